@@ -1,0 +1,1 @@
+//! Holds a conversation on a line: turn-taking, navigation, tools.

@@ -1,0 +1,1 @@
+//! People, voicemails and menus to call.

@@ -1,0 +1,1 @@
+//! RTP audio as a value: packets, jitter, codecs, DTMF, tones, voice activity.

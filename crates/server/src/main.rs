@@ -1,0 +1,3 @@
+//! The offhook binary.
+
+fn main() {}

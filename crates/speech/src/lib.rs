@@ -1,0 +1,1 @@
+//! Speech recognition, language models and speech synthesis behind traits, and their providers.
