@@ -1,0 +1,81 @@
+# `make demo` and `make test` set everything up by themselves; the rest is for daily work.
+# Targets honour CARGO_TARGET_DIR. One profile (dev, optimised) serves demo and tests, so that the
+# binary is built once.
+
+TARGET  := $(or $(CARGO_TARGET_DIR),target)
+OFFHOOK := $(TARGET)/debug/offhook
+CARGO   := cargo
+
+# make demo ARGS="--scenario voicemail --seed 7"
+ARGS    ?=
+# make sipp CASES="hold_resume busy"
+CASES   ?=
+# make bench BENCH=sip
+BENCH   ?= sip media
+# make world COUNT=200 SEED=1183
+COUNT   ?= 20
+SEED    ?= 1
+# make soak SEEDS=20 JOBS=4
+SEEDS   ?= 20
+JOBS    ?= 4
+# make fuzz SECONDS_EACH=300
+SECONDS_EACH ?= 60
+
+.PHONY: help deps deps-demo deps-test build demo test check sipp demos bench soak world fuzz docs release watch
+
+help: ## List the targets.
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
+
+deps: deps-demo deps-test ## Install what this machine lacks, naming each package first.
+
+deps-demo:
+	@sh scripts/deps.sh demo
+
+deps-test:
+	@sh scripts/deps.sh demo test
+
+build:
+	$(CARGO) build --workspace --bin offhook
+
+demo: deps-demo build ## A whole call on this machine: no key, no number, no internet.
+	$(OFFHOOK) demo $(ARGS)
+
+test: deps-test check sipp demos ## Everything: Rust's tests, real SIP peers, a few demo calls.
+
+check: ## Format, clippy with warnings denied, unit and world tests, documentation.
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets -- -D warnings -D clippy::iter_over_hash_type
+	$(CARGO) test --workspace --quiet
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --document-private-items --quiet
+
+sipp: deps-test build ## The real binary against SIPp and baresip.
+	python3 sip-tests/run.py --offhook $(OFFHOOK) $(CASES)
+
+demos: build ## Four scenarios once each, with seeds drawn now and printed.
+	python3 scripts/demo_table.py --offhook $(OFFHOOK) --seeds 1 --jobs 2 voicemail busy hospital enter-your-number
+
+bench: ## Measurements: each figure beside its anchor from the same run.
+	@for name in $(BENCH); do $(CARGO) run --release --quiet -p $$name --example bench || exit 1; done
+
+soak: deps-demo build ## Every scenario with many seeds; prints the table of docs/benchmarks.md.
+	python3 scripts/demo_table.py --offhook $(OFFHOOK) --seeds $(SEEDS) --jobs $(JOBS)
+
+world: ## Calls in simulated time, COUNT of them from SEED.
+	WORLD_SEED=$(SEED) WORLD_COUNT=$(COUNT) $(CARGO) test --workspace --quiet -- world
+
+fuzz: ## Each fuzz target for SECONDS_EACH (needs nightly and cargo-fuzz).
+	@for crate in crates/*/fuzz; do \
+	  [ -d "$$crate" ] || { echo "no fuzz targets"; break; }; \
+	  for target in $$(cd $$crate/.. && $(CARGO) +nightly fuzz list); do \
+	    (cd $$crate/.. && $(CARGO) +nightly fuzz run $$target -- -max_total_time=$(SECONDS_EACH)) || exit 1; \
+	  done; \
+	done
+
+docs: ## The documentation of all crates, private items too.
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --document-private-items
+
+release: ## The binary to install: target/release/offhook.
+	$(CARGO) build --release --bin offhook
+
+watch: ## Run the nearest tests again at each change (needs cargo-watch).
+	$(CARGO) watch -x "test --workspace --quiet"
