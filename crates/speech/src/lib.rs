@@ -4,10 +4,13 @@
 //! what they handed out.
 
 pub mod chat;
+pub mod providers;
 mod recognition;
+mod resample;
 mod synthesis;
 
 pub use chat::LanguageModel;
+pub use providers::local::local_tts;
 pub use recognition::*;
 pub use synthesis::*;
 

@@ -1,0 +1,3 @@
+//! Providers: one file, or one folder, each.
+
+pub mod local;
