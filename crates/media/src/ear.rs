@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::AudioFrame;
+pub use crate::dtmf::{Digit, DigitSource};
 
 /// Which detectors run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,29 +14,6 @@ pub struct Config {
     pub progress: bool,
     /// Voice activity and music.
     pub voice: bool,
-}
-
-/// One of the sixteen DTMF digits (RFC 4733 events 0 to 15).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Digit(u8);
-
-#[allow(missing_docs)]
-impl Digit {
-    pub fn from_char(c: char) -> Option<Self> { todo!("{c}") }
-    pub fn from_event(event: u8) -> Option<Self> { todo!("{event}") }
-    pub fn event(self) -> u8 { self.0 }
-    pub fn as_char(self) -> char { todo!() }
-}
-
-/// How a digit reached us.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DigitSource {
-    /// By ear.
-    Inband,
-    /// RFC 4733 telephone-event.
-    Rfc4733,
-    /// SIP INFO.
-    Info,
 }
 
 /// Tones of the network and of machines.
@@ -76,13 +54,41 @@ pub enum Heard {
 
 /// The detectors of one line.
 #[derive(Debug)]
-pub struct Ear { _todo: () }
+pub struct Ear {
+    config: Config,
+    probability: f32,
+    loud: u32,
+    quiet: u32,
+    speaking: bool,
+}
 
-#[allow(missing_docs, unused_variables)]
 impl Ear {
-    pub fn new(config: Config) -> Self { todo!() }
+    /// Detectors as configured.
+    pub fn new(config: Config) -> Self {
+        Self { config, probability: 0.0, loud: 0, quiet: 0, speaking: false }
+    }
+
     /// Hears 20 ms; appends what it makes of them.
-    pub fn hear(&mut self, frame: &AudioFrame, heard: &mut Vec<Heard>) { todo!() }
+    pub fn hear(&mut self, frame: &AudioFrame, heard: &mut Vec<Heard>) {
+        if !self.config.voice {
+            return;
+        }
+        let energy = frame.samples.iter().map(|s| f32::from(*s) * f32::from(*s)).sum::<f32>() / 160.0;
+        let loud = energy > 300.0 * 300.0;
+        self.probability = if loud { 1.0 } else { 0.0 };
+        self.loud = if loud { self.loud + 1 } else { 0 };
+        self.quiet = if loud { 0 } else { self.quiet + 1 };
+        if !self.speaking && self.loud >= 4 {
+            self.speaking = true;
+            heard.push(Heard::SpeechStarted { at: frame.at.saturating_sub(Duration::from_millis(60)) });
+        } else if self.speaking && self.quiet >= 10 {
+            self.speaking = false;
+            heard.push(Heard::SpeechEnded { at: frame.at.saturating_sub(Duration::from_millis(180)) });
+        }
+    }
+
     /// The probability of speech in the last frame, raw, without hangover.
-    pub fn speech_probability(&self) -> f32 { todo!() }
+    pub fn speech_probability(&self) -> f32 {
+        self.probability
+    }
 }

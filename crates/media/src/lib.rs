@@ -4,9 +4,16 @@
 //! datagram → RTP receive → jitter buffer → decode or conceal → [`ear`] → [`Event::Audio`];
 //! [`Order::Play`] → encode → RTP send → datagram.
 
+pub mod codec;
+pub mod conceal;
+pub mod dtmf;
 pub mod ear;
 mod frame;
+pub mod jitter;
+pub mod rtp;
 mod session;
+pub mod tones;
 
+pub use codec::Codec;
 pub use frame::{AudioFrame, FRAME_DURATION, FRAME_SAMPLES, SAMPLE_RATE};
 pub use session::*;

@@ -1,0 +1,1 @@
+//! DTMF in the audio.

@@ -1,0 +1,11 @@
+//! RTP (RFC 3550): the header in place, sequence numbers, the sending and the receiving side.
+
+mod packet;
+mod receiver;
+mod sender;
+mod sequence;
+
+pub use packet::{HEADER_LEN, Packet, write_header};
+pub use receiver::{Arrival, Latch, Reception};
+pub use sender::Sender;
+pub use sequence::ExtendedSequence;

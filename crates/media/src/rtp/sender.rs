@@ -1,0 +1,47 @@
+//! The sending side of an RTP stream: sequence numbers and timestamps.
+
+use rand_chacha::ChaCha12Rng;
+use rand_chacha::rand_core::Rng;
+
+use super::packet::{HEADER_LEN, write_header};
+use crate::FRAME_SAMPLES;
+
+/// Numbers the packets of one stream. Timestamps derive from the slot count, never from a clock.
+#[derive(Debug)]
+pub struct Sender {
+    ssrc: u32,
+    sequence: u16,
+    timestamp_base: u32,
+}
+
+impl Sender {
+    /// Draws SSRC, first sequence number and first timestamp (RFC 3550 §5.1: all random).
+    pub fn new(rng: &mut ChaCha12Rng) -> Self {
+        Self { ssrc: rng.next_u32(), sequence: rng.next_u32() as u16, timestamp_base: rng.next_u32() }
+    }
+
+    /// The timestamp of a slot.
+    pub fn timestamp(&self, slot: u64) -> u32 {
+        self.timestamp_base.wrapping_add((slot as u32).wrapping_mul(FRAME_SAMPLES as u32))
+    }
+
+    /// Our SSRC.
+    pub fn ssrc(&self) -> u32 {
+        self.ssrc
+    }
+
+    /// Writes the next packet; gives its length. A payload that does not fit is cut.
+    pub fn write(
+        &mut self,
+        into: &mut [u8],
+        marker: bool,
+        payload_type: u8,
+        timestamp: u32,
+        payload: impl FnOnce(&mut [u8]) -> usize,
+    ) -> usize {
+        let Some((header, rest)) = into.split_first_chunk_mut::<HEADER_LEN>() else { return 0 };
+        write_header(header, marker, payload_type, self.sequence, timestamp, self.ssrc);
+        self.sequence = self.sequence.wrapping_add(1);
+        HEADER_LEN + payload(rest)
+    }
+}

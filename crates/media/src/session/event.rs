@@ -1,0 +1,64 @@
+//! What media tells the call.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use super::UtteranceId;
+use crate::ear::Heard;
+use crate::frame::AudioFrame;
+
+/// What media tells the call.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// 20 ms of what they say, in order and gapless (concealed where lost).
+    Audio(AudioFrame),
+    /// Something in it.
+    Heard(Heard),
+    /// The first packet of an utterance left (`at` is our clock).
+    Started {
+        /// Which.
+        utterance: UtteranceId,
+        /// When.
+        at: Instant,
+    },
+    /// An utterance ended or was flushed, after so much of it was sent.
+    Played {
+        /// Which.
+        utterance: UtteranceId,
+        /// How much left for the wire.
+        duration: Duration,
+        /// All of it, to the `last` frame.
+        finished: bool,
+    },
+    /// All digits ordered so far are sent.
+    DigitsSent,
+    /// The first RTP of the peer arrived.
+    FirstPacket {
+        /// From where.
+        from: SocketAddr,
+    },
+    /// 20 ms of both sides as they were on the line, for the recorder (only with `record`).
+    Recorded {
+        /// Left: they.
+        they: AudioFrame,
+        /// Right: we.
+        we: AudioFrame,
+    },
+}
+
+/// Counters of one stream; they only grow.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[allow(missing_docs)]
+pub struct Statistics {
+    pub packets_sent: u64,
+    pub packets_received: u64,
+    pub packets_lost: u64,
+    pub packets_late: u64,
+    /// From strangers, malformed, or of an unknown payload type.
+    pub packets_ignored: u64,
+    /// Interarrival jitter (RFC 3550 §6.4.1), now.
+    pub jitter: Duration,
+    pub concealed_frames: u64,
+    /// Mean level of their speech in dBm0.
+    pub level_dbm0: f32,
+}

@@ -1,0 +1,193 @@
+//! [`MediaSession`]: the one public machine: one call's audio, both ways.
+
+mod digit_queue;
+mod event;
+mod inbound;
+mod order;
+mod outbound;
+mod play_queue;
+
+use std::collections::VecDeque;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use rand_chacha::ChaCha12Rng;
+use rand_chacha::rand_core::SeedableRng;
+
+pub use digit_queue::DIGIT_QUEUE_LEN;
+pub use event::{Event, Statistics};
+pub use order::{DigitMethod, Order, SteadyTone, StreamConfig, UtteranceId};
+pub use play_queue::PLAY_QUEUE_FRAMES;
+
+use crate::{AudioFrame, ear};
+use inbound::Inbound;
+use outbound::{Outbound, Route};
+use play_queue::Queued;
+
+/// Events that wait for the shell to take them; beyond, the oldest is lost.
+const EVENT_LIMIT: usize = 1024;
+/// How long a digit sounds that the echo route sends back.
+const ECHOED_DIGIT: Duration = Duration::from_millis(100);
+/// The largest RTP packet we send: header and 60 ms of G.711.
+pub const MAX_PACKET: usize = 12 + 480;
+
+/// What a session is, apart from its stream.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Detectors.
+    pub ear: ear::Config,
+    /// Emit `Event::Recorded`.
+    pub record: bool,
+}
+
+/// A packet ready for the wire.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Transmit {
+    /// Whither.
+    pub to: SocketAddr,
+    /// Bytes used of `packet`.
+    pub len: usize,
+    /// The packet.
+    pub packet: [u8; MAX_PACKET],
+}
+
+impl Default for Transmit {
+    fn default() -> Self {
+        Self { to: SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)), len: 0, packet: [0; MAX_PACKET] }
+    }
+}
+
+impl Transmit {
+    /// The bytes to send.
+    pub fn bytes(&self) -> &[u8] {
+        &self.packet[..self.len]
+    }
+}
+
+/// One call's audio, both ways.
+#[derive(Debug)]
+pub struct MediaSession {
+    config: Config,
+    stream: Option<StreamConfig>,
+    inbound: Inbound,
+    outbound: Outbound,
+    events: VecDeque<Event>,
+}
+
+impl MediaSession {
+    /// A session without a stream. The seed makes SSRC, first sequence number and first timestamp.
+    pub fn new(_now: Instant, config: Config, seed: [u8; 32]) -> Self {
+        let mut rng = ChaCha12Rng::from_seed(seed);
+        Self {
+            inbound: Inbound::new(config.ear),
+            outbound: Outbound::new(&mut rng, config.record),
+            config,
+            stream: None,
+            events: VecDeque::with_capacity(32),
+        }
+    }
+
+    /// A datagram on our RTP port.
+    pub fn receive(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) {
+        let events = &mut self.events;
+        let mut emit = |event| push_event(events, event);
+        let digit = self.inbound.receive(now, from, datagram, self.stream.as_ref(), &mut emit);
+        if let Some(digit) = digit
+            && self.outbound.is_echoing()
+        {
+            self.outbound.send_digit(digit, DigitMethod::Auto, ECHOED_DIGIT, self.stream.as_ref());
+        }
+    }
+
+    /// The call wants something.
+    pub fn order(&mut self, now: Instant, order: Order) {
+        let events = &mut self.events;
+        match order {
+            Order::Configure(stream) => {
+                self.inbound.configure(now, &stream);
+                self.outbound.start(now);
+                self.stream = Some(stream);
+            }
+            Order::Play { utterance, frame, last } => {
+                let sending = self.stream.as_ref().is_some_and(|stream| stream.sending);
+                self.outbound.play(now, Queued { utterance, frame, last }, sending);
+            }
+            Order::Flush(id) => self.outbound.flush(id, &mut |event| push_event(events, event)),
+            Order::SendDigit { digit, method, duration } => {
+                self.outbound.send_digit(digit, method, duration, self.stream.as_ref());
+            }
+            Order::SendPause(duration) => self.outbound.send_pause(duration),
+            Order::Echo(on) => self.outbound.set_echo(on),
+            Order::Tone(tone) => self.outbound.set_tone(tone),
+        }
+        self.send_due(now);
+    }
+
+    /// The time asked for has come: play out, send. Late by more than 60 ms drops whole frames, never bursts.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        let record = self.config.record;
+        let outbound = &mut self.outbound;
+        let events = &mut self.events;
+        self.inbound.advance(now, &mut |event| push_event(events, event), |they, emit| {
+            if outbound.is_echoing() {
+                outbound.echo(they);
+            }
+            if record {
+                let we = outbound.take_recorded().unwrap_or([0; crate::FRAME_SAMPLES]);
+                emit(Event::Recorded { they: *they, we: AudioFrame { at: they.at, samples: we } });
+            }
+        });
+        self.send_due(now);
+    }
+
+    /// When [`Self::handle_timeout`] wants to be called; `None` until the first `Configure`.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.inbound.next_deadline().into_iter().chain(self.outbound.next_deadline()).min()
+    }
+
+    /// Gives the next packet to send; false if there is none.
+    pub fn poll_transmit(&mut self, into: &mut Transmit) -> bool {
+        self.outbound.poll_transmit(into)
+    }
+
+    /// Gives the next event.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// How many more `Play` frames fit before the queue (1 s) is full.
+    pub fn room(&self) -> usize {
+        self.outbound.queue.room()
+    }
+
+    /// The counters now.
+    pub fn statistics(&self) -> Statistics {
+        let reception = self.inbound.reception();
+        Statistics {
+            packets_sent: self.outbound.packets_sent(),
+            packets_received: reception.received(),
+            packets_lost: reception.lost(),
+            packets_late: self.inbound.jitter().late(),
+            packets_ignored: self.inbound.ignored(),
+            jitter: reception.jitter(),
+            concealed_frames: self.inbound.concealed_frames(),
+            level_dbm0: self.inbound.level_dbm0(),
+        }
+    }
+
+    fn send_due(&mut self, now: Instant) {
+        let (Some(config), Some(to)) = (&self.stream, self.inbound.destination()) else { return };
+        let events = &mut self.events;
+        self.outbound.advance(now, Route { config, to }, &mut |event| push_event(events, event));
+    }
+}
+
+fn push_event(events: &mut VecDeque<Event>, event: Event) {
+    if events.len() >= EVENT_LIMIT {
+        events.pop_front();
+    }
+    events.push_back(event);
+}
+
+#[cfg(test)]
+mod tests;

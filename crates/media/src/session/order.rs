@@ -1,0 +1,84 @@
+//! What the call tells its media.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::codec::Codec;
+use crate::dtmf::Digit;
+use crate::frame::AudioFrame;
+
+/// What offer and answer agreed on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StreamConfig {
+    /// Where their description says they receive; symmetric RTP may correct it.
+    pub remote: SocketAddr,
+    /// Codec and payload type we send.
+    pub send: (Codec, u8),
+    /// Codecs and payload types we may receive.
+    pub receive: Vec<(Codec, u8)>,
+    /// telephone-event payload type we send.
+    pub telephone_event_send: Option<u8>,
+    /// telephone-event payload type we receive.
+    pub telephone_event_receive: Option<u8>,
+    /// May we send audio?
+    pub sending: bool,
+    /// Do we expect audio (false while held)?
+    pub receiving: bool,
+}
+
+/// One thing said: all frames of one utterance carry its id; ids grow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UtteranceId(pub u32);
+
+/// How digits are sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DigitMethod {
+    /// RFC 4733 where negotiated, else in-band.
+    Auto,
+    /// RFC 4733.
+    Rfc4733,
+    /// Tones in the audio.
+    Inband,
+}
+
+/// A tone without end, for test routes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SteadyTone {
+    /// Frequency.
+    pub hertz: f32,
+    /// Level.
+    pub dbm0: f32,
+}
+
+/// What the call tells its media.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Order {
+    /// The stream was (re)negotiated.
+    Configure(StreamConfig),
+    /// 20 ms of an utterance to say, in order. `last` marks its end.
+    Play {
+        /// Which utterance.
+        utterance: UtteranceId,
+        /// The audio (`at` is ignored).
+        frame: AudioFrame,
+        /// No frame of this utterance follows.
+        last: bool,
+    },
+    /// Drop all audio of utterances up to this one, wherever it is; `Event::Played` tells how much was heard.
+    Flush(UtteranceId),
+    /// Send one digit after what is queued; never over speech.
+    SendDigit {
+        /// The digit.
+        digit: Digit,
+        /// How.
+        method: DigitMethod,
+        /// How long, 100 ms by default.
+        duration: Duration,
+    },
+    /// Wait this long between digits (`w`, `,`).
+    SendPause(Duration),
+    /// Send everything we receive back (the echo route).
+    Echo(bool),
+    /// Send this tone whenever nothing else is to be said (the milliwatt route).
+    Tone(Option<SteadyTone>),
+}

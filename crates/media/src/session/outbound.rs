@@ -1,0 +1,340 @@
+//! [`Outbound`]: our half of the conversation, a packet every 20 ms.
+//!
+//! Slot `n` carries timestamp `base + 160 n` and nominally leaves at `epoch + 20 ms × n`. A talk spurt does not wait for
+//! its slot: the first frame leaves at once, at most 20 ms early, and the lead is paid back when silence resumes.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use rand_chacha::ChaCha12Rng;
+
+use super::digit_queue::{DigitQueue, SlotContent};
+use super::play_queue::{PlayQueue, Queued, Said};
+use super::{DigitMethod, Event, SteadyTone, StreamConfig, Transmit, UtteranceId};
+use crate::dtmf::Digit;
+use crate::dtmf::telephone_event::PAYLOAD_LEN;
+use crate::rtp::Sender;
+use crate::tones::Sine;
+use crate::{AudioFrame, FRAME_DURATION, FRAME_SAMPLES};
+
+/// Later than this, whole frames are dropped.
+const MAX_LATENESS: Duration = Duration::from_millis(60);
+/// Packets that wait for the shell to take them.
+const TRANSMIT_LIMIT: usize = 16;
+/// Frames received that wait to be sent back.
+const ECHO_LIMIT: usize = 3;
+/// Our frames that wait to be recorded beside theirs.
+const RECORD_LIMIT: usize = 8;
+
+#[derive(Debug)]
+pub(super) struct Outbound {
+    sender: Sender,
+    clock: Option<SlotClock>,
+    pub queue: PlayQueue,
+    digits: DigitQueue,
+    tone: Option<Sine>,
+    echo: VecDeque<AudioFrame>,
+    echoing: bool,
+    /// What left, for the recorder.
+    recorded: Option<VecDeque<[i16; FRAME_SAMPLES]>>,
+    transmits: VecDeque<Transmit>,
+    packets_sent: u64,
+    frames_skipped: u64,
+}
+
+/// When the next slot leaves.
+#[derive(Debug, Clone, Copy)]
+struct SlotClock {
+    epoch: Instant,
+    /// Slots that have left or were skipped.
+    slots: u64,
+    next: Instant,
+    /// The latest slot carried speech.
+    speaking: bool,
+    /// When the latest slot left.
+    left: Option<Instant>,
+}
+
+/// Where packets go.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Route<'a> {
+    pub config: &'a StreamConfig,
+    pub to: SocketAddr,
+}
+
+impl Outbound {
+    pub fn new(rng: &mut ChaCha12Rng, record: bool) -> Self {
+        Self {
+            sender: Sender::new(rng),
+            clock: None,
+            queue: PlayQueue::new(),
+            digits: DigitQueue::new(),
+            tone: None,
+            echo: VecDeque::with_capacity(ECHO_LIMIT),
+            echoing: false,
+            recorded: record.then(|| VecDeque::with_capacity(RECORD_LIMIT)),
+            transmits: VecDeque::with_capacity(TRANSMIT_LIMIT),
+            packets_sent: 0,
+            frames_skipped: 0,
+        }
+    }
+
+    /// A stream is there: from now on a slot leaves every 20 ms, the first at once.
+    pub fn start(&mut self, now: Instant) {
+        self.clock.get_or_insert(SlotClock { epoch: now, slots: 0, next: now, speaking: false, left: None });
+    }
+
+    pub fn next_deadline(&self) -> Option<Instant> {
+        self.clock.map(|clock| clock.next)
+    }
+
+    pub fn packets_sent(&self) -> u64 {
+        self.packets_sent
+    }
+
+    /// Frames dropped because they were due while nobody woke us.
+    pub fn frames_skipped(&self) -> u64 {
+        self.frames_skipped
+    }
+
+    pub fn is_echoing(&self) -> bool {
+        self.echoing
+    }
+
+    pub fn set_echo(&mut self, echoing: bool) {
+        self.echoing = echoing;
+        self.echo.clear();
+    }
+
+    pub fn set_tone(&mut self, tone: Option<SteadyTone>) {
+        self.tone = tone.map(|tone| Sine::new(tone.hertz, tone.dbm0));
+    }
+
+    /// A frame came in that the echo route sends back.
+    pub fn echo(&mut self, frame: &AudioFrame) {
+        if self.echo.len() >= ECHO_LIMIT {
+            self.echo.pop_front();
+        }
+        self.echo.push_back(*frame);
+    }
+
+    /// Queues a frame; a talk spurt leaves at once.
+    pub fn play(&mut self, now: Instant, queued: Queued, sending: bool) {
+        let was_idle = self.queue.is_empty() && !self.digits.is_active();
+        self.queue.push(queued);
+        if queued.last {
+            self.digits.utterance_queued(queued.utterance, &self.queue);
+        }
+        if let Some(clock) = &mut self.clock
+            && was_idle
+            && sending
+            && !self.queue.is_empty()
+        {
+            clock.hurry(now);
+        }
+    }
+
+    pub fn flush(&mut self, id: UtteranceId, events: &mut impl FnMut(Event)) {
+        self.queue.flush(id, &mut |said| events(said.into()));
+        self.digits.utterance_queued(id, &self.queue);
+    }
+
+    /// Queues a digit; one too many is not sent and reported by the missing `DigitsSent` of its successor only.
+    pub fn send_digit(&mut self, digit: Digit, method: DigitMethod, duration: Duration, config: Option<&StreamConfig>) {
+        let negotiated = config.is_some_and(|config| config.telephone_event_send.is_some());
+        let as_event = negotiated && method != DigitMethod::Inband;
+        self.digits.push_digit(digit, as_event, duration, &self.queue);
+    }
+
+    pub fn send_pause(&mut self, duration: Duration) {
+        self.digits.push_pause(duration, &self.queue);
+    }
+
+    /// Sends what is due.
+    pub fn advance(&mut self, now: Instant, route: Route<'_>, events: &mut impl FnMut(Event)) {
+        let Some(mut clock) = self.clock else { return };
+        if now.saturating_duration_since(clock.next) > MAX_LATENESS {
+            self.skip(now, &mut clock, route.config.sending, events);
+        }
+        while clock.next <= now {
+            let speaking = self.send_slot(now, clock, route, events);
+            clock.slots += 1;
+            clock.left = Some(clock.next);
+            clock.speaking = speaking;
+            clock.next = clock.after_slot(self.has_content());
+        }
+        self.clock = Some(clock);
+    }
+
+    pub fn poll_transmit(&mut self, into: &mut Transmit) -> bool {
+        match self.transmits.pop_front() {
+            Some(transmit) => {
+                *into = transmit;
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Our oldest frame that was not recorded yet.
+    pub fn take_recorded(&mut self) -> Option<[i16; FRAME_SAMPLES]> {
+        self.recorded.as_mut()?.pop_front()
+    }
+
+    fn has_content(&self) -> bool {
+        !self.queue.is_empty() || self.digits.is_active()
+    }
+
+    /// Too late: the timestamps move on, and the speech that was due is lost.
+    fn skip(&mut self, now: Instant, clock: &mut SlotClock, sending: bool, events: &mut impl FnMut(Event)) {
+        let late = now.saturating_duration_since(clock.next);
+        let frames = (late.as_millis() / FRAME_DURATION.as_millis()) as u64;
+        clock.slots += frames;
+        clock.next += Duration::from_millis(frames * FRAME_DURATION.as_millis() as u64);
+        clock.speaking = false;
+        self.frames_skipped += frames;
+        for skipped in 0..frames {
+            let lost = sending && !self.digits.is_active() && self.queue.drop_front(&mut |said| events(said.into()));
+            if !lost && skipped > RECORD_LIMIT as u64 {
+                break;
+            }
+            self.record([0; FRAME_SAMPLES]);
+        }
+    }
+
+    /// Fills one slot; true if it carried speech.
+    fn send_slot(&mut self, now: Instant, clock: SlotClock, route: Route<'_>, events: &mut impl FnMut(Event)) -> bool {
+        if !route.config.sending {
+            self.record([0; FRAME_SAMPLES]);
+            return false;
+        }
+        let mut digits_done = false;
+        let digits = self.digits.next(clock.slots, &self.queue, &mut digits_done);
+        if digits_done {
+            events(Event::DigitsSent);
+        }
+        match digits {
+            Some(SlotContent::Event { first_slot, marker, payload }) => {
+                let payload_type = route.config.telephone_event_send.unwrap_or(route.config.send.1);
+                let timestamp = self.sender.timestamp(first_slot);
+                self.transmit(route.to, marker, payload_type, timestamp, |into| {
+                    into[..PAYLOAD_LEN].copy_from_slice(&payload.to_bytes());
+                    PAYLOAD_LEN
+                });
+                self.record([0; FRAME_SAMPLES]);
+                false
+            }
+            Some(SlotContent::Audio(samples)) => {
+                self.transmit_audio(route, clock.slots, false, &samples);
+                false
+            }
+            None => self.send_speech(now, clock, route, events),
+        }
+    }
+
+    fn send_speech(&mut self, now: Instant, clock: SlotClock, route: Route<'_>, events: &mut impl FnMut(Event)) -> bool {
+        let mut ended = [None; 2];
+        let popped = self.queue.pop(&mut |said| {
+            // At most its predecessor and the utterance itself end with a frame.
+            let free = usize::from(ended[0].is_some());
+            ended[free] = Some(said);
+        });
+        let Some((queued, first)) = popped else {
+            let samples = self.filler();
+            self.transmit_audio(route, clock.slots, false, &samples);
+            return false;
+        };
+        self.transmit_audio(route, clock.slots, !clock.speaking, &queued.frame.samples);
+        let own = |said: &Said| said.utterance == queued.utterance;
+        let ended: [Option<Said>; 2] = ended;
+        for said in ended.into_iter().flatten().filter(|said| !own(said)) {
+            events(said.into());
+        }
+        if first {
+            events(Event::Started { utterance: queued.utterance, at: now });
+        }
+        for said in ended.into_iter().flatten().filter(own) {
+            events(said.into());
+        }
+        true
+    }
+
+    /// What is sent when there is nothing to say.
+    fn filler(&mut self) -> [i16; FRAME_SAMPLES] {
+        if let Some(frame) = self.echo.pop_front() {
+            return frame.samples;
+        }
+        let mut samples = [0; FRAME_SAMPLES];
+        if let Some(tone) = &mut self.tone {
+            samples.fill_with(|| tone.next_sample() as i16);
+        }
+        samples
+    }
+
+    fn transmit_audio(&mut self, route: Route<'_>, slot: u64, marker: bool, samples: &[i16; FRAME_SAMPLES]) {
+        let (codec, payload_type) = route.config.send;
+        self.record(*samples);
+        self.transmit(route.to, marker, payload_type, self.sender.timestamp(slot), |into| {
+            codec.encode(samples, into);
+            FRAME_SAMPLES
+        });
+    }
+
+    fn transmit(
+        &mut self,
+        to: SocketAddr,
+        marker: bool,
+        payload_type: u8,
+        timestamp: u32,
+        payload: impl FnOnce(&mut [u8]) -> usize,
+    ) {
+        // RFC 3264 §8.4: 0.0.0.0 was the hold of RFC 2543; port 0 is a refused stream.
+        if to.port() == 0 || to.ip().is_unspecified() {
+            return;
+        }
+        if self.transmits.len() >= TRANSMIT_LIMIT {
+            self.transmits.pop_front();
+        }
+        let mut transmit = Transmit { to, ..Transmit::default() };
+        transmit.len = self.sender.write(&mut transmit.packet, marker, payload_type, timestamp, payload);
+        self.transmits.push_back(transmit);
+        self.packets_sent += 1;
+    }
+
+    fn record(&mut self, samples: [i16; FRAME_SAMPLES]) {
+        if let Some(recorded) = &mut self.recorded {
+            if recorded.len() >= RECORD_LIMIT {
+                recorded.pop_front();
+            }
+            recorded.push_back(samples);
+        }
+    }
+}
+
+impl SlotClock {
+    /// Speech came while there was none: its slot leaves now, unless the one before is still sounding.
+    fn hurry(&mut self, now: Instant) {
+        let earliest = match self.left {
+            Some(left) if self.speaking => left + FRAME_DURATION,
+            _ => now,
+        };
+        self.next = self.next.min(earliest.max(now));
+    }
+
+    /// When the slot after this one leaves: speech 20 ms later, silence when its nominal time has come.
+    fn after_slot(&self, more: bool) -> Instant {
+        let continued = self.next + FRAME_DURATION;
+        if more {
+            return continued;
+        }
+        let nominal = self.epoch + Duration::from_millis(self.slots * FRAME_DURATION.as_millis() as u64);
+        continued.max(nominal)
+    }
+}
+
+impl From<Said> for Event {
+    fn from(said: Said) -> Self {
+        Event::Played { utterance: said.utterance, duration: said.duration, finished: said.finished }
+    }
+}

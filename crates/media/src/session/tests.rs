@@ -1,0 +1,377 @@
+//! A session against a peer made of bytes, on a clock made of additions.
+
+use super::*;
+use crate::dtmf::Digit;
+use crate::ear::Heard;
+use crate::{Codec, FRAME_SAMPLES};
+
+const PEER: &str = "192.0.2.1:4000";
+
+fn ms(ms: u64) -> Duration {
+    Duration::from_millis(ms)
+}
+
+fn stream() -> StreamConfig {
+    StreamConfig {
+        remote: PEER.parse().unwrap(),
+        send: (Codec::Pcmu, 0),
+        receive: vec![(Codec::Pcmu, 0), (Codec::Pcma, 8)],
+        telephone_event_send: Some(101),
+        telephone_event_receive: Some(101),
+        sending: true,
+        receiving: true,
+    }
+}
+
+/// A session whose packets and events are written down with their time.
+struct Line {
+    start: Instant,
+    now: Instant,
+    session: MediaSession,
+    sent: Vec<Sent>,
+    events: Vec<(u64, Event)>,
+}
+
+#[derive(Debug, Clone)]
+struct Sent {
+    at: u64,
+    marker: bool,
+    payload_type: u8,
+    sequence: u16,
+    timestamp: u32,
+    payload: Vec<u8>,
+}
+
+impl Line {
+    fn new() -> Self {
+        Self::with(Config { ear: ear::Config { dtmf: true, progress: true, voice: true }, record: false })
+    }
+
+    fn with(config: Config) -> Self {
+        let start = Instant::now();
+        let session = MediaSession::new(start, config, [7; 32]);
+        Self { start, now: start, session, sent: Vec::new(), events: Vec::new() }
+    }
+
+    fn configured() -> Self {
+        let mut line = Self::new();
+        line.order(Order::Configure(stream()));
+        line
+    }
+
+    fn order(&mut self, order: Order) {
+        self.session.order(self.now, order);
+        self.drain();
+    }
+
+    fn play(&mut self, utterance: u32, level: i16, last: bool) {
+        let frame = AudioFrame { at: Duration::ZERO, samples: [level; FRAME_SAMPLES] };
+        self.order(Order::Play { utterance: UtteranceId(utterance), frame, last });
+    }
+
+    fn receive_from(&mut self, from: &str, datagram: &[u8]) {
+        self.session.receive(self.now, from.parse().unwrap(), datagram);
+        self.drain();
+    }
+
+    fn run_until(&mut self, until: u64) {
+        let until = self.start + ms(until);
+        while let Some(due) = self.session.poll_timeout().filter(|due| *due <= until) {
+            self.now = self.now.max(due);
+            self.session.handle_timeout(self.now);
+            self.drain();
+        }
+        self.now = until;
+    }
+
+    fn drain(&mut self) {
+        let at = (self.now - self.start).as_millis() as u64;
+        let mut transmit = Transmit::default();
+        while self.session.poll_transmit(&mut transmit) {
+            assert_eq!(transmit.to, PEER.parse().unwrap());
+            let packet = crate::rtp::Packet::parse(transmit.bytes()).unwrap();
+            self.sent.push(Sent {
+                at,
+                marker: packet.marker,
+                payload_type: packet.payload_type,
+                sequence: packet.sequence,
+                timestamp: packet.timestamp,
+                payload: packet.payload.to_vec(),
+            });
+        }
+        while let Some(event) = self.session.poll_event() {
+            self.events.push((at, event));
+        }
+    }
+
+    /// What was sent, a word a packet: `.` silence, `s` sound, `M` marker; `5/160E` events; `@` where time jumps.
+    fn ladder(&self) -> String {
+        let mut words = Vec::new();
+        for sent in &self.sent {
+            let marker = if sent.marker { "M" } else { "" };
+            let what = match sent.payload_type {
+                101 => {
+                    let p = crate::dtmf::telephone_event::TelephoneEvent::parse(&sent.payload).unwrap();
+                    format!("{}/{}{}", p.event, p.duration, if p.end { "E" } else { "" })
+                }
+                _ if sent.payload.iter().all(|byte| *byte == 0xFF) => ".".into(),
+                _ => "s".into(),
+            };
+            words.push(format!("{marker}{what}@{}", sent.at));
+        }
+        words.join(" ")
+    }
+
+    fn heard(&self) -> Vec<&Heard> {
+        self.events.iter().filter_map(|(_, event)| if let Event::Heard(heard) = event { Some(heard) } else { None }).collect()
+    }
+
+    fn digits(&self) -> String {
+        self.heard().iter().filter_map(|h| if let Heard::Digit { digit, .. } = h { Some(digit.as_char()) } else { None }).collect()
+    }
+
+    /// Events of utterances and digits, with their time.
+    fn said(&self) -> String {
+        let words = self.events.iter().filter_map(|(at, event)| match event {
+            Event::Started { utterance, .. } => Some(format!("started {}@{at}", utterance.0)),
+            Event::Played { utterance, duration, finished } => {
+                let how = if *finished { "played" } else { "cut" };
+                Some(format!("{how} {} {}ms@{at}", utterance.0, duration.as_millis()))
+            }
+            Event::DigitsSent => Some(format!("digits@{at}")),
+            _ => None,
+        });
+        words.collect::<Vec<_>>().join(", ")
+    }
+
+    fn audio(&self) -> Vec<AudioFrame> {
+        self.events.iter().filter_map(|(_, event)| if let Event::Audio(frame) = event { Some(*frame) } else { None }).collect()
+    }
+}
+
+/// A packet of the peer with a constant level.
+fn packet(payload_type: u8, sequence: u16, timestamp: u32, payload: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![0x80, payload_type];
+    bytes.extend_from_slice(&sequence.to_be_bytes());
+    bytes.extend_from_slice(&timestamp.to_be_bytes());
+    bytes.extend_from_slice(&[1, 2, 3, 4]);
+    bytes.extend_from_slice(payload);
+    bytes
+}
+
+fn event(sequence: u16, timestamp: u32, event: u8, duration: u16, end: bool) -> Vec<u8> {
+    let [high, low] = duration.to_be_bytes();
+    packet(101, sequence, timestamp, &[event, if end { 0x8A } else { 10 }, high, low])
+}
+
+#[test]
+fn packets_leave_every_20_ms_from_the_first_configure_on() {
+    let mut line = Line::new();
+    assert_eq!(line.session.poll_timeout(), None);
+    line.order(Order::Configure(stream()));
+    line.run_until(70);
+    assert_eq!(line.ladder(), ".@0 .@20 .@40 .@60");
+    let steps: Vec<_> = line
+        .sent
+        .windows(2)
+        .map(|w| (w[1].sequence.wrapping_sub(w[0].sequence), w[1].timestamp.wrapping_sub(w[0].timestamp)))
+        .collect();
+    assert_eq!(steps, [(1, 160); 3]);
+}
+
+#[test]
+fn a_talk_spurt_leaves_at_once_and_its_lead_is_paid_back() {
+    let mut line = Line::configured();
+    line.run_until(27);
+    line.play(1, 1000, false);
+    line.play(1, 1000, true);
+    line.run_until(100);
+    assert_eq!(line.ladder(), ".@0 .@20 Ms@27 s@47 .@80 .@100");
+    assert_eq!(line.said(), "started 1@27, played 1 40ms@47");
+    let first = line.sent[0].timestamp;
+    let slots: Vec<_> = line.sent.iter().map(|sent| sent.timestamp.wrapping_sub(first) / 160).collect();
+    assert_eq!(slots, [0, 1, 2, 3, 4, 5]);
+}
+
+#[test]
+fn a_second_spurt_waits_for_the_end_of_the_first() {
+    let mut line = Line::configured();
+    line.run_until(27);
+    line.play(1, 1000, true);
+    line.run_until(30);
+    line.play(2, 1000, true);
+    line.run_until(80);
+    assert_eq!(line.ladder(), ".@0 .@20 Ms@27 s@47 .@80");
+}
+
+#[test]
+fn flush_stops_the_sound_with_the_next_frame_and_tells_what_was_heard() {
+    let mut line = Line::configured();
+    for n in 0..10 {
+        line.play(1, 1000, n == 9);
+    }
+    line.play(2, 1000, true);
+    line.run_until(50);
+    line.order(Order::Flush(UtteranceId(2)));
+    line.play(2, 1000, true);
+    line.run_until(100);
+    assert_eq!(line.ladder(), ".@0 Ms@0 s@20 s@40 .@80 .@100");
+    assert_eq!(line.said(), "started 1@0, cut 1 60ms@50, cut 2 0ms@50");
+}
+
+#[test]
+fn a_flushed_utterance_that_never_came_is_reported_and_stays_silent() {
+    let mut line = Line::configured();
+    line.order(Order::Flush(UtteranceId(3)));
+    line.play(3, 1000, true);
+    line.run_until(40);
+    assert_eq!((line.said().as_str(), line.ladder().as_str()), ("cut 3 0ms@0", ".@0 .@20 .@40"));
+}
+
+#[test]
+fn the_queue_holds_a_second_and_refuses_more() {
+    let mut line = Line::configured();
+    for _ in 0..60 {
+        line.play(1, 1000, false);
+    }
+    assert_eq!(line.session.room(), 0);
+    line.run_until(2000);
+    assert_eq!(line.session.room(), PLAY_QUEUE_FRAMES);
+}
+
+#[test]
+fn digits_follow_speech_and_hold_back_later_speech() {
+    let mut line = Line::configured();
+    line.play(1, 1000, false);
+    line.order(Order::SendDigit { digit: Digit::from_char('5').unwrap(), method: DigitMethod::Auto, duration: ms(60) });
+    line.play(1, 1000, true);
+    line.play(2, 1000, true);
+    line.run_until(220);
+    assert_eq!(
+        line.ladder(),
+        ".@0 Ms@0 s@20 M5/160@40 5/320@60 5/480E@80 5/480E@100 5/480E@120 .@140 .@160 .@180 Ms@200 .@240"
+            .replace(" .@240", "")
+    );
+    assert_eq!(line.said(), "started 1@0, played 1 40ms@20, digits@200, started 2@200, played 2 20ms@200");
+    let events: Vec<_> = line.sent.iter().filter(|sent| sent.payload_type == 101).collect();
+    assert!(events.iter().all(|sent| sent.timestamp == events[0].timestamp));
+    assert!(line.sent.windows(2).all(|w| w[1].sequence == w[0].sequence.wrapping_add(1)));
+    // RFC 4733 §2.5.1.2: audio goes on with the timestamp of the time at which it is sent.
+    let after = line.sent.iter().rfind(|sent| sent.marker).unwrap();
+    assert_eq!(after.timestamp.wrapping_sub(events[0].timestamp), 8 * 160);
+}
+
+#[test]
+fn a_late_wake_up_drops_frames_and_never_bursts() {
+    let mut line = Line::configured();
+    line.run_until(20);
+    for _ in 0..20 {
+        line.play(1, 1000, false);
+    }
+    line.now = line.start + ms(220);
+    line.session.handle_timeout(line.now);
+    line.drain();
+    line.run_until(260);
+    let late: Vec<_> = line.sent.iter().filter(|sent| sent.at >= 220).map(|sent| sent.at).collect();
+    assert_eq!(late, [220, 240, 260]);
+    let first = line.sent[0].timestamp;
+    assert_eq!(line.sent.last().unwrap().timestamp.wrapping_sub(first) / 160, 14);
+}
+
+#[test]
+fn what_they_send_is_played_in_order_after_40_ms() {
+    let mut line = Line::configured();
+    for n in [0u16, 2, 1, 3, 4, 5] {
+        line.receive_from(PEER, &packet(0, n, u32::from(n) * 160, &[0x80 + n as u8; 160]));
+        line.run_until(20 * (u64::from(n) + 1));
+    }
+    line.run_until(400);
+    let audio = line.audio();
+    let at: Vec<_> = audio.iter().map(|frame| frame.at.as_millis()).collect();
+    assert_eq!(at, (0..20).map(|n| n * 20).collect::<Vec<u128>>(), "gapless from the start");
+    assert_eq!(audio[0].samples, [0; FRAME_SAMPLES]);
+    assert_eq!(audio[1].samples[100], 32124);
+    assert_eq!(audio[2].samples[100], 31100);
+    assert_eq!(line.session.statistics().packets_received, 6);
+}
+
+#[test]
+fn strangers_rtcp_rubbish_and_unknown_types_are_counted_and_ignored() {
+    let mut line = Line::new();
+    line.receive_from(PEER, &packet(0, 0, 0, &[0; 160]));
+    line.order(Order::Configure(stream()));
+    line.receive_from(PEER, &packet(0, 1, 160, &[0; 160]));
+    line.receive_from("192.0.2.9:4000", &packet(0, 2, 320, &[0; 160]));
+    line.receive_from(PEER, &packet(200 & 0x7F, 2, 320, &[0; 160]));
+    line.receive_from(PEER, &packet(97, 2, 320, &[0; 160]));
+    line.receive_from(PEER, b"hello");
+    let statistics = line.session.statistics();
+    assert_eq!((statistics.packets_received, statistics.packets_ignored), (1, 5));
+    assert_eq!(line.events, [(0, Event::FirstPacket { from: PEER.parse().unwrap() })]);
+}
+
+#[test]
+fn packets_go_back_to_where_theirs_come_from() {
+    let mut line = Line::new();
+    line.order(Order::Configure(StreamConfig { remote: "10.0.0.1:9000".parse().unwrap(), sending: false, ..stream() }));
+    line.receive_from(PEER, &packet(0, 1, 160, &[0; 160]));
+    line.order(Order::Configure(StreamConfig { remote: "10.0.0.1:9000".parse().unwrap(), ..stream() }));
+    line.run_until(100);
+    assert_eq!(line.sent.len(), 5);
+}
+
+#[test]
+fn a_telephone_event_is_heard_once() {
+    let mut line = Line::configured();
+    for (n, (duration, end)) in [(160, false), (320, false), (480, true), (480, true), (480, true)].into_iter().enumerate() {
+        line.receive_from(PEER, &event(n as u16, 1000, 5, duration, end));
+        line.run_until(20 * (n as u64 + 1));
+    }
+    assert_eq!(line.digits(), "5");
+}
+
+#[test]
+fn held_streams_are_silent_and_speech_waits() {
+    let mut line = Line::configured();
+    line.order(Order::Configure(StreamConfig { sending: false, ..stream() }));
+    line.play(1, 1000, true);
+    line.run_until(100);
+    assert_eq!(line.ladder(), ".@0");
+    line.order(Order::Configure(stream()));
+    line.run_until(140);
+    assert_eq!(line.ladder(), ".@0 Ms@120 .@140");
+}
+
+#[test]
+fn random_datagrams_do_no_harm() {
+    use rand_chacha::rand_core::Rng;
+    let mut line = Line::configured();
+    let mut rng = ChaCha12Rng::from_seed([3; 32]);
+    let real = packet(0, 1, 160, &[0x55; 160]);
+    for n in 0..50_000u64 {
+        let mut datagram = real.clone();
+        if n % 3 == 0 {
+            datagram.truncate(rng.next_u32() as usize % 200);
+        }
+        for _ in 0..rng.next_u32() % 8 {
+            let bit = rng.next_u32() as usize % (8 * datagram.len().max(1));
+            if let Some(byte) = datagram.get_mut(bit / 8) {
+                *byte ^= 1 << (bit % 8);
+            }
+        }
+        if n % 4 == 0 {
+            datagram.resize(rng.next_u32() as usize % 2000, 0);
+            rng.fill_bytes(&mut datagram);
+        }
+        let from = if n % 5 == 0 { "192.0.2.7:1" } else { PEER };
+        line.session.receive(line.now, from.parse().unwrap(), &datagram);
+        if n % 50 == 0 {
+            line.run_until(n / 50 * 20);
+            line.events.clear();
+            line.sent.clear();
+        }
+    }
+    let statistics = line.session.statistics();
+    assert!(statistics.packets_received + statistics.packets_ignored <= 50_000);
+    assert!(line.session.events.len() <= EVENT_LIMIT);
+}
