@@ -21,6 +21,7 @@ JOBS    ?= 4
 # make fuzz SECONDS_EACH=300
 SECONDS_EACH ?= 60
 
+.NOTPARALLEL:
 .PHONY: help deps deps-demo deps-test build demo test check sipp demos bench soak world fuzz docs release watch
 
 help: ## List the targets.
@@ -49,6 +50,7 @@ check: ## Format, clippy with warnings denied, unit and world tests, documentati
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --document-private-items --quiet
 
 sipp: deps-test build ## The real binary against SIPp and baresip.
+	python3 -B -m unittest discover -q -s sip-tests
 	python3 sip-tests/run.py --offhook $(OFFHOOK) $(CASES)
 
 demos: build ## Four scenarios once each, with seeds drawn now and printed.

@@ -1,0 +1,8 @@
+"""The cases, slowest file first."""
+
+from cases import robustness  # noqa: F401
+from cases import inbound  # noqa: F401
+from cases import outbound  # noqa: F401
+from cases import digits  # noqa: F401
+from cases import registration  # noqa: F401
+from cases import independent_phone  # noqa: F401

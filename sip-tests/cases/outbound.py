@@ -1,0 +1,117 @@
+"""Calls of ours through the API: SIPp is the far end."""
+
+import audio
+from harness import case, expect, wait_for
+
+
+@case
+def outbound_audio_both_ways(t):
+    """They hear our voice, we hear (and record) their tone, and our hang-up is a BYE."""
+    phone = t.phone()
+    callee = t.callee("answer", audio_port=phone.port)
+    server = t.offhook(callee.port)
+    call_id = server.dial()
+    phone.call(callee.remote_audio())
+    phone.play(audio.tone(440, 2))
+    server.wait_status(call_id, "answered")
+    wait_for("their tone is over", lambda: phone.idle)
+    server.post(f"/v1/calls/{call_id}/actions/say", {"text": "This sentence is here to be heard on the wire."})
+    wait_for("they hear a voice", lambda: audio.loud_seconds(phone.samples()) > 1.5)
+    server.post(f"/v1/calls/{call_id}/actions/hangup", {})
+    callee.wait_done()
+    call = server.wait_ended(call_id)
+    expect(call["answered_at"] and call["ended_at"], "an answered call lacks its times")
+    rate, (they, we) = server.recording(call_id, t.folder)
+    heard = audio.tone_seconds(they, 440, rate)
+    expect(heard >= 1.4, f"the recording has 440 Hz on their side for {heard:.1f} s, not 1.4 s")
+    expect(audio.tone_seconds(we, 440, rate) == 0, "their tone is on our side of the recording")
+    expect(audio.loud_seconds(we, rate) >= 1, "our voice is not in the recording")
+    expect(len({packet.ssrc for packet in phone.packets}) == 1, "our stream changes its SSRC")
+
+
+@case
+def outbound_callee_hangs_up(t):
+    """Their BYE ends the call as theirs, with a result all the same."""
+    callee = t.callee("answer_then_bye", audio_port=t.phone().port)
+    server = t.offhook(callee.port)
+    call_id = server.dial()
+    callee.wait_done()
+    call = server.wait_ended(call_id)
+    expect(call["end_reason"] == "callee_hung_up", f"end_reason is {call['end_reason']}, not callee_hung_up")
+    expect(call["result"] and call["result"]["summary"], "an ended call has no result")
+
+
+@case
+def outbound_canceled_by_us(t):
+    """A hang-up while it rings is a CANCEL, and the 487 is acknowledged."""
+    callee = t.callee("ring")
+    server = t.offhook(callee.port)
+    call_id = server.dial()
+    server.wait_status(call_id, "ringing")
+    server.post(f"/v1/calls/{call_id}/actions/hangup", {})
+    callee.wait_done()
+    call = server.wait_ended(call_id)
+    expect(call["end_reason"] == "canceled", f"end_reason is {call['end_reason']}, not canceled")
+    same_branch(callee)
+
+
+@case
+def outbound_no_answer(t):
+    """Nobody answers within `[limits] ring`: CANCEL, and the call ends as no_answer."""
+    callee = t.callee("ring")
+    server = t.offhook(callee.port, limits='ring = "3s"')
+    call = server.wait_ended(server.dial())
+    callee.wait_done()
+    expect(call["end_reason"] == "no_answer", f"end_reason is {call['end_reason']}, not no_answer")
+    same_branch(callee)
+
+
+def same_branch(callee):
+    """CANCEL and the ACK of a refusal belong to the INVITE's transaction (RFC 3261 §9.1, §17.1.1.3)."""
+    vias = {callee.received(method=method)[0].get("Via") for method in ("INVITE", "CANCEL", "ACK")}
+    expect(len(vias) == 1, f"INVITE, CANCEL and ACK have different Vias: {vias}")
+
+
+def refused(t, refusal, end_reasons):
+    """A refusal is kept in the peer's own words and acknowledged."""
+    callee = t.callee("refuse", refusal=refusal)
+    server = t.offhook(callee.port)
+    call = server.wait_ended(server.dial())
+    callee.wait_done()
+    status, words = refusal.split(" ", 1)
+    expect(call["end_reason"] in end_reasons, f"end_reason is {call['end_reason']}, not {' or '.join(end_reasons)}")
+    expect(call["sip_status"] == int(status), f"sip_status is {call['sip_status']}, not {status}")
+    expect(words in (call["reason"] or ""), f"reason is {call['reason']!r}, not {words!r}")
+    expect(call["result"]["outcome"] == "failed", f"the outcome is {call['result']['outcome']}, not failed")
+
+
+@case
+def outbound_busy(t):
+    """486 is busy."""
+    refused(t, "486 Busy Here", ["busy"])
+
+
+@case
+def outbound_not_found(t):
+    """404 ends the call at once, in the peer's words."""
+    refused(t, "404 No Such Number", ["rejected", "failed"])
+
+
+@case
+def outbound_unavailable(t):
+    """503 ends the call as failed, in the peer's words."""
+    refused(t, "503 All Circuits Are Busy", ["failed"])
+
+
+@case
+def outbound_declined(t):
+    """603 is a refusal by a person."""
+    refused(t, "603 Decline", ["rejected"])
+
+
+@case
+def outbound_forbidden_number(t):
+    """A number that `[dial] allow` does not name never reaches the trunk."""
+    server = t.offhook()
+    status, _ = server.request("POST", "/v1/calls", {"to": "5550123", "task": {"goal": "Never dialled"}})
+    expect(400 <= status < 500, f"the API answered {status}")

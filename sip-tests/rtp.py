@@ -1,0 +1,162 @@
+"""An RTP endpoint of our own (RFC 3550, RFC 4733): SIPp signals, this one speaks and listens.
+
+SIPp can stream a file but neither records nor judges, and its digits come from another port with
+another SSRC. So the SDP of our SIPp scenarios names the port of a `Phone`.
+"""
+
+import collections
+import random
+import socket
+import struct
+import threading
+import time
+
+import audio
+
+EVENT_KEYS = "0123456789*#ABCD"
+Packet = collections.namedtuple("Packet", "at source marker payload_type sequence timestamp ssrc payload")
+
+
+def parse(data, at, source):
+    """One packet, or `None` for what is not RTP version 2."""
+    if len(data) < 12 or data[0] >> 6 != 2:
+        return None
+    sequence, timestamp, ssrc = struct.unpack_from("!HII", data, 2)
+    header = 12 + 4 * (data[0] & 0x0F)
+    end = len(data) - (data[-1] if data[0] & 0x20 else 0)
+    return Packet(at, source, bool(data[1] & 0x80), data[1] & 0x7F, sequence, timestamp, ssrc, data[header:end])
+
+
+class Phone:
+    """Sends 20 ms of PCMU each 20 ms to `target`, and keeps all that arrives."""
+
+    def __init__(self, event_type=101):
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind(("127.0.0.1", 0))
+        self.socket.settimeout(0.1)
+        self.port = self.socket.getsockname()[1]
+        self.event_type = event_type
+        self.packets = []
+        self._target = None
+        self._queue = collections.deque()
+        self._closing = threading.Event()
+        self._sequence = random.randrange(1 << 16)
+        self._timestamp = random.randrange(1 << 32)
+        self._ssrc = random.randrange(1, 1 << 32)
+        self._threads = [threading.Thread(target=run, daemon=True) for run in (self._listen, self._speak)]
+        for thread in self._threads:
+            thread.start()
+
+    def call(self, target):
+        """Begins to send, silence at first, to this address."""
+        self._target = target
+
+    def play(self, samples):
+        """Queues audio."""
+        for start in range(0, len(samples), audio.FRAME):
+            frame = samples[start : start + audio.FRAME]
+            self._queue.append(("audio", frame + [0] * (audio.FRAME - len(frame))))
+
+    def press(self, keys, milliseconds=100, gap=100):
+        """Queues telephone-events, one a key, 20 ms steps (RFC 4733 §2.5)."""
+        for key in keys:
+            steps = milliseconds // 20
+            for step in range(1, steps + 1):
+                self._queue.append(("event", EVENT_KEYS.index(key), step * audio.FRAME, step == 1, step == steps))
+            self.play([0] * (audio.RATE * gap // 1000))
+
+    @property
+    def idle(self):
+        """All that was queued has been sent."""
+        return not self._queue
+
+    def close(self):
+        self._closing.set()
+        for thread in self._threads:
+            thread.join(1)
+        self.socket.close()
+
+    def samples(self, since=0.0):
+        """The G.711 heard, in order of sequence within each source, gaps closed."""
+        heard = [p for p in list(self.packets) if p.payload_type in (0, 8) and p.at >= since]
+        samples, seen = [], set()
+        for packet in heard:
+            key = packet.ssrc, packet.sequence
+            if key not in seen:
+                seen.add(key)
+                samples += audio.decode(packet.payload_type, packet.payload)
+        return samples
+
+    def events(self):
+        """The telephone-events heard: one `Event` a key, with every packet of it."""
+        found = {}
+        for packet in list(self.packets):
+            if packet.payload_type == self.event_type and len(packet.payload) >= 4:
+                key = packet.ssrc, packet.timestamp, packet.payload[0]
+                found.setdefault(key, []).append(packet)
+        return [Event(packets) for packets in found.values()]
+
+    def _listen(self):
+        while not self._closing.is_set():
+            try:
+                data, source = self.socket.recvfrom(4096)
+            except TimeoutError:
+                continue
+            except OSError:
+                return
+            packet = parse(data, time.monotonic(), source)
+            if packet:
+                self.packets.append(packet)
+
+    def _speak(self):
+        due, event_timestamp = time.monotonic(), 0
+        while not self._closing.is_set():
+            due += 0.02
+            time.sleep(max(0.0, due - time.monotonic()))  # the pace of RTP, not a wait
+            if self._target is None:
+                due = time.monotonic()
+                continue
+            item = self._queue.popleft() if self._queue else ("audio", [0] * audio.FRAME)
+            if item[0] == "audio":
+                self._send(0, self._timestamp, False, audio.ulaw_encode(item[1]))
+            else:
+                _, event, duration, first, last = item
+                if first:
+                    event_timestamp = self._timestamp
+                for copy in range(3 if last else 1):
+                    payload = struct.pack("!BBH", event, (0x80 if last else 0) | 10, duration)
+                    self._send(self.event_type, event_timestamp, first and copy == 0, payload)
+            self._timestamp = (self._timestamp + audio.FRAME) % (1 << 32)
+
+    def _send(self, payload_type, timestamp, marker, payload):
+        first = struct.pack("!BBHII", 0x80, payload_type | (0x80 if marker else 0), self._sequence, timestamp, self._ssrc)
+        self._sequence = (self._sequence + 1) % (1 << 16)
+        try:
+            self.socket.sendto(first + payload, self._target)
+        except OSError:
+            pass  # the far end is gone; what matters is judged by what it sent
+
+
+class Event:
+    """One key as RFC 4733 sends it."""
+
+    def __init__(self, packets):
+        self.packets = packets
+        self.key = EVENT_KEYS[packets[0].payload[0]] if packets[0].payload[0] < 16 else "?"
+        self.durations = [struct.unpack_from("!H", packet.payload, 2)[0] for packet in packets]
+        self.ends = sum(bool(packet.payload[1] & 0x80) for packet in packets)
+
+    def faults(self):
+        """What RFC 4733 says about such a train and this one breaks; empty when all is well."""
+        found = []
+        if not self.packets[0].marker:
+            found.append("the first packet has no marker (§2.5.1.2)")
+        if any(packet.marker for packet in self.packets[1:]):
+            found.append("a later packet has the marker")
+        if self.ends != 3:
+            found.append(f"{self.ends} packets have the E bit, not 3 (§2.5.1.4)")
+        if self.durations != sorted(self.durations):
+            found.append(f"durations shrink: {self.durations}")
+        if not 320 <= self.durations[-1] <= 4000:
+            found.append(f"the key lasts {self.durations[-1] / 8:.0f} ms, not 40 to 500")
+        return [f"key {self.key}: {fault}" for fault in found]

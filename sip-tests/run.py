@@ -1,0 +1,67 @@
+#!/usr/bin/env python3
+"""Runs the real binary against independent SIP peers: Debian's SIPp and baresip, and our own RTP.
+
+    run.py [--offhook BINARY] [--jobs N] [--list] [CASE...]
+
+Each case starts its own server on free ports of 127.0.0.1 and ends all that it started. The logs
+of a failed case stay in the folder that its line names. Standard library only.
+"""
+
+import argparse
+import concurrent.futures
+import os
+import pathlib
+import shutil
+import sys
+import tempfile
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+sys.dont_write_bytecode = True
+
+import cases  # noqa: E402, F401  registers them
+import harness  # noqa: E402
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("case", nargs="*", help="default: all")
+    target = os.environ.get("CARGO_TARGET_DIR", "target")
+    parser.add_argument("--offhook", default=os.path.join(target, "debug", "offhook"))
+    parser.add_argument("--jobs", type=int, default=5, help="cases at a time; they mostly wait")
+    parser.add_argument("--list", action="store_true", help="name the cases")
+    options = parser.parse_args()
+
+    if options.list:
+        for name, function in harness.CASES.items():
+            print(f"{name:28} {function.__doc__.strip().splitlines()[0]}")
+        return 0
+    unknown = [name for name in options.case if name not in harness.CASES]
+    if unknown:
+        parser.error(f"no such case: {', '.join(unknown)} (see --list)")
+    binary = pathlib.Path(options.offhook).resolve()
+    missing = [tool for tool in ("sipp", "baresip") if not shutil.which(tool)]
+    if not os.access(binary, os.X_OK):
+        missing.append(str(binary))
+    if missing:
+        parser.error(f"not found: {', '.join(missing)} (`make deps build`)")
+
+    root = pathlib.Path(tempfile.mkdtemp(prefix="sip-tests-"))
+    names = options.case or list(harness.CASES)
+    failed = 0
+    with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
+        pending = {pool.submit(harness.run_case, name, binary, root): name for name in names}
+        for future in concurrent.futures.as_completed(pending):
+            name, (seconds, reason) = pending[future], future.result()
+            if reason is None:
+                print(f"PASS {name} ({seconds:.1f} s)", flush=True)
+            else:
+                failed += 1
+                print(f"FAIL {name} ({seconds:.1f} s): {reason}\n     logs: {root / name}", flush=True)
+    if not failed:
+        shutil.rmtree(root, ignore_errors=True)
+    print(f"{len(names) - failed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

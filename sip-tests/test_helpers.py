@@ -1,0 +1,92 @@
+"""The suite's own ears, tested: `python3 -m unittest discover -s sip-tests`."""
+
+import os
+import tempfile
+import time
+import unittest
+
+import audio
+import rtp
+import sip
+
+
+class Audio(unittest.TestCase):
+    def test_ulaw_gives_back_what_went_in_within_its_step(self):
+        for sample in (0, 5, -5, 1000, -1000, 12345, -32000, 32767):
+            back = audio.decode(0, audio.ulaw_encode([sample]))[0]
+            self.assertLessEqual(abs(back - sample), max(8, abs(sample) * 0.04), sample)
+
+    def test_known_code_words(self):
+        self.assertEqual(audio.ulaw_encode([0]), b"\xff")
+        self.assertEqual(audio.ULAW[0x00], -32124)
+        self.assertEqual(audio.ULAW[0x80], 32124)
+        self.assertEqual(audio.ALAW[0xD5], 8)
+        self.assertEqual(audio.ALAW[0xAA], 32256)
+
+    def test_a_tone_is_all_at_its_frequency_and_nowhere_else(self):
+        samples = audio.tone(440, 0.5)
+        self.assertGreater(audio.share(samples, 440), 0.99)
+        self.assertLess(audio.share(samples, 1000), 0.01)
+        self.assertEqual(audio.tone_seconds(samples + audio.silence(0.5), 440), 0.5)
+
+    def test_a_full_scale_sine_is_three_point_one_seven_dbm0(self):
+        self.assertAlmostEqual(audio.dbm0(audio.tone(1000, 1, 32124)), 3.17, places=1)
+
+    def test_keys_are_heard_once_each(self):
+        samples = []
+        for key in "1159#D":
+            samples += audio.dtmf_tone(key) + audio.silence(0.06)
+        self.assertEqual(audio.dtmf_keys(samples), "1159#D")
+
+    def test_a_wav_comes_back_even_with_an_unfinished_header(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "a.wav")
+            audio.write_wav(path, [1, -2, 3])
+            self.assertEqual(audio.read_wav(path), (8000, [[1, -2, 3]]))
+            with open(path, "r+b") as file:
+                file.seek(40)  # the size of the data chunk
+                file.write(b"\0\0\0\0")
+            self.assertEqual(audio.read_wav(path), (8000, [[1, -2, 3]]))
+
+
+class Rtp(unittest.TestCase):
+    def test_two_phones_hear_each_other_and_each_others_keys(self):
+        left, right = rtp.Phone(), rtp.Phone()
+        left.call(("127.0.0.1", right.port))
+        right.call(("127.0.0.1", left.port))
+        left.play(audio.tone(440, 0.4))
+        right.press("7#")
+        end = time.monotonic() + 5
+        while time.monotonic() < end and not (left.idle and right.idle and len(left.packets) > 30):
+            time.sleep(0.02)
+        left.close()
+        right.close()
+        self.assertGreaterEqual(audio.tone_seconds(right.samples(), 440), 0.3)
+        self.assertEqual("".join(event.key for event in left.events()), "7#")
+        self.assertEqual([event.faults() for event in left.events()], [[], []])
+
+
+class Sip(unittest.TestCase):
+    def test_a_message_is_read_by_name_in_any_case(self):
+        message = sip.Message("INVITE sip:a SIP/2.0\r\nv: one\r\nVIA: two\r\nl: 2\r\n\r\nhi")
+        self.assertEqual(message.all("Via"), ["one", "two"])
+        self.assertEqual((message.method, message.status, message.body), ("INVITE", None, "hi"))
+
+    def test_digest_of_rfc_7616_section_3_9_1(self):
+        fields = {
+            "username": "Mufasa", "realm": "http-auth@example.org", "uri": "/dir/index.html",
+            "nonce": "7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v", "nc": "00000001", "qop": "auth",
+            "cnonce": "f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ",
+        }
+        self.assertEqual(
+            sip.digest_response("GET", "Circle of Life", {**fields, "algorithm": "MD5"}),
+            "8ca523f5e9506fed4657c9700eebdbec",
+        )
+        self.assertEqual(
+            sip.digest_response("GET", "Circle of Life", {**fields, "algorithm": "SHA-256"}),
+            "753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1",
+        )
+
+
+if __name__ == "__main__":
+    unittest.main()
