@@ -5,12 +5,15 @@
 
 pub mod chat;
 pub mod providers;
+mod once;
 mod recognition;
 mod resample;
 mod synthesis;
+pub mod words;
 
 pub use chat::LanguageModel;
-pub use providers::local::local_tts;
+pub use once::{synthesize, transcribe};
+pub use providers::local::{local_stt, local_tts};
 pub use recognition::*;
 pub use synthesis::*;
 
