@@ -10,9 +10,14 @@ pub mod dtmf;
 pub mod ear;
 mod frame;
 pub mod jitter;
+pub mod recorder;
+pub mod resample;
 pub mod rtp;
 mod session;
+#[cfg(test)]
+mod testing;
 pub mod tones;
+pub mod wav;
 
 pub use codec::Codec;
 pub use frame::{AudioFrame, FRAME_DURATION, FRAME_SAMPLES, SAMPLE_RATE};

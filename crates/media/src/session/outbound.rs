@@ -138,6 +138,10 @@ impl Outbound {
     pub fn flush(&mut self, id: UtteranceId, events: &mut impl FnMut(Event)) {
         self.queue.flush(id, &mut |said| events(said.into()));
         self.digits.utterance_queued(id, &self.queue);
+        let more = self.has_content();
+        if let Some(clock) = self.clock.as_mut().filter(|_| !more) {
+            clock.next = clock.next.max(clock.nominal());
+        }
     }
 
     /// Queues a digit; one too many is not sent and reported by the missing `DigitsSent` of its successor only.
@@ -319,17 +323,18 @@ impl SlotClock {
             Some(left) if self.speaking => left + FRAME_DURATION,
             _ => now,
         };
-        self.next = self.next.min(earliest.max(now));
+        let never_ahead_by_more = self.nominal().checked_sub(FRAME_DURATION).unwrap_or(now);
+        self.next = self.next.min(earliest.max(now).max(never_ahead_by_more));
     }
 
     /// When the slot after this one leaves: speech 20 ms later, silence when its nominal time has come.
     fn after_slot(&self, more: bool) -> Instant {
         let continued = self.next + FRAME_DURATION;
-        if more {
-            return continued;
-        }
-        let nominal = self.epoch + Duration::from_millis(self.slots * FRAME_DURATION.as_millis() as u64);
-        continued.max(nominal)
+        if more { continued } else { continued.max(self.nominal()) }
+    }
+
+    fn nominal(&self) -> Instant {
+        self.epoch + Duration::from_millis(self.slots * FRAME_DURATION.as_millis() as u64)
     }
 }
 

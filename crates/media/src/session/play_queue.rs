@@ -131,10 +131,10 @@ impl PlayQueue {
         if self.flushed.is_some_and(|flushed| id <= flushed) {
             return;
         }
-        if self.current.is_some_and(|(utterance, _)| utterance <= id) {
+        let mut reported = self.current.map(|(utterance, _)| utterance);
+        if reported <= Some(id) {
             self.close(false, said);
         }
-        let mut reported = None;
         for queued in self.frames.iter().filter(|queued| queued.utterance <= id) {
             self.taken += 1;
             if reported != Some(queued.utterance) {
