@@ -10,6 +10,22 @@ pub enum Transport {
     Udp,
 }
 
+impl Transport {
+    /// Its name in a Via.
+    pub fn token(self) -> &'static str {
+        match self {
+            Self::Udp => "UDP",
+        }
+    }
+
+    /// Whether it repeats what is lost by itself, so that the transaction layer need not.
+    pub fn is_reliable(self) -> bool {
+        match self {
+            Self::Udp => false,
+        }
+    }
+}
+
 /// One path between us and a peer: the socket we use and the address at the other end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Flow {

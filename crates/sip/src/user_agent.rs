@@ -1,66 +1,23 @@
 //! [`UserAgent`]: the one public machine. It owns every transaction, dialog and registration.
 
+mod registrar;
+mod requests;
+mod responses;
+
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use crate::core::Core;
+use crate::deadlines::Waiting;
+use crate::dialog::{DialogKey, Invite, InviteSession};
+use crate::message::{self, Message, Method, OutgoingRequest, Uri};
+use crate::registration::{Register, Registration};
 use crate::sdp::SessionDescription;
-use crate::{Flow, Transmit};
+use crate::transaction::Owner;
+use crate::{Config, Event, Flow, RegistrationId, SessionEnd, SessionId, Transmit};
 
-/// What a user agent is, apart from the calls it makes.
-#[derive(Debug, Clone)]
-pub struct Config {
-    /// `User-Agent` in requests, `Server` in responses.
-    pub user_agent: String,
-    /// RFC 3261 §17 timer values.
-    pub timers: Timers,
-    /// When set, REGISTER and INVITE are challenged and REGISTER is accepted: the far end of a trunk.
-    pub registrar: Option<Registrar>,
-}
-
-/// RFC 3261 table 4.
-#[derive(Debug, Clone, Copy)]
-pub struct Timers {
-    /// Round-trip estimate, 500 ms.
-    pub t1: Duration,
-    /// Longest retransmission interval, 4 s.
-    pub t2: Duration,
-    /// Longest time a message stays in the network, 5 s.
-    pub t4: Duration,
-}
-
-/// A digest-protected registrar for a simulated trunk (RFC 3261 §10.3, RFC 7616).
-#[derive(Debug, Clone)]
-pub struct Registrar {
-    /// Digest realm.
-    pub realm: String,
-    /// User name → password.
-    pub users: Vec<(String, String)>,
-    /// Algorithms offered, best first.
-    pub algorithms: Vec<DigestAlgorithm>,
-}
-
-/// Digest algorithms (RFC 8760).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DigestAlgorithm {
-    /// `MD5`
-    Md5,
-    /// `SHA-256`
-    Sha256,
-}
-
-/// Who we are to a challenge.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Credentials {
-    /// User name.
-    pub username: String,
-    /// Password; never printed.
-    pub password: String,
-}
-
-impl std::fmt::Debug for Credentials {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Credentials({})", self.username)
-    }
-}
+/// Methods allowed, for Allow.
+pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE";
 
 /// What the shell tells the machine.
 #[derive(Debug)]
@@ -90,224 +47,9 @@ pub struct Deadline {
     pub timer: &'static str,
 }
 
-/// One INVITE session, ours or theirs, from the first message to the last.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SessionId(pub u64);
-
-/// One registration of ours.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct RegistrationId(pub u64);
-
-/// A REGISTER to send and keep fresh.
-#[derive(Debug, Clone)]
-pub struct Register {
-    /// The path to the registrar.
-    pub flow: Flow,
-    /// Request-URI, such as `sip:trunk.test`.
-    pub registrar: String,
-    /// Address of record, such as `sip:gateway@trunk.test`.
-    pub address_of_record: String,
-    /// User part of our Contact.
-    pub contact_user: String,
-    /// For the challenge.
-    pub credentials: Option<Credentials>,
-    /// How long to ask for; the granted time rules.
-    pub expires: Duration,
-}
-
-/// An INVITE to send.
-#[derive(Debug, Clone)]
-pub struct Invite {
-    /// The path to the next hop.
-    pub flow: Flow,
-    /// Request-URI and To: `sip:+15550100@trunk.test`.
-    pub request_uri: String,
-    /// From, such as `sip:+15550199@trunk.test`.
-    pub from: String,
-    /// Display name in From.
-    pub display_name: Option<String>,
-    /// User part of our Contact.
-    pub contact_user: String,
-    /// For challenges on this call only.
-    pub credentials: Option<Credentials>,
-    /// Our offer.
-    pub offer: SessionDescription,
-    /// Further header fields.
-    pub headers: Vec<(String, String)>,
-}
-
-/// What the machine tells the shell.
-#[derive(Debug)]
-pub enum Event {
-    /// A new INVITE, its offer parsed; answer with `progress`, `answer` or `reject`.
-    Incoming {
-        /// Its session.
-        session: SessionId,
-        /// Whence.
-        flow: Flow,
-        /// Request-URI as text.
-        request_uri: String,
-        /// From URI as text.
-        from: String,
-        /// From display name.
-        display_name: Option<String>,
-        /// To URI as text.
-        to: String,
-        /// Their Call-ID.
-        call_id: String,
-        /// The offer; `None` means we offer in the answer (late offer).
-        offer: Option<SessionDescription>,
-    },
-    /// A 1xx above 100 for our INVITE.
-    Progress {
-        /// Our call.
-        session: SessionId,
-        /// Status code.
-        status: u16,
-        /// Reason phrase as sent.
-        reason: String,
-        /// Early media.
-        description: Option<SessionDescription>,
-    },
-    /// Our INVITE was answered; the ACK is already on its way.
-    Answered {
-        /// Our call.
-        session: SessionId,
-        /// Status code.
-        status: u16,
-        /// Reason phrase as sent.
-        reason: String,
-        /// Their answer.
-        description: SessionDescription,
-    },
-    /// The ACK for our 2xx arrived (with their answer, when we offered).
-    Acknowledged {
-        /// Their call.
-        session: SessionId,
-        /// Answer to a late offer.
-        description: Option<SessionDescription>,
-    },
-    /// A re-INVITE or UPDATE with an offer: `answer_offer` or `reject_offer` it. Without an offer
-    /// (`None`) the answer carries a fresh offer of ours.
-    Offer {
-        /// The call.
-        session: SessionId,
-        /// Their offer.
-        offer: Option<SessionDescription>,
-    },
-    /// Our own re-INVITE ended: their answer, or `None` if refused (the session stays as it was).
-    OfferAnswered {
-        /// The call.
-        session: SessionId,
-        /// Status code.
-        status: u16,
-        /// Their answer.
-        description: Option<SessionDescription>,
-    },
-    /// An INFO inside the call, already answered 200.
-    Info {
-        /// The call.
-        session: SessionId,
-        /// `application/dtmf-relay`, `application/dtmf`, …
-        content_type: String,
-        /// Its body.
-        body: Vec<u8>,
-    },
-    /// The session is over and nothing more follows for it.
-    Ended {
-        /// The call.
-        session: SessionId,
-        /// Why.
-        end: SessionEnd,
-    },
-    /// A registration was granted or refreshed.
-    Registered {
-        /// Which.
-        registration: RegistrationId,
-        /// Granted time.
-        expires: Duration,
-    },
-    /// A registration attempt failed; the machine tries again on its own unless it is final.
-    RegistrationFailed {
-        /// Which.
-        registration: RegistrationId,
-        /// The peer's answer; `None` for silence.
-        status: Option<u16>,
-        /// Its reason phrase, or our own words.
-        reason: String,
-        /// When it tries again; `None` for never (403, refused credentials).
-        retry_in: Option<Duration>,
-    },
-    /// A registration was removed by us.
-    Unregistered {
-        /// Which.
-        registration: RegistrationId,
-    },
-    /// Somebody registered with our registrar.
-    Bound {
-        /// The authenticated user.
-        username: String,
-        /// The path by which to reach it.
-        flow: Flow,
-        /// Its Contact URI.
-        contact: String,
-    },
-    /// An answer to `options`, or `None` for silence.
-    OptionsAnswered {
-        /// The path asked.
-        flow: Flow,
-        /// Status code.
-        status: Option<u16>,
-    },
-    /// A message that was dropped or refused; for the log and counters, at most one a message.
-    Discarded {
-        /// Whence.
-        flow: Flow,
-        /// Why, in a static phrase.
-        why: &'static str,
-    },
-}
-
-/// How a session ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SessionEnd {
-    /// Our INVITE got a final refusal (3xx to 6xx).
-    Rejected {
-        /// Status code, never remapped.
-        status: u16,
-        /// Reason phrase as sent.
-        reason: String,
-        /// `Reason` header (RFC 3326), as sent.
-        reason_header: Option<String>,
-    },
-    /// Our INVITE got no answer at all (Timer B) or could not be sent.
-    Unanswered {
-        /// `"timeout"`, `"unreachable"`, …
-        why: &'static str,
-    },
-    /// We gave up (CANCEL, BYE or a refusal of ours).
-    Local,
-    /// They canceled before we answered.
-    Canceled {
-        /// `Reason` header, as sent.
-        reason_header: Option<String>,
-    },
-    /// They hung up.
-    Bye {
-        /// `Reason` header, as sent.
-        reason_header: Option<String>,
-    },
-    /// The dialog failed: no ACK, 481, 408, an unusable answer.
-    Failed {
-        /// Status code if there was one.
-        status: Option<u16>,
-        /// In a static phrase.
-        why: &'static str,
-    },
-}
-
 /// A command for a session that is not in a state for it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the session is in no state for `{command}`")]
 pub struct WrongState {
     /// What was asked.
     pub command: &'static str,
@@ -320,37 +62,311 @@ pub struct WrongState {
 /// Commands return the id at once; their outcome is an event.
 #[derive(Debug)]
 pub struct UserAgent {
-    _todo: (),
+    core: Core,
+    sessions: BTreeMap<SessionId, InviteSession>,
+    dialogs: BTreeMap<DialogKey, SessionId>,
+    registrations: BTreeMap<RegistrationId, Registration>,
+    next_id: u64,
+    /// Retry-After of the 503 that every new INVITE gets.
+    refusing: Option<Duration>,
 }
 
-#[allow(missing_docs, unused_variables)]
+// The machine's contract.
 impl UserAgent {
-    pub fn new(config: Config, seed: [u8; 32]) -> Self { todo!() }
-    pub fn handle_input(&mut self, now: Instant, input: Input<'_>) { todo!() }
-    pub fn poll_timeout(&self) -> Option<Deadline> { todo!() }
-    pub fn poll_transmit(&mut self) -> Option<Transmit> { todo!() }
-    pub fn poll_event(&mut self) -> Option<Event> { todo!() }
+    /// A user agent; all its randomness comes from the seed.
+    pub fn new(config: Config, seed: [u8; 32]) -> Self {
+        Self {
+            core: Core::new(config, seed),
+            sessions: BTreeMap::new(),
+            dialogs: BTreeMap::new(),
+            registrations: BTreeMap::new(),
+            next_id: 0,
+            refusing: None,
+        }
+    }
 
-    pub fn register(&mut self, now: Instant, register: Register) -> RegistrationId { todo!() }
+    /// Takes what happened. Time never goes backwards.
+    pub fn handle_input(&mut self, now: Instant, input: Input<'_>) {
+        match input {
+            Input::Received { flow, payload } => self.handle_datagram(now, flow, payload),
+            Input::Timeout => self.handle_timeout(now),
+            Input::Unreachable { flow } => self.handle_unreachable(now, flow),
+        }
+    }
+
+    /// When to call again with [`Input::Timeout`].
+    pub fn poll_timeout(&self) -> Option<Deadline> {
+        self.core.deadlines.next()
+    }
+
+    /// What to send next.
+    pub fn poll_transmit(&mut self) -> Option<Transmit> {
+        self.core.transmits.pop_front()
+    }
+
+    /// What happened next.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.core.events.pop_front()
+    }
+}
+
+// Commands.
+impl UserAgent {
+    /// Registers, and keeps the binding fresh.
+    pub fn register(&mut self, now: Instant, register: Register) -> RegistrationId {
+        let id = RegistrationId(self.take_id());
+        let registration = Registration::start(&mut self.core, now, id, register);
+        self.registrations.insert(id, registration);
+        self.settle_registration(id);
+        id
+    }
+
     /// Removes the binding; `Event::Unregistered` follows.
-    pub fn unregister(&mut self, now: Instant, registration: RegistrationId) { todo!() }
-    pub fn invite(&mut self, now: Instant, invite: Invite) -> SessionId { todo!() }
+    pub fn unregister(&mut self, now: Instant, registration: RegistrationId) {
+        match self.registrations.get_mut(&registration) {
+            Some(known) => known.unregister(&mut self.core, now),
+            None => self.core.emit(Event::Unregistered { registration }),
+        }
+        self.settle_registration(registration);
+    }
+
+    /// Calls somebody.
+    pub fn invite(&mut self, now: Instant, invite: Invite) -> SessionId {
+        let id = SessionId(self.take_id());
+        let obstacle = if self.sessions.len() >= self.core.config.max_sessions {
+            Some("too many sessions")
+        } else if Uri::parse(&invite.request_uri).is_err() || Uri::parse(&invite.from).is_err() {
+            Some("not a URI")
+        } else {
+            None
+        };
+        if let Some(why) = obstacle {
+            self.core.emit(Event::Ended {
+                session: id,
+                end: SessionEnd::Unanswered { why },
+            });
+            return id;
+        }
+        let session = InviteSession::call(&mut self.core, now, id, invite);
+        self.dialogs.insert(session.key(), id);
+        self.sessions.insert(id, session);
+        self.settle_session(id);
+        id
+    }
+
     /// 180, or 183 with early media.
-    pub fn progress(&mut self, now: Instant, session: SessionId, status: u16, description: Option<SessionDescription>) -> Result<(), WrongState> { todo!() }
+    pub fn progress(
+        &mut self,
+        now: Instant,
+        session: SessionId,
+        status: u16,
+        description: Option<SessionDescription>,
+    ) -> Result<(), WrongState> {
+        self.command(session, "progress", |session, core| {
+            session.progress(core, now, status, description)
+        })
+    }
+
     /// 200 to an `Incoming`; retransmitted until its ACK.
-    pub fn answer(&mut self, now: Instant, session: SessionId, description: SessionDescription) -> Result<(), WrongState> { todo!() }
+    pub fn answer(
+        &mut self,
+        now: Instant,
+        session: SessionId,
+        description: SessionDescription,
+    ) -> Result<(), WrongState> {
+        self.command(session, "answer", |session, core| {
+            session.answer(core, now, description)
+        })
+    }
+
     /// A final refusal of an `Incoming`.
-    pub fn reject(&mut self, now: Instant, session: SessionId, status: u16, headers: Vec<(String, String)>) -> Result<(), WrongState> { todo!() }
+    pub fn reject(
+        &mut self,
+        now: Instant,
+        session: SessionId,
+        status: u16,
+        headers: Vec<(String, String)>,
+    ) -> Result<(), WrongState> {
+        self.command(session, "reject", |session, core| {
+            session.reject(core, now, status, headers)
+        })
+    }
+
     /// Ends a session in whatever way its state asks: CANCEL, BYE, 603 or 487. `Event::Ended` follows.
-    pub fn hang_up(&mut self, now: Instant, session: SessionId) { todo!() }
+    ///
+    /// It follows at once: what the peer still has to say is dealt with here.
+    pub fn hang_up(&mut self, now: Instant, session: SessionId) {
+        if let Some(known) = self.sessions.get_mut(&session) {
+            known.hang_up(&mut self.core, now);
+            self.settle_session(session);
+        }
+    }
+
     /// A re-INVITE of ours; `OfferAnswered` follows.
-    pub fn offer(&mut self, now: Instant, session: SessionId, offer: SessionDescription) -> Result<(), WrongState> { todo!() }
-    pub fn answer_offer(&mut self, now: Instant, session: SessionId, description: SessionDescription) -> Result<(), WrongState> { todo!() }
-    pub fn reject_offer(&mut self, now: Instant, session: SessionId, status: u16) -> Result<(), WrongState> { todo!() }
-    pub fn info(&mut self, now: Instant, session: SessionId, content_type: &str, body: &[u8]) -> Result<(), WrongState> { todo!() }
-    pub fn options(&mut self, now: Instant, flow: Flow, uri: &str) { todo!() }
+    pub fn offer(
+        &mut self,
+        now: Instant,
+        session: SessionId,
+        offer: SessionDescription,
+    ) -> Result<(), WrongState> {
+        self.command(session, "offer", |session, core| {
+            session.offer(core, now, offer)
+        })
+    }
+
+    /// 200 to an `Offer`, with our answer, or with our offer when theirs was `None`.
+    pub fn answer_offer(
+        &mut self,
+        now: Instant,
+        session: SessionId,
+        description: SessionDescription,
+    ) -> Result<(), WrongState> {
+        self.command(session, "answer_offer", |session, core| {
+            session.answer_offer(core, now, description)
+        })
+    }
+
+    /// A refusal of an `Offer`, such as 488; the session stays as it was.
+    pub fn reject_offer(
+        &mut self,
+        now: Instant,
+        session: SessionId,
+        status: u16,
+    ) -> Result<(), WrongState> {
+        self.command(session, "reject_offer", |session, core| {
+            session.reject_offer(core, now, status)
+        })
+    }
+
+    /// An INFO within the call, such as a digit as `application/dtmf-relay`.
+    pub fn info(
+        &mut self,
+        now: Instant,
+        session: SessionId,
+        content_type: &str,
+        body: &[u8],
+    ) -> Result<(), WrongState> {
+        self.command(session, "info", |session, core| {
+            session.info(core, now, content_type, body)
+        })
+    }
+
+    /// Asks whether somebody is there; `OptionsAnswered` follows.
+    pub fn options(&mut self, now: Instant, flow: Flow, uri: &str) {
+        let (call_id, tag) = (self.core.token(), self.core.token());
+        let request = OutgoingRequest {
+            method: Method::Options,
+            uri: uri.to_owned(),
+            routes: Vec::new(),
+            from: format!("<sip:{}>;tag={tag}", flow.local),
+            to: format!("<{uri}>"),
+            call_id,
+            cseq: 1,
+            contact: Some(crate::dialog::contact(&flow, "")),
+            headers: vec![("Accept".to_owned(), "application/sdp".to_owned())],
+            content: None,
+        };
+        self.core.start(now, flow, request, Owner::Options);
+    }
+
     /// Sessions that have not ended.
-    pub fn session_count(&self) -> usize { todo!() }
+    pub fn session_count(&self) -> usize {
+        self.sessions
+            .values()
+            .filter(|session| !session.is_over())
+            .count()
+    }
+
+    /// Transactions that still wait for something: 0 when nothing remains to be sent or absorbed.
+    pub fn transaction_count(&self) -> usize {
+        self.core.table.clients.len() + self.core.table.servers.len()
+    }
+
     /// While true, every new INVITE outside a dialog is refused with 503 and this Retry-After.
-    pub fn refuse_new(&mut self, retry_after: Option<Duration>) { todo!() }
+    pub fn refuse_new(&mut self, retry_after: Option<Duration>) {
+        self.refusing = retry_after;
+    }
+
+    fn take_id(&mut self) -> u64 {
+        self.next_id += 1;
+        self.next_id
+    }
+
+    fn command(
+        &mut self,
+        id: SessionId,
+        command: &'static str,
+        run: impl FnOnce(&mut InviteSession, &mut Core) -> Result<(), WrongState>,
+    ) -> Result<(), WrongState> {
+        let session = self.sessions.get_mut(&id).ok_or(WrongState { command })?;
+        let outcome = run(session, &mut self.core);
+        self.settle_session(id);
+        outcome
+    }
+}
+
+// Dispatch.
+impl UserAgent {
+    fn handle_datagram(&mut self, now: Instant, flow: Flow, payload: &[u8]) {
+        match Message::parse(payload) {
+            Ok(Message::Request(request)) => self.handle_request(now, flow, &request),
+            Ok(Message::Response(response)) => self.handle_response(now, flow, &response),
+            Err(message::Error::KeepAlive) => {}
+            Err(message::Error::TooLarge) => self.core.discard(flow, "message too large"),
+            Err(message::Error::TooManyHeaders) => {
+                self.core.discard(flow, "too many header fields")
+            }
+            Err(message::Error::NotSip) => self.core.discard(flow, "not a SIP message"),
+            Err(message::Error::MalformedResponse(why)) => self.core.discard(flow, why),
+        }
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        while let Some(who) = self.core.deadlines.pop_due(now) {
+            match who {
+                Waiting::Client(key) => self.handle_client_timeout(now, key),
+                Waiting::Server(key) => self.handle_server_timeout(now, key),
+                Waiting::Session(id) => {
+                    if let Some(session) = self.sessions.get_mut(&id) {
+                        session.handle_timeout(&mut self.core, now);
+                        self.settle_session(id);
+                    }
+                }
+                Waiting::Registration(id) => {
+                    if let Some(registration) = self.registrations.get_mut(&id) {
+                        registration.handle_timeout(&mut self.core, now);
+                        self.settle_registration(id);
+                    }
+                }
+            }
+        }
+    }
+
+    /// After anything that touched a session: its deadline is noted, and it is forgotten when it is finished.
+    fn settle_session(&mut self, id: SessionId) {
+        let Some(session) = self.sessions.get(&id) else {
+            return;
+        };
+        if session.is_finished() {
+            self.dialogs.remove(&session.key());
+            self.sessions.remove(&id);
+            self.core.deadlines.set(Waiting::Session(id), None);
+        } else {
+            self.core
+                .deadlines
+                .set(Waiting::Session(id), session.deadline());
+        }
+    }
+
+    fn settle_registration(&mut self, id: RegistrationId) {
+        let Some(registration) = self.registrations.get(&id) else {
+            return;
+        };
+        self.core
+            .deadlines
+            .set(Waiting::Registration(id), registration.deadline());
+        if registration.is_done() {
+            self.registrations.remove(&id);
+        }
+    }
 }

@@ -1,18 +1,14 @@
 //! Session descriptions (RFC 8866) and offer/answer for one audio stream (RFC 3264).
+//!
+//! Reading is tolerant, because a call is lost over each oddity refused: a line that makes no sense is
+//! skipped, never the whole description. Writing is strict.
 
-use std::net::SocketAddr;
+mod description;
+mod negotiation;
+mod parser;
 
-/// A session description: tolerant to read, strict to write.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SessionDescription {
-    _todo: (),
-}
-
-#[allow(missing_docs, unused_variables)]
-impl SessionDescription {
-    pub fn parse(bytes: &[u8]) -> Result<Self, Error> { todo!() }
-    pub fn to_bytes(&self) -> Vec<u8> { todo!() }
-}
+pub use description::{Connection, MediaDescription, Rtcp, RtpMap, SessionDescription};
+pub use negotiation::{Capabilities, Negotiated, accept, answer, offer};
 
 /// Why a description cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -34,6 +30,30 @@ pub enum AudioCodec {
     Pcma,
 }
 
+impl AudioCodec {
+    /// Its payload type without an rtpmap.
+    pub fn static_payload_type(self) -> u8 {
+        match self {
+            Self::Pcmu => 0,
+            Self::Pcma => 8,
+        }
+    }
+
+    /// Its encoding name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pcmu => "PCMU",
+            Self::Pcma => "PCMA",
+        }
+    }
+
+    fn named(name: &str) -> Option<Self> {
+        [Self::Pcmu, Self::Pcma]
+            .into_iter()
+            .find(|codec| codec.name().eq_ignore_ascii_case(name))
+    }
+}
+
 /// Which way audio may flow, as seen from the describer (RFC 3264 §5.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Direction {
@@ -47,49 +67,33 @@ pub enum Direction {
     Inactive,
 }
 
-/// What we can do on one audio stream; the same `session_id` and a growing `version` for one call.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Capabilities {
-    /// Where we receive RTP (RTCP on the next port).
-    pub address: SocketAddr,
-    /// Best first.
-    pub codecs: Vec<AudioCodec>,
-    /// Payload type for telephone-event/8000, or none offered.
-    pub telephone_event: Option<u8>,
-    /// `o=` session id.
-    pub session_id: u64,
-    /// `o=` version.
-    pub version: u64,
-    /// What we want now.
-    pub direction: Direction,
+impl Direction {
+    /// The attribute's name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::SendRecv => "sendrecv",
+            Self::SendOnly => "sendonly",
+            Self::RecvOnly => "recvonly",
+            Self::Inactive => "inactive",
+        }
+    }
+
+    /// Whether the describer sends.
+    pub fn sends(self) -> bool {
+        matches!(self, Self::SendRecv | Self::SendOnly)
+    }
+
+    /// Whether the describer receives.
+    pub fn receives(self) -> bool {
+        matches!(self, Self::SendRecv | Self::RecvOnly)
+    }
+
+    fn of(sends: bool, receives: bool) -> Self {
+        match (sends, receives) {
+            (true, true) => Self::SendRecv,
+            (true, false) => Self::SendOnly,
+            (false, true) => Self::RecvOnly,
+            (false, false) => Self::Inactive,
+        }
+    }
 }
-
-/// What one audio stream became.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Negotiated {
-    /// Where they receive RTP.
-    pub remote: SocketAddr,
-    /// Where they receive RTCP.
-    pub remote_rtcp: SocketAddr,
-    /// What we send: codec and the payload type they gave it.
-    pub send: (AudioCodec, u8),
-    /// What we may receive: every codec and the payload type we gave it.
-    pub receive: Vec<(AudioCodec, u8)>,
-    /// telephone-event payload type to send (theirs).
-    pub telephone_event_send: Option<u8>,
-    /// telephone-event payload type to receive (ours).
-    pub telephone_event_receive: Option<u8>,
-    /// What we may do (hold included: `c=0.0.0.0` is `Inactive` towards them).
-    pub direction: Direction,
-    /// Packet time they want from us, in ms (20 unless said).
-    pub ptime_ms: u32,
-}
-
-/// Our offer.
-pub fn offer(capabilities: &Capabilities) -> SessionDescription { todo!("{capabilities:?}") }
-
-/// Our answer to an offer, and what the stream became.
-pub fn answer(offer: &SessionDescription, capabilities: &Capabilities) -> Result<(SessionDescription, Negotiated), Error> { todo!("{offer:?} {capabilities:?}") }
-
-/// What the stream became by their answer to our offer.
-pub fn accept(capabilities: &Capabilities, answer: &SessionDescription) -> Result<Negotiated, Error> { todo!("{answer:?} {capabilities:?}") }

@@ -1,0 +1,86 @@
+//! What a user agent is told once: who it is, its timers, its limits, and whether it is a registrar.
+
+use std::time::Duration;
+
+/// What a user agent is, apart from the calls it makes.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// `User-Agent` in requests, `Server` in responses.
+    pub user_agent: String,
+    /// RFC 3261 §17 timer values.
+    pub timers: Timers,
+    /// When set, REGISTER and INVITE are challenged and REGISTER is accepted: the far end of a trunk.
+    pub registrar: Option<Registrar>,
+    /// Sessions at a time, ours and theirs; beyond it a new INVITE is refused with 503.
+    pub max_sessions: usize,
+}
+
+/// Default for [`Config::max_sessions`].
+const MAX_SESSIONS: usize = 4096;
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            user_agent: "offhook".to_owned(),
+            timers: Timers::default(),
+            registrar: None,
+            max_sessions: MAX_SESSIONS,
+        }
+    }
+}
+
+/// RFC 3261 table 4.
+#[derive(Debug, Clone, Copy)]
+pub struct Timers {
+    /// Round-trip estimate, 500 ms.
+    pub t1: Duration,
+    /// Longest retransmission interval, 4 s.
+    pub t2: Duration,
+    /// Longest time a message stays in the network, 5 s.
+    pub t4: Duration,
+}
+
+impl Default for Timers {
+    fn default() -> Self {
+        Self {
+            t1: Duration::from_millis(500),
+            t2: Duration::from_secs(4),
+            t4: Duration::from_secs(5),
+        }
+    }
+}
+
+/// A digest-protected registrar for a simulated trunk (RFC 3261 §10.3, RFC 7616).
+#[derive(Debug, Clone)]
+pub struct Registrar {
+    /// Digest realm.
+    pub realm: String,
+    /// User name → password.
+    pub users: Vec<(String, String)>,
+    /// Algorithms offered, best first.
+    pub algorithms: Vec<DigestAlgorithm>,
+}
+
+/// Digest algorithms (RFC 8760).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DigestAlgorithm {
+    /// `MD5`
+    Md5,
+    /// `SHA-256`
+    Sha256,
+}
+
+/// Who we are to a challenge.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Credentials {
+    /// User name.
+    pub username: String,
+    /// Password; never printed.
+    pub password: String,
+}
+
+impl std::fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Credentials({})", self.username)
+    }
+}

@@ -1,0 +1,162 @@
+//! What every machine of a user agent shares: randomness, transactions, deadlines and the two queues.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use rand_chacha::ChaCha12Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+
+use crate::deadlines::{Deadlines, Waiting};
+use crate::digest::Challenger;
+use crate::message::{Echo, Method, OutgoingRequest, OutgoingResponse};
+use crate::transaction::{
+    Client, ClientInvite, ClientMachine, ClientNonInvite, MAGIC_COOKIE, Owner, ServerMachine,
+    Table, TransactionKey,
+};
+use crate::{Config, Event, Flow, Transmit};
+
+#[derive(Debug)]
+pub(crate) struct Core {
+    pub config: Config,
+    pub challenger: Challenger,
+    pub table: Table,
+    pub deadlines: Deadlines,
+    pub transmits: VecDeque<Transmit>,
+    pub events: VecDeque<Event>,
+    rng: ChaCha12Rng,
+}
+
+impl Core {
+    pub fn new(config: Config, seed: [u8; 32]) -> Self {
+        let mut rng = ChaCha12Rng::from_seed(seed);
+        let mut secret = [0; 32];
+        rng.fill_bytes(&mut secret);
+        Self {
+            config,
+            challenger: Challenger::new(secret),
+            table: Table::default(),
+            deadlines: Deadlines::default(),
+            transmits: VecDeque::new(),
+            events: VecDeque::new(),
+            rng,
+        }
+    }
+
+    /// 64 random bits as text, for tags, branches and the like (RFC 3261 §19.3).
+    pub fn token(&mut self) -> String {
+        format!("{:016x}", self.rng.next_u64())
+    }
+
+    /// A random duration of whole 10 ms steps in a range (RFC 3261 §14.1 wants such).
+    pub fn random_between(&mut self, least: Duration, most: Duration) -> Duration {
+        let steps = (most.saturating_sub(least).as_millis() / 10) as u64 + 1;
+        least + Duration::from_millis(10 * (self.rng.next_u64() % steps))
+    }
+
+    pub fn emit(&mut self, event: Event) {
+        self.events.push_back(event);
+    }
+
+    pub fn discard(&mut self, flow: Flow, why: &'static str) {
+        self.emit(Event::Discarded { flow, why });
+    }
+
+    pub fn transmit(&mut self, flow: Flow, payload: Vec<u8>) {
+        self.transmits.push_back(Transmit { flow, payload });
+    }
+
+    /// A branch of our own.
+    pub fn branch(&mut self) -> String {
+        format!("{MAGIC_COOKIE}-{}", self.token())
+    }
+
+    /// Sends a request in a transaction of its own.
+    pub fn start(
+        &mut self,
+        now: Instant,
+        flow: Flow,
+        request: OutgoingRequest,
+        owner: Owner,
+    ) -> TransactionKey {
+        let branch = self.branch();
+        self.start_with(now, flow, request, owner, &branch)
+    }
+
+    /// Sends the CANCEL of an INVITE: same branch, same path (RFC 3261 §9.1).
+    pub fn cancel(&mut self, now: Instant, invite: &TransactionKey) {
+        let Some(client) = self.table.clients.get(invite) else {
+            return;
+        };
+        let (flow, cancel) = (client.flow, client.request.cancel());
+        self.start_with(
+            now,
+            flow,
+            cancel,
+            Owner::Nobody,
+            &invite.branch().to_owned(),
+        );
+    }
+
+    fn start_with(
+        &mut self,
+        now: Instant,
+        flow: Flow,
+        request: OutgoingRequest,
+        owner: Owner,
+        branch: &str,
+    ) -> TransactionKey {
+        let payload = request.to_bytes(&flow, branch, &self.config.user_agent);
+        let (timers, reliable) = (self.config.timers, flow.transport.is_reliable());
+        self.transmit(flow, payload.clone());
+        let machine = match request.method {
+            Method::Invite => {
+                ClientMachine::Invite(ClientInvite::new(now, timers, reliable, payload))
+            }
+            _ => ClientMachine::NonInvite(ClientNonInvite::new(now, timers, reliable, payload)),
+        };
+        let key = TransactionKey::client(branch, &request.method);
+        self.deadlines
+            .set(Waiting::Client(key.clone()), machine.deadline());
+        self.table.clients.insert(
+            key.clone(),
+            Client {
+                machine,
+                request,
+                flow,
+                owner,
+            },
+        );
+        key
+    }
+
+    /// Answers a request through its transaction.
+    pub fn respond(
+        &mut self,
+        now: Instant,
+        key: &TransactionKey,
+        echo: &Echo,
+        to_tag: &str,
+        response: &OutgoingResponse,
+    ) {
+        let Some(server) = self.table.servers.get_mut(key) else {
+            return;
+        };
+        let payload = response.to_bytes(echo, to_tag, &self.config.user_agent);
+        let send = match &mut server.machine {
+            ServerMachine::Invite(invite) => invite.respond(now, response.status, &payload),
+            ServerMachine::NonInvite(request) => request.respond(now, &payload),
+        };
+        let (flow, deadline) = (server.flow, server.machine.deadline());
+        self.deadlines.set(Waiting::Server(key.clone()), deadline);
+        if send {
+            self.transmit(flow, payload);
+        }
+    }
+
+    /// Answers a request without remembering it: what repeats it will be answered the same.
+    pub fn respond_statelessly(&mut self, echo: &Echo, response: &OutgoingResponse) {
+        let to_tag = self.challenger.seal(&format!("{echo:?}"));
+        let payload = response.to_bytes(echo, &to_tag, &self.config.user_agent);
+        self.transmit(echo.reply_to, payload);
+    }
+}

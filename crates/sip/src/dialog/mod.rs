@@ -1,0 +1,347 @@
+//! Dialogs (RFC 3261 §12) and the INVITE sessions that live in them.
+
+mod established;
+mod incoming;
+mod outgoing;
+mod session;
+
+pub(crate) use established::InDialog;
+pub(crate) use incoming::NewInvite;
+pub use outgoing::Invite;
+pub(crate) use session::InviteSession;
+
+use std::net::IpAddr;
+
+use crate::Flow;
+use crate::message::headers::{HeaderName, Headers};
+use crate::message::{Method, OutgoingRequest, Request, Response, SipUri, Uri};
+
+/// Call-ID and local tag. The remote tag is left out: forks of one INVITE of ours share this.
+pub(crate) type DialogKey = (String, String);
+
+/// The state of one dialog.
+#[derive(Debug, Clone)]
+pub(crate) struct Dialog {
+    pub call_id: String,
+    pub local_tag: String,
+    /// Empty until a response brings it, and for ever from a peer of RFC 2543.
+    pub remote_tag: String,
+    /// From of our requests, without tag.
+    local: String,
+    /// To of our requests, without tag.
+    remote: String,
+    local_cseq: u32,
+    remote_cseq: Option<u32>,
+    /// Where the next request goes in the end (RFC 3261 §12.1: remote target).
+    target: String,
+    /// Route values, brackets included.
+    routes: Vec<String>,
+    /// Our Contact value.
+    pub contact: String,
+    /// The path by which the peer first reached us or we it.
+    pub flow: Flow,
+}
+
+impl Dialog {
+    /// The side that calls, before any answer: requests go where the INVITE goes.
+    pub fn calling(
+        flow: Flow,
+        call_id: String,
+        local_tag: String,
+        local: String,
+        request_uri: &str,
+        contact_user: &str,
+    ) -> Self {
+        Self {
+            call_id,
+            local_tag,
+            remote_tag: String::new(),
+            local,
+            remote: format!("<{request_uri}>"),
+            local_cseq: 0,
+            remote_cseq: None,
+            target: request_uri.to_owned(),
+            routes: Vec::new(),
+            contact: contact(&flow, contact_user),
+            flow,
+        }
+    }
+
+    /// The side that is called (RFC 3261 §12.1.1). From, To and Call-ID have been checked.
+    pub fn called(flow: Flow, request: &Request<'_>, local_tag: String) -> Self {
+        let headers = &request.headers;
+        let from = headers.from().ok();
+        let from_uri = from.map_or("", |from| from.uri);
+        let user = request
+            .parsed_uri()
+            .and_then(Uri::sip)
+            .and_then(|uri| uri.user)
+            .unwrap_or("");
+        let mut dialog = Self {
+            call_id: headers.call_id().unwrap_or_default().to_owned(),
+            local_tag,
+            remote_tag: from
+                .and_then(|from| from.tag())
+                .unwrap_or_default()
+                .to_owned(),
+            local: format!("<{}>", headers.to().map_or("", |to| to.uri)),
+            remote: format!("<{from_uri}>"),
+            local_cseq: 0,
+            remote_cseq: headers.cseq().ok().map(|cseq| cseq.number),
+            target: from_uri.to_owned(),
+            routes: record_routes(headers).collect(),
+            contact: contact(&flow, user),
+            flow,
+        };
+        dialog.refresh_target(headers);
+        dialog
+    }
+
+    /// What the response that makes the dialog says (RFC 3261 §12.1.2).
+    pub fn adopt(&mut self, response: &Response<'_>) {
+        self.remote_tag = response
+            .headers
+            .to()
+            .ok()
+            .and_then(|to| to.tag())
+            .unwrap_or_default()
+            .to_owned();
+        self.routes = record_routes(&response.headers).collect();
+        self.routes.reverse();
+        self.refresh_target(&response.headers);
+    }
+
+    /// Contact of a target refresh (RFC 3261 §12.2); a Contact that we cannot use changes nothing.
+    pub fn refresh_target(&mut self, headers: &Headers<'_>) {
+        let contacts = headers.name_addrs(HeaderName::Contact).unwrap_or_default();
+        if let Some(contact) = contacts
+            .first()
+            .filter(|contact| Uri::parse(contact.uri).is_ok_and(|uri| uri.sip().is_some()))
+        {
+            self.target = contact.uri.to_owned();
+        }
+    }
+
+    /// Takes the CSeq of a request of theirs; `false` when it is not above the last (RFC 3261 §12.2.2).
+    pub fn advance(&mut self, cseq: u32) -> bool {
+        let rises = self.remote_cseq.is_none_or(|last| cseq > last);
+        if rises {
+            self.remote_cseq = Some(cseq);
+        }
+        rises
+    }
+
+    /// A new request within the dialog.
+    pub fn request(&mut self, method: Method<'static>) -> OutgoingRequest {
+        self.local_cseq += 1;
+        self.request_with(method, self.local_cseq)
+    }
+
+    /// The ACK of a 2xx: the CSeq number of its INVITE (RFC 3261 §13.2.2.4).
+    pub fn ack(&self, cseq: u32) -> OutgoingRequest {
+        self.request_with(Method::Ack, cseq)
+    }
+
+    /// RFC 3261 §12.2.1.1.
+    fn request_with(&self, method: Method<'static>, cseq: u32) -> OutgoingRequest {
+        let target = self.target.clone();
+        let (uri, routes) = match self.routes.split_first() {
+            None => (target, Vec::new()),
+            Some((first, _)) if is_loose(first) => (target, self.routes.clone()),
+            // A strict router wants itself in the Request-URI and the target last.
+            Some((first, rest)) => {
+                let last = format!("<{target}>");
+                (
+                    route_uri(first).to_owned(),
+                    rest.iter().cloned().chain([last]).collect(),
+                )
+            }
+        };
+        let creates_or_refreshes = matches!(method, Method::Invite | Method::Update);
+        OutgoingRequest {
+            method,
+            uri,
+            routes,
+            from: tagged(&self.local, &self.local_tag),
+            to: tagged(&self.remote, &self.remote_tag),
+            call_id: self.call_id.clone(),
+            cseq,
+            contact: creates_or_refreshes.then(|| self.contact.clone()),
+            headers: Vec::new(),
+            content: None,
+        }
+    }
+
+    /// Where requests within the dialog are sent: to the first route, else to the remote target, when that is
+    /// an address and not a name; else along the path that the dialog has had from its first message.
+    ///
+    /// An address less reachable than that path (a private one behind a public source) was written by a peer
+    /// that does not know of its NAT; then too the path is kept.
+    pub fn next_hop(&self) -> Flow {
+        let uri = self
+            .routes
+            .first()
+            .map_or(self.target.as_str(), |route| route_uri(route));
+        let address = Uri::parse(uri)
+            .ok()
+            .and_then(Uri::sip)
+            .and_then(|uri: SipUri<'_>| uri.socket_addr());
+        match address {
+            Some(remote)
+                if remote.is_ipv4() == self.flow.local.is_ipv4()
+                    && remote.port() != 0
+                    && reach(remote.ip()) >= reach(self.flow.remote.ip()) =>
+            {
+                Flow {
+                    remote,
+                    ..self.flow
+                }
+            }
+            _ => self.flow,
+        }
+    }
+}
+
+/// How far an address reaches: this host or link, a private network, everywhere.
+fn reach(address: IpAddr) -> u8 {
+    match address.to_canonical() {
+        IpAddr::V4(v4) if v4.is_unspecified() || v4.is_multicast() || v4.is_broadcast() => 0,
+        IpAddr::V4(v4) if v4.is_loopback() || v4.is_link_local() => 1,
+        // RFC 6598: carrier-grade NAT.
+        IpAddr::V4(v4)
+            if v4.is_private() || (v4.octets()[0] == 100 && v4.octets()[1] & 0xc0 == 64) =>
+        {
+            2
+        }
+        IpAddr::V6(v6) if v6.is_unspecified() || v6.is_multicast() => 0,
+        IpAddr::V6(v6) if v6.is_loopback() || v6.is_unicast_link_local() => 1,
+        IpAddr::V6(v6) if v6.is_unique_local() => 2,
+        _ => 3,
+    }
+}
+
+/// Our Contact: the user at our end of the flow.
+pub(crate) fn contact(flow: &Flow, user: &str) -> String {
+    if user.is_empty() {
+        format!("<sip:{}>", flow.local)
+    } else {
+        format!("<sip:{user}@{}>", flow.local)
+    }
+}
+
+pub(crate) fn tagged(name_addr: &str, tag: &str) -> String {
+    if tag.is_empty() {
+        name_addr.to_owned()
+    } else {
+        format!("{name_addr};tag={tag}")
+    }
+}
+
+fn record_routes<'a>(headers: &Headers<'a>) -> impl Iterator<Item = String> + use<'a> {
+    let routes = headers
+        .name_addrs(HeaderName::RecordRoute)
+        .unwrap_or_default();
+    routes.into_iter().map(|route| format!("<{}>", route.uri))
+}
+
+fn route_uri(route: &str) -> &str {
+    route.trim_start_matches('<').trim_end_matches('>')
+}
+
+/// A route with `lr` (RFC 3261 §19.1.1); one of another scheme cannot be strict.
+fn is_loose(route: &str) -> bool {
+    Uri::parse(route_uri(route))
+        .ok()
+        .and_then(Uri::sip)
+        .is_none_or(|uri| uri.parameter("lr").is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Transport;
+    use crate::message::Message;
+
+    fn dialog(remote: &str, answer: &str) -> Dialog {
+        let flow = Flow {
+            transport: Transport::Udp,
+            local: "192.0.2.1:5060".parse().unwrap(),
+            remote: remote.parse().unwrap(),
+        };
+        let mut dialog = Dialog::calling(
+            flow,
+            "c".into(),
+            "l".into(),
+            "<sip:me@here>".into(),
+            "sip:you@there",
+            "me",
+        );
+        let text = format!("SIP/2.0 200 OK\r\nTo: <sip:you@there>;tag=r\r\n{answer}\r\n\r\n");
+        let Ok(Message::Response(response)) = Message::parse(text.as_bytes()) else {
+            panic!()
+        };
+        dialog.adopt(&response);
+        dialog
+    }
+
+    #[test]
+    fn the_route_set_of_the_caller_is_reversed_and_loose_routes_leave_the_target_in_place() {
+        let mut dialog = dialog(
+            "203.0.113.9:5060",
+            "Record-Route: <sip:203.0.113.1;lr>, <sip:203.0.113.2:5080;lr>\r\nContact: <sip:x@203.0.113.3:5070>",
+        );
+        let bye = dialog.request(Method::Bye);
+        assert_eq!(bye.uri, "sip:x@203.0.113.3:5070");
+        assert_eq!(
+            bye.routes,
+            ["<sip:203.0.113.2:5080;lr>", "<sip:203.0.113.1;lr>"]
+        );
+        assert_eq!(bye.to, "<sip:you@there>;tag=r");
+        assert_eq!(
+            dialog.next_hop().remote,
+            "203.0.113.2:5080".parse().unwrap()
+        );
+    }
+
+    #[test]
+    fn a_strict_router_gets_itself_in_the_request_uri() {
+        let mut dialog = dialog(
+            "203.0.113.9:5060",
+            "Record-Route: <sip:203.0.113.1;lr>\r\nRecord-Route: <sip:203.0.113.2>\r\nContact: <sip:x@203.0.113.3>",
+        );
+        let bye = dialog.request(Method::Bye);
+        assert_eq!(bye.uri, "sip:203.0.113.2");
+        assert_eq!(bye.routes, ["<sip:203.0.113.1;lr>", "<sip:x@203.0.113.3>"]);
+    }
+
+    #[test]
+    fn the_next_hop_is_an_address_or_the_path_we_have() {
+        let hop = |remote, contact| {
+            dialog(remote, &format!("Contact: <{contact}>"))
+                .next_hop()
+                .remote
+                .to_string()
+        };
+        assert_eq!(
+            hop("203.0.113.9:5060", "sip:x@203.0.113.3"),
+            "203.0.113.3:5060"
+        );
+        assert_eq!(
+            hop("203.0.113.9:5060", "sip:x@pbx.example.com"),
+            "203.0.113.9:5060"
+        );
+        assert_eq!(
+            hop("203.0.113.9:4321", "sip:x@192.168.1.5:5060"),
+            "203.0.113.9:4321"
+        );
+        assert_eq!(hop("10.0.0.1:5060", "sip:x@10.0.0.2:5062"), "10.0.0.2:5062");
+        assert_eq!(
+            hop("127.0.0.1:5060", "sip:x@127.0.0.1:5062"),
+            "127.0.0.1:5062"
+        );
+        assert_eq!(
+            hop("203.0.113.9:5060", "sip:x@[2001:db8::1]"),
+            "203.0.113.9:5060"
+        );
+    }
+}

@@ -1,0 +1,382 @@
+//! One INVITE session, from its first message to its last, in either role.
+//!
+//! ```text
+//!   ours     Calling ──2xx──▶ Established ──BYE──▶ Closing
+//!               └─hang up─▶ Canceling ───────────────▲
+//!   theirs   Ringing ──2xx──▶ Established ──BYE──────┘
+//! ```
+
+use std::time::Instant;
+
+use super::Dialog;
+use super::established::Established;
+use super::incoming::Ringing;
+use super::outgoing::{Calling, Canceling};
+use crate::core::Core;
+use crate::digest::Authenticator;
+use crate::message::{Method, OutgoingRequest, OutgoingResponse, Response};
+use crate::sdp::SessionDescription;
+use crate::transaction::{Owner, TransactionKey};
+use crate::{Deadline, Event, SessionEnd, SessionId, Transmit, WrongState};
+
+/// Content type of a session description.
+pub(super) const SDP: &str = "application/sdp";
+/// Most answers to one INVITE that are acknowledged (forks).
+const MAX_FORKS: usize = 16;
+
+#[derive(Debug)]
+pub(crate) struct InviteSession {
+    pub(super) id: SessionId,
+    pub(super) dialog: Dialog,
+    pub(super) state: State,
+    /// Whether we made the Call-ID (RFC 3261 §14.1 gives its owner the longer wait).
+    pub(super) ours: bool,
+    /// Whether `Event::Ended` is out; what follows is only good manners.
+    over: bool,
+    pub(super) authenticator: Authenticator,
+    /// Our transactions in progress.
+    transactions: usize,
+    /// The ACKs of the 2xx we got, to be sent again with each repetition.
+    acks: Vec<Ack>,
+}
+
+#[derive(Debug)]
+pub(super) enum State {
+    Calling(Calling),
+    Canceling(Canceling),
+    Ringing(Box<Ringing>),
+    Established(Box<Established>),
+    /// Over; answers to our last requests may still come.
+    Closing,
+}
+
+#[derive(Debug)]
+struct Ack {
+    invite: TransactionKey,
+    to_tag: String,
+    transmit: Transmit,
+}
+
+impl InviteSession {
+    pub(super) fn new(
+        id: SessionId,
+        dialog: Dialog,
+        state: State,
+        ours: bool,
+        authenticator: Authenticator,
+    ) -> Self {
+        Self {
+            id,
+            dialog,
+            state,
+            ours,
+            over: false,
+            authenticator,
+            transactions: 0,
+            acks: Vec::new(),
+        }
+    }
+
+    pub fn key(&self) -> super::DialogKey {
+        (self.dialog.call_id.clone(), self.dialog.local_tag.clone())
+    }
+
+    /// Whether the shell has been told that it ended.
+    pub fn is_over(&self) -> bool {
+        self.over
+    }
+
+    /// Whether it can be forgotten.
+    pub fn is_finished(&self) -> bool {
+        matches!(self.state, State::Closing) && self.transactions == 0
+    }
+
+    /// Ends the session in whatever way its state asks.
+    pub fn hang_up(&mut self, core: &mut Core, now: Instant) {
+        if self.over {
+            return;
+        }
+        match &mut self.state {
+            State::Calling(_) => self.cancel(core, now),
+            State::Ringing(_) => {
+                let _ = self.reject(core, now, 603, Vec::new());
+                return;
+            }
+            State::Established(established) => {
+                // RFC 3261 §15: the callee must not send BYE before the ACK of its 2xx, or its timeout.
+                let must_wait = established.awaits_first_ack();
+                self.refuse_open_offer(core, now, 487);
+                if !must_wait {
+                    self.bye(core, now);
+                }
+            }
+            State::Canceling(_) | State::Closing => {}
+        }
+        self.end(core, SessionEnd::Local);
+    }
+
+    /// Tells the shell, once.
+    pub(super) fn end(&mut self, core: &mut Core, end: SessionEnd) {
+        if !self.over {
+            self.over = true;
+            core.emit(Event::Ended {
+                session: self.id,
+                end,
+            });
+        }
+    }
+
+    /// The dialog cannot go on: BYE, and the shell learns why.
+    pub(super) fn fail(
+        &mut self,
+        core: &mut Core,
+        now: Instant,
+        status: Option<u16>,
+        why: &'static str,
+    ) {
+        self.bye(core, now);
+        self.end(core, SessionEnd::Failed { status, why });
+    }
+
+    pub(super) fn bye(&mut self, core: &mut Core, now: Instant) {
+        self.state = State::Closing;
+        let mut bye = self.dialog.request(Method::Bye);
+        self.authorize(core, &mut bye);
+        self.send(core, now, bye);
+    }
+
+    /// Sends a request of this session along its dialog.
+    pub(super) fn send(
+        &mut self,
+        core: &mut Core,
+        now: Instant,
+        request: OutgoingRequest,
+    ) -> TransactionKey {
+        self.transactions += 1;
+        core.start(
+            now,
+            self.dialog.next_hop(),
+            request,
+            Owner::Session(self.id),
+        )
+    }
+
+    /// Adds credentials for the challenges met so far.
+    pub(super) fn authorize(&mut self, core: &mut Core, request: &mut OutgoingRequest) {
+        let cnonce = core.token();
+        request.headers.extend(self.authenticator.headers(
+            request.method.as_str(),
+            &request.uri,
+            || cnonce.clone(),
+        ));
+    }
+
+    /// Sends a challenged request again with credentials; `None` when that makes no sense.
+    ///
+    /// Calls of others have no credentials here, so a callee cannot extract ours.
+    pub(super) fn answer_challenge(
+        &mut self,
+        core: &mut Core,
+        now: Instant,
+        refused: &OutgoingRequest,
+        response: &Response<'_>,
+    ) -> Option<TransactionKey> {
+        if !matches!(response.status, 401 | 407)
+            || !self
+                .authenticator
+                .challenged(response.status, &response.headers)
+        {
+            return None;
+        }
+        let fresh = self.dialog.request(refused.method);
+        let mut request = OutgoingRequest {
+            cseq: fresh.cseq,
+            ..refused.clone()
+        };
+        request.headers.retain(|(name, _)| !is_authorization(name));
+        self.authorize(core, &mut request);
+        Some(self.send(core, now, request))
+    }
+
+    /// ACK for a 2xx: kept, because each repetition of the 2xx gets it again (RFC 3261 §13.2.2.4).
+    pub(super) fn acknowledge(
+        &mut self,
+        core: &mut Core,
+        invite: &TransactionKey,
+        request: &OutgoingRequest,
+        dialog: &Dialog,
+    ) {
+        let mut ack = dialog.ack(request.cseq);
+        ack.headers.extend(
+            request
+                .headers
+                .iter()
+                .filter(|(name, _)| is_authorization(name))
+                .cloned(),
+        );
+        let flow = dialog.next_hop();
+        let branch = core.branch();
+        let payload = ack.to_bytes(&flow, &branch, &core.config.user_agent);
+        let transmit = Transmit { flow, payload };
+        core.transmits.push_back(transmit.clone());
+        if self.acks.len() < MAX_FORKS {
+            self.acks.push(Ack {
+                invite: invite.clone(),
+                to_tag: dialog.remote_tag.clone(),
+                transmit,
+            });
+        }
+    }
+
+    /// A 2xx after the one that made the dialog: a repetition gets its ACK again, an answer of another fork
+    /// an ACK and a BYE.
+    pub(super) fn handle_late_2xx(
+        &mut self,
+        core: &mut Core,
+        now: Instant,
+        invite: &TransactionKey,
+        request: &OutgoingRequest,
+        response: &Response<'_>,
+    ) {
+        let to_tag = response
+            .headers
+            .to()
+            .ok()
+            .and_then(|to| to.tag())
+            .unwrap_or_default();
+        if let Some(ack) = self
+            .acks
+            .iter()
+            .find(|ack| ack.invite == *invite && ack.to_tag == to_tag)
+        {
+            core.transmits.push_back(ack.transmit.clone());
+            return;
+        }
+        if self.acks.len() >= MAX_FORKS {
+            return;
+        }
+        let mut fork = self.dialog.clone();
+        fork.adopt(response);
+        self.acknowledge(core, invite, request, &fork);
+        let bye = fork.request(Method::Bye);
+        core.start(now, fork.next_hop(), bye, Owner::Nobody);
+    }
+
+    /// A response to a request of ours.
+    pub fn handle_response(
+        &mut self,
+        core: &mut Core,
+        now: Instant,
+        key: &TransactionKey,
+        request: &OutgoingRequest,
+        response: &Response<'_>,
+    ) {
+        let initial = match &self.state {
+            State::Calling(calling) => calling.transaction == *key,
+            State::Canceling(canceling) => canceling.transaction == *key,
+            _ => false,
+        };
+        match (request.method, response.status) {
+            (Method::Invite, _) if initial => {
+                self.handle_invite_response(core, now, key, request, response)
+            }
+            (Method::Invite, 200..300) if !self.is_pending_offer(key) => {
+                self.handle_late_2xx(core, now, key, request, response);
+            }
+            (_, ..200) => {}
+            (Method::Invite, _) => self.handle_reinvite_response(core, now, key, request, response),
+            (_, 401 | 407) => {
+                let _ = self.answer_challenge(core, now, request, response);
+            }
+            // RFC 3261 §12.2.1.2: these say that the dialog is gone.
+            (Method::Bye, _) => {}
+            (_, 481) => {
+                self.state = State::Closing;
+                self.end(
+                    core,
+                    SessionEnd::Failed {
+                        status: Some(481),
+                        why: "the peer knows no such call",
+                    },
+                );
+            }
+            (_, 408) => self.fail(core, now, Some(408), "request timeout within the call"),
+            _ => self.authenticator.succeeded(),
+        }
+    }
+
+    /// A request of ours got no answer, or the network refused it.
+    pub fn handle_silence(
+        &mut self,
+        core: &mut Core,
+        now: Instant,
+        key: &TransactionKey,
+        method: Method<'_>,
+        why: &'static str,
+    ) {
+        match &mut self.state {
+            State::Calling(calling) if calling.transaction == *key => {
+                self.state = State::Closing;
+                self.end(core, SessionEnd::Unanswered { why });
+            }
+            State::Canceling(canceling) if canceling.transaction == *key => {
+                self.state = State::Closing
+            }
+            State::Established(_) if method != Method::Bye => {
+                self.fail(core, now, None, "no answer within the call")
+            }
+            _ => {}
+        }
+    }
+
+    /// A transaction of ours is gone.
+    pub fn transaction_ended(&mut self, key: &TransactionKey) {
+        self.transactions = self.transactions.saturating_sub(1);
+        self.acks.retain(|ack| ack.invite != *key);
+    }
+
+    pub fn deadline(&self) -> Option<Deadline> {
+        match &self.state {
+            State::Canceling(canceling) => canceling.deadline(),
+            State::Ringing(ringing) => Some(ringing.deadline()),
+            State::Established(established) => established.deadline(),
+            State::Calling(_) | State::Closing => None,
+        }
+    }
+
+    pub fn handle_timeout(&mut self, core: &mut Core, now: Instant) {
+        match &mut self.state {
+            State::Canceling(canceling) if canceling.has_expired(now) => {
+                self.state = State::Closing
+            }
+            State::Ringing(ringing) => ringing.handle_timeout(core, now),
+            State::Established(_) => self.handle_established_timeout(core, now),
+            _ => {}
+        }
+    }
+
+    /// A response of ours that makes or refreshes the dialog.
+    pub(super) fn dialog_response(
+        &self,
+        status: u16,
+        description: Option<&SessionDescription>,
+    ) -> OutgoingResponse {
+        let mut response =
+            OutgoingResponse::new(status).with("Contact", self.dialog.contact.clone());
+        if status >= 200 {
+            response = response.with("Allow", crate::user_agent::ALLOW);
+        }
+        response.in_dialog = true;
+        response.content = description.map(|description| (SDP.to_owned(), description.to_bytes()));
+        response
+    }
+}
+
+fn is_authorization(name: &str) -> bool {
+    matches!(name, "Authorization" | "Proxy-Authorization")
+}
+
+/// The complaint about a command that the state does not allow.
+pub(super) fn wrong_state<T>(command: &'static str) -> Result<T, WrongState> {
+    Err(WrongState { command })
+}

@@ -1,0 +1,184 @@
+//! What the machine tells the shell, and the names it uses.
+
+use std::time::Duration;
+
+use crate::Flow;
+use crate::sdp::SessionDescription;
+
+/// What the machine tells the shell.
+#[derive(Debug)]
+pub enum Event {
+    /// A new INVITE, its offer parsed; answer with `progress`, `answer` or `reject`.
+    Incoming {
+        /// Its session.
+        session: SessionId,
+        /// Whence.
+        flow: Flow,
+        /// Request-URI as text.
+        request_uri: String,
+        /// From URI as text.
+        from: String,
+        /// From display name.
+        display_name: Option<String>,
+        /// To URI as text.
+        to: String,
+        /// Their Call-ID.
+        call_id: String,
+        /// The offer; `None` means we offer in the answer (late offer).
+        offer: Option<SessionDescription>,
+    },
+    /// A 1xx above 100 for our INVITE.
+    Progress {
+        /// Our call.
+        session: SessionId,
+        /// Status code.
+        status: u16,
+        /// Reason phrase as sent.
+        reason: String,
+        /// Early media.
+        description: Option<SessionDescription>,
+    },
+    /// Our INVITE was answered; the ACK is already on its way.
+    Answered {
+        /// Our call.
+        session: SessionId,
+        /// Status code.
+        status: u16,
+        /// Reason phrase as sent.
+        reason: String,
+        /// Their answer.
+        description: SessionDescription,
+    },
+    /// The ACK for our 2xx arrived (with their answer, when we offered).
+    Acknowledged {
+        /// Their call.
+        session: SessionId,
+        /// Answer to a late offer.
+        description: Option<SessionDescription>,
+    },
+    /// A re-INVITE or UPDATE with an offer: `answer_offer` or `reject_offer` it. Without an offer
+    /// (`None`) the answer carries a fresh offer of ours.
+    Offer {
+        /// The call.
+        session: SessionId,
+        /// Their offer.
+        offer: Option<SessionDescription>,
+    },
+    /// Our own re-INVITE ended: their answer, or `None` if refused (the session stays as it was).
+    OfferAnswered {
+        /// The call.
+        session: SessionId,
+        /// Status code.
+        status: u16,
+        /// Their answer.
+        description: Option<SessionDescription>,
+    },
+    /// An INFO inside the call, already answered 200.
+    Info {
+        /// The call.
+        session: SessionId,
+        /// `application/dtmf-relay`, `application/dtmf`, …
+        content_type: String,
+        /// Its body.
+        body: Vec<u8>,
+    },
+    /// The session is over and nothing more follows for it.
+    Ended {
+        /// The call.
+        session: SessionId,
+        /// Why.
+        end: SessionEnd,
+    },
+    /// A registration was granted or refreshed.
+    Registered {
+        /// Which.
+        registration: RegistrationId,
+        /// Granted time.
+        expires: Duration,
+    },
+    /// A registration attempt failed; the machine tries again on its own unless it is final.
+    RegistrationFailed {
+        /// Which.
+        registration: RegistrationId,
+        /// The peer's answer; `None` for silence.
+        status: Option<u16>,
+        /// Its reason phrase, or our own words.
+        reason: String,
+        /// When it tries again; `None` for never (403, refused credentials).
+        retry_in: Option<Duration>,
+    },
+    /// A registration was removed by us.
+    Unregistered {
+        /// Which.
+        registration: RegistrationId,
+    },
+    /// Somebody registered with our registrar.
+    Bound {
+        /// The authenticated user.
+        username: String,
+        /// The path by which to reach it.
+        flow: Flow,
+        /// Its Contact URI.
+        contact: String,
+    },
+    /// An answer to `options`, or `None` for silence.
+    OptionsAnswered {
+        /// The path asked.
+        flow: Flow,
+        /// Status code.
+        status: Option<u16>,
+    },
+    /// A message that was dropped or refused; for the log and counters, at most one a message.
+    Discarded {
+        /// Whence.
+        flow: Flow,
+        /// Why, in a static phrase.
+        why: &'static str,
+    },
+}
+
+/// How a session ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SessionEnd {
+    /// Our INVITE got a final refusal (3xx to 6xx).
+    Rejected {
+        /// Status code, never remapped.
+        status: u16,
+        /// Reason phrase as sent.
+        reason: String,
+        /// `Reason` header (RFC 3326), as sent.
+        reason_header: Option<String>,
+    },
+    /// Our INVITE got no answer at all (Timer B) or could not be sent.
+    Unanswered {
+        /// `"timeout"`, `"unreachable"`, …
+        why: &'static str,
+    },
+    /// We gave up (CANCEL, BYE or a refusal of ours).
+    Local,
+    /// They canceled before we answered.
+    Canceled {
+        /// `Reason` header, as sent.
+        reason_header: Option<String>,
+    },
+    /// They hung up.
+    Bye {
+        /// `Reason` header, as sent.
+        reason_header: Option<String>,
+    },
+    /// The dialog failed: no ACK, 481, 408, an unusable answer.
+    Failed {
+        /// Status code if there was one.
+        status: Option<u16>,
+        /// In a static phrase.
+        why: &'static str,
+    },
+}
+
+/// One INVITE session, ours or theirs, from the first message to the last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SessionId(pub u64);
+
+/// One registration of ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RegistrationId(pub u64);

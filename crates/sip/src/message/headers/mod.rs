@@ -1,0 +1,174 @@
+//! Header fields: found by name at once, typed when asked for.
+
+mod auth;
+mod cseq;
+mod list;
+mod name;
+mod name_addr;
+mod params;
+mod via;
+
+pub use auth::{AuthParams, auth_values};
+pub use cseq::CSeq;
+pub use list::{Values, values};
+pub use name::HeaderName;
+pub use name_addr::NameAddr;
+pub use params::Params;
+pub use via::Via;
+
+use super::{Invalid, ascii, number, readable};
+
+/// One header field as it came: folds and list commas still inside.
+#[derive(Debug, Clone, Copy)]
+pub struct Header<'a> {
+    /// What it is.
+    pub name: HeaderName,
+    /// What it was called.
+    pub raw_name: &'a [u8],
+    /// Its value, outer white space cut off.
+    pub value: &'a [u8],
+}
+
+/// All header fields of a message, in order.
+#[derive(Debug, Clone)]
+pub struct Headers<'a> {
+    fields: Vec<Header<'a>>,
+}
+
+/// Highest CSeq and similar counters allowed by RFC 3261 §8.1.1.5.
+const MAX_HOPS: u32 = 255;
+
+impl<'a> Headers<'a> {
+    pub(super) fn new(fields: Vec<Header<'a>>) -> Self {
+        Self { fields }
+    }
+
+    /// Every field.
+    pub fn iter(&self) -> impl Iterator<Item = &Header<'a>> {
+        self.fields.iter()
+    }
+
+    /// The values of every field of this name, not split at commas.
+    pub fn all(&self, name: HeaderName) -> impl Iterator<Item = &'a [u8]> + use<'a, '_> {
+        self.fields
+            .iter()
+            .filter(move |field| field.name == name)
+            .map(|field| field.value)
+    }
+
+    /// The first value of this name.
+    pub fn first(&self, name: HeaderName) -> Option<&'a [u8]> {
+        self.all(name).next()
+    }
+
+    /// The first value of this name as readable text.
+    pub fn text(&self, name: HeaderName) -> Option<String> {
+        self.first(name).map(readable)
+    }
+
+    /// Comma-separated tokens over all fields of this name, such as option tags.
+    pub fn tokens(&self, name: HeaderName) -> impl Iterator<Item = &'a [u8]> + use<'a, '_> {
+        self.all(name)
+            .flat_map(values)
+            .filter(|token| !token.is_empty())
+    }
+
+    /// The topmost Via.
+    pub fn top_via(&self) -> Result<Via<'a>, Invalid> {
+        let value = self.first(HeaderName::Via).ok_or(Invalid("no Via"))?;
+        Via::parse(values(value).next().unwrap_or_default())
+    }
+
+    /// How many Vias there are, on however many lines.
+    pub fn via_count(&self) -> usize {
+        self.all(HeaderName::Via)
+            .map(|value| values(value).count())
+            .sum()
+    }
+
+    /// From.
+    pub fn from(&self) -> Result<NameAddr<'a>, Invalid> {
+        NameAddr::parse(self.single(HeaderName::From, "From")?).map_err(|_| Invalid("From"))
+    }
+
+    /// To.
+    pub fn to(&self) -> Result<NameAddr<'a>, Invalid> {
+        NameAddr::parse(self.single(HeaderName::To, "To")?).map_err(|_| Invalid("To"))
+    }
+
+    /// Call-ID.
+    pub fn call_id(&self) -> Result<&'a str, Invalid> {
+        ascii(self.single(HeaderName::CallId, "Call-ID")?)
+            .filter(|id| !id.is_empty() && !id.bytes().any(|byte| byte <= b' '))
+            .ok_or(Invalid("Call-ID"))
+    }
+
+    /// CSeq.
+    pub fn cseq(&self) -> Result<CSeq<'a>, Invalid> {
+        CSeq::parse(self.single(HeaderName::CSeq, "CSeq")?)
+    }
+
+    /// Max-Forwards, if given.
+    pub fn max_forwards(&self) -> Result<Option<u32>, Invalid> {
+        self.optional_number(HeaderName::MaxForwards)?
+            .map_or(Ok(None), |hops| {
+                if hops <= MAX_HOPS {
+                    Ok(Some(hops))
+                } else {
+                    Err(Invalid("Max-Forwards"))
+                }
+            })
+    }
+
+    /// A field that is one number or absent.
+    pub fn optional_number(&self, name: HeaderName) -> Result<Option<u32>, Invalid> {
+        let mut found = self.all(name);
+        match (found.next(), found.next()) {
+            (None, _) => Ok(None),
+            (Some(digits), None) => number(digits).map(Some).ok_or(Invalid("number")),
+            (Some(_), Some(_)) => Err(Invalid("duplicate header field")),
+        }
+    }
+
+    /// Retry-After in seconds, comment and parameters ignored.
+    pub fn retry_after(&self) -> Option<u32> {
+        let value = self.first(HeaderName::RetryAfter)?;
+        let end = value
+            .iter()
+            .position(|byte| !byte.is_ascii_digit())
+            .unwrap_or(value.len());
+        number(&value[..end])
+    }
+
+    /// Every Contact, Route or Record-Route; a broken one spoils all.
+    pub fn name_addrs(&self, name: HeaderName) -> Result<Vec<NameAddr<'a>>, Invalid> {
+        self.all(name)
+            .flat_map(values)
+            .map(NameAddr::parse)
+            .collect()
+    }
+
+    /// Content-Type without its parameters, in lower case.
+    pub fn content_type(&self) -> Option<String> {
+        let value = self.first(HeaderName::ContentType)?;
+        let end = value
+            .iter()
+            .position(|byte| *byte == b';')
+            .unwrap_or(value.len());
+        let kept = value[..end]
+            .iter()
+            .filter(|byte| !super::is_lws(**byte))
+            .copied()
+            .collect::<Vec<_>>();
+        ascii(&kept).map(str::to_ascii_lowercase)
+    }
+
+    /// RFC 3261 §7.3.1: fields that are no list appear once; two of them are two messages in one.
+    fn single(&self, name: HeaderName, what: &'static str) -> Result<&'a [u8], Invalid> {
+        let mut found = self.all(name);
+        match (found.next(), found.next()) {
+            (Some(value), None) => Ok(value),
+            _ => Err(Invalid(what)),
+        }
+    }
+}

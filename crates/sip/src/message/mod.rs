@@ -1,0 +1,95 @@
+//! SIP messages: what arrives is indexed in place and borrowed, what leaves is built whole.
+//!
+//! ```
+//! use sip::message::Message;
+//! let bytes = b"OPTIONS sip:a@b SIP/2.0\r\nv: SIP/2.0/UDP h;branch=z9hG4bK1\r\nl: 0\r\n\r\n";
+//! let Ok(Message::Request(request)) = Message::parse(bytes) else { panic!() };
+//! assert_eq!(request.headers.top_via().unwrap().branch(), Some("z9hG4bK1"));
+//! ```
+
+pub mod headers;
+mod method;
+mod multipart;
+mod parser;
+mod request;
+mod response;
+mod status;
+mod uri;
+mod writer;
+
+pub use headers::{Header, HeaderName, Headers};
+pub use method::Method;
+pub(crate) use multipart::{SdpPart, sdp_part};
+pub use parser::{Error, MAX_HEADERS, MAX_MESSAGE_SIZE, Message};
+pub(crate) use request::OutgoingRequest;
+pub use request::Request;
+pub use response::Response;
+pub(crate) use response::{Echo, OutgoingResponse};
+pub use status::reason_phrase;
+pub use uri::{SipUri, Uri};
+
+/// A value that its grammar forbids, in a static phrase fit for a log or a 400.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Invalid(pub &'static str);
+
+/// Linear white space, folds included (RFC 3261 §25.1: LWS).
+pub(crate) fn is_lws(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
+}
+
+/// A character of a `token` (RFC 3261 §25.1).
+pub(crate) fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+        || matches!(
+            byte,
+            b'-' | b'.' | b'!' | b'%' | b'*' | b'_' | b'+' | b'`' | b'\'' | b'~'
+        )
+}
+
+/// Cuts white space off both ends.
+pub(crate) fn trim(bytes: &[u8]) -> &[u8] {
+    let start = bytes
+        .iter()
+        .position(|byte| !is_lws(*byte))
+        .unwrap_or(bytes.len());
+    let end = bytes
+        .iter()
+        .rposition(|byte| !is_lws(*byte))
+        .map_or(start, |last| last + 1);
+    bytes.get(start..end).unwrap_or_default()
+}
+
+/// ASCII text; anything else has no place in a token, a URI or a host.
+pub(crate) fn ascii(bytes: &[u8]) -> Option<&str> {
+    if bytes.is_ascii() {
+        std::str::from_utf8(bytes).ok()
+    } else {
+        None
+    }
+}
+
+/// Digits only, no sign, no overflow.
+pub(crate) fn number<T: std::str::FromStr>(bytes: &[u8]) -> Option<T> {
+    if bytes.is_empty() || !bytes.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    std::str::from_utf8(bytes).ok()?.parse().ok()
+}
+
+/// Text for people out of bytes that may be Latin-1: folds become one space.
+pub(crate) fn readable(bytes: &[u8]) -> String {
+    let decoded: String = match std::str::from_utf8(bytes) {
+        Ok(text) => text.to_owned(),
+        Err(_) => bytes.iter().map(|byte| char::from(*byte)).collect(),
+    };
+    if !decoded.contains(['\r', '\n']) {
+        return decoded;
+    }
+    decoded
+        .split(['\r', '\n'])
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .collect::<Vec<_>>()
+        .join(" ")
+}

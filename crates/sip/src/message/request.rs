@@ -1,0 +1,114 @@
+//! Requests: borrowed when received, owned when sent.
+
+use super::headers::Headers;
+use super::writer::Writer;
+use super::{Method, Uri};
+use crate::Flow;
+
+/// A received request.
+#[derive(Debug, Clone)]
+pub struct Request<'a> {
+    /// Its method.
+    pub method: Method<'a>,
+    /// Request-URI as text.
+    pub uri: &'a str,
+    /// Whether it says `SIP/2.0`.
+    pub version_ok: bool,
+    /// Its header fields.
+    pub headers: Headers<'a>,
+    /// Its body.
+    pub body: &'a [u8],
+    /// Why it can only be answered 400.
+    pub defect: Option<&'static str>,
+}
+
+impl<'a> Request<'a> {
+    /// Request-URI taken apart.
+    pub fn parsed_uri(&self) -> Option<Uri<'a>> {
+        Uri::parse(self.uri).ok()
+    }
+}
+
+/// RFC 3261 §8.1.1.6.
+const MAX_FORWARDS: &str = "70";
+
+/// A request of ours, kept so that it can be sent again with credentials, canceled or acknowledged.
+#[derive(Debug, Clone)]
+pub(crate) struct OutgoingRequest {
+    pub method: Method<'static>,
+    pub uri: String,
+    /// Route values, brackets included.
+    pub routes: Vec<String>,
+    pub from: String,
+    pub to: String,
+    pub call_id: String,
+    pub cseq: u32,
+    pub contact: Option<String>,
+    pub headers: Vec<(String, String)>,
+    pub content: Option<(String, Vec<u8>)>,
+}
+
+impl OutgoingRequest {
+    /// The bytes, with a Via that asks for the response where we are (RFC 3581).
+    pub fn to_bytes(&self, flow: &Flow, branch: &str, user_agent: &str) -> Vec<u8> {
+        let mut writer = Writer::request(self.method.as_str(), &self.uri);
+        writer.header(
+            "Via",
+            format!(
+                "SIP/2.0/{} {};branch={branch};rport",
+                flow.transport.token(),
+                flow.local
+            ),
+        );
+        for route in &self.routes {
+            writer.header("Route", route);
+        }
+        writer.header("Max-Forwards", MAX_FORWARDS);
+        writer.header("From", &self.from);
+        writer.header("To", &self.to);
+        writer.header("Call-ID", &self.call_id);
+        writer.header("CSeq", format!("{} {}", self.cseq, self.method));
+        if let Some(contact) = &self.contact {
+            writer.header("Contact", contact);
+        }
+        for (name, value) in &self.headers {
+            writer.header(name, value);
+        }
+        if !user_agent.is_empty() {
+            writer.header("User-Agent", user_agent);
+        }
+        writer.finish(
+            self.content
+                .as_ref()
+                .map(|(kind, body)| (kind.as_str(), body.as_slice())),
+        )
+    }
+
+    /// The ACK for a final response other than 2xx (RFC 3261 §17.1.1.3): To comes from the response.
+    pub fn ack(&self, to: String) -> Self {
+        Self {
+            to,
+            ..self.without_payload(Method::Ack)
+        }
+    }
+
+    /// The CANCEL of this request (RFC 3261 §9.1).
+    pub fn cancel(&self) -> Self {
+        self.without_payload(Method::Cancel)
+    }
+
+    fn without_payload(&self, method: Method<'static>) -> Self {
+        Self {
+            method,
+            uri: self.uri.clone(),
+            routes: self.routes.clone(),
+            from: self.from.clone(),
+            to: self.to.clone(),
+            call_id: self.call_id.clone(),
+            cseq: self.cseq,
+            contact: None,
+            headers: Vec::new(),
+            content: None,
+        }
+    }
+}

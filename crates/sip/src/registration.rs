@@ -1,0 +1,349 @@
+//! One binding of ours at a registrar, kept fresh (RFC 3261 §10.2).
+
+use std::time::{Duration, Instant};
+
+use crate::core::Core;
+use crate::dialog::{contact, tagged};
+use crate::digest::Authenticator;
+use crate::message::headers::{HeaderName, NameAddr};
+use crate::message::{Method, OutgoingRequest, Response, Uri, number, readable};
+use crate::transaction::{Owner, TransactionKey};
+use crate::{Credentials, Deadline, Event, Flow, RegistrationId};
+
+/// A REGISTER to send and keep fresh.
+#[derive(Debug, Clone)]
+pub struct Register {
+    /// The path to the registrar.
+    pub flow: Flow,
+    /// Request-URI, such as `sip:trunk.test`.
+    pub registrar: String,
+    /// Address of record, such as `sip:gateway@trunk.test`.
+    pub address_of_record: String,
+    /// User part of our Contact.
+    pub contact_user: String,
+    /// For the challenge.
+    pub credentials: Option<Credentials>,
+    /// How long to ask for; the granted time rules.
+    pub expires: Duration,
+}
+
+/// First wait after a failure; doubled with each further one (RFC 5626 §4.5).
+const BACK_OFF: Duration = Duration::from_secs(30);
+/// Longest wait after failures.
+const BACK_OFF_MOST: Duration = Duration::from_secs(1800);
+/// Longest time asked for because of a 423.
+const EXPIRES_MOST: Duration = Duration::from_secs(86_400);
+/// Soonest refresh, so that a registrar that grants a second is not flooded.
+const REFRESH_SOONEST: Duration = Duration::from_secs(1);
+
+#[derive(Debug)]
+pub(crate) struct Registration {
+    id: RegistrationId,
+    register: Register,
+    call_id: String,
+    local_tag: String,
+    cseq: u32,
+    authenticator: Authenticator,
+    failures: u32,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    Registering {
+        transaction: TransactionKey,
+    },
+    Registered {
+        refresh_at: Instant,
+    },
+    Waiting {
+        retry_at: Instant,
+    },
+    Unregistering {
+        transaction: TransactionKey,
+    },
+    /// Removed, or refused for good.
+    Done,
+}
+
+impl Registration {
+    pub fn start(core: &mut Core, now: Instant, id: RegistrationId, register: Register) -> Self {
+        let (call_id, local_tag) = (core.token(), core.token());
+        let authenticator = Authenticator::new(register.credentials.clone());
+        let state = State::Waiting { retry_at: now };
+        let mut registration = Self {
+            id,
+            register,
+            call_id,
+            local_tag,
+            cseq: 0,
+            authenticator,
+            failures: 0,
+            state,
+        };
+        registration.send_register(core, now);
+        registration
+    }
+
+    pub fn unregister(&mut self, core: &mut Core, now: Instant) {
+        match self.state {
+            State::Unregistering { .. } => {}
+            State::Done => core.emit(Event::Unregistered {
+                registration: self.id,
+            }),
+            _ => {
+                let transaction = self.send(core, now, Duration::ZERO);
+                self.state = State::Unregistering { transaction };
+            }
+        }
+    }
+
+    pub fn is_done(&self) -> bool {
+        matches!(self.state, State::Done)
+    }
+
+    fn send_register(&mut self, core: &mut Core, now: Instant) {
+        let transaction = self.send(core, now, self.register.expires);
+        self.state = State::Registering { transaction };
+    }
+
+    /// RFC 3261 §10.2: the same Call-ID for all, the CSeq one higher each time.
+    fn send(&mut self, core: &mut Core, now: Instant, expires: Duration) -> TransactionKey {
+        self.cseq += 1;
+        let register = &self.register;
+        let address = format!("<{}>", register.address_of_record);
+        let mut request = OutgoingRequest {
+            method: Method::Register,
+            uri: register.registrar.clone(),
+            routes: Vec::new(),
+            from: tagged(&address, &self.local_tag),
+            to: address,
+            call_id: self.call_id.clone(),
+            cseq: self.cseq,
+            contact: Some(contact(&register.flow, &register.contact_user)),
+            headers: vec![("Expires".to_owned(), expires.as_secs().to_string())],
+            content: None,
+        };
+        let cnonce = core.token();
+        request.headers.extend(
+            self.authenticator
+                .headers("REGISTER", &request.uri, || cnonce.clone()),
+        );
+        core.start(now, register.flow, request, Owner::Registration(self.id))
+    }
+
+    fn is_current(&self, key: &TransactionKey) -> bool {
+        match &self.state {
+            State::Registering { transaction } | State::Unregistering { transaction } => {
+                transaction == key
+            }
+            _ => false,
+        }
+    }
+
+    pub fn handle_response(
+        &mut self,
+        core: &mut Core,
+        now: Instant,
+        key: &TransactionKey,
+        response: &Response<'_>,
+    ) {
+        if !self.is_current(key) || response.status < 200 {
+            return;
+        }
+        let removing = matches!(self.state, State::Unregistering { .. });
+        match response.status {
+            200..300 if removing => self.removed(core),
+            200..300 => self.granted(core, now, response),
+            status @ (401 | 407) => {
+                if self.authenticator.challenged(status, &response.headers) {
+                    let expires = if removing {
+                        Duration::ZERO
+                    } else {
+                        self.register.expires
+                    };
+                    let transaction = self.send(core, now, expires);
+                    self.state = match removing {
+                        true => State::Unregistering { transaction },
+                        false => State::Registering { transaction },
+                    };
+                } else if removing {
+                    self.removed(core);
+                } else {
+                    self.refused_for_good(core, status, readable(response.reason));
+                }
+            }
+            // A binding that cannot be removed runs out by itself.
+            _ if removing => self.removed(core),
+            status @ 423 => {
+                let least = response
+                    .headers
+                    .optional_number(HeaderName::MinExpires)
+                    .ok()
+                    .flatten();
+                let least = Duration::from_secs(least.unwrap_or(0).into());
+                if least > self.register.expires && least <= EXPIRES_MOST {
+                    self.register.expires = least;
+                    self.send_register(core, now);
+                } else {
+                    self.failed(core, now, Some(status), readable(response.reason), None);
+                }
+            }
+            status @ 403 => self.refused_for_good(core, status, readable(response.reason)),
+            status => {
+                let retry_after = response
+                    .headers
+                    .retry_after()
+                    .map(|seconds| Duration::from_secs(seconds.into()));
+                self.failed(
+                    core,
+                    now,
+                    Some(status),
+                    readable(response.reason),
+                    retry_after,
+                );
+            }
+        }
+    }
+
+    /// No answer, or the network refused the request.
+    pub fn handle_silence(
+        &mut self,
+        core: &mut Core,
+        now: Instant,
+        key: &TransactionKey,
+        why: &'static str,
+    ) {
+        match &self.state {
+            State::Unregistering { transaction } if transaction == key => self.removed(core),
+            State::Registering { transaction } if transaction == key => {
+                self.failed(core, now, None, why.to_owned(), None)
+            }
+            _ => {}
+        }
+    }
+
+    fn granted(&mut self, core: &mut Core, now: Instant, response: &Response<'_>) {
+        self.failures = 0;
+        self.authenticator.succeeded();
+        let expires = self.granted_time(response);
+        // Between half and four fifths of the time granted, so that many clients do not come at once.
+        let share = core
+            .random_between(Duration::from_millis(500), Duration::from_millis(800))
+            .as_millis() as u32;
+        let refresh_in = (expires * share / 1000).max(REFRESH_SOONEST);
+        self.state = State::Registered {
+            refresh_at: now + refresh_in,
+        };
+        core.emit(Event::Registered {
+            registration: self.id,
+            expires,
+        });
+    }
+
+    /// What the registrar says about our Contact among those it lists (RFC 3261 §10.2.4).
+    fn granted_time(&self, response: &Response<'_>) -> Duration {
+        let ours = contact(&self.register.flow, &self.register.contact_user);
+        let ours = ours.trim_start_matches('<').trim_end_matches('>');
+        let contacts = response
+            .headers
+            .name_addrs(HeaderName::Contact)
+            .unwrap_or_default();
+        let mine = |contact: &&NameAddr<'_>| same_place(contact.uri, ours);
+        let found = contacts.iter().find(mine).or(if contacts.len() == 1 {
+            contacts.first()
+        } else {
+            None
+        });
+        let stated = found
+            .and_then(|contact| contact.params.get("expires"))
+            .and_then(|text| number(text.as_bytes()));
+        let stated = stated.or_else(|| {
+            response
+                .headers
+                .optional_number(HeaderName::Expires)
+                .ok()
+                .flatten()
+        });
+        stated
+            .map_or(self.register.expires, |seconds: u32| {
+                Duration::from_secs(seconds.into())
+            })
+            .min(EXPIRES_MOST)
+    }
+
+    fn failed(
+        &mut self,
+        core: &mut Core,
+        now: Instant,
+        status: Option<u16>,
+        reason: String,
+        retry_after: Option<Duration>,
+    ) {
+        let most = (BACK_OFF * 2u32.saturating_pow(self.failures.min(16))).min(BACK_OFF_MOST);
+        self.failures += 1;
+        self.authenticator.succeeded();
+        let wait = core
+            .random_between(most / 2, most)
+            .max(retry_after.unwrap_or_default())
+            .min(EXPIRES_MOST);
+        self.state = State::Waiting {
+            retry_at: now + wait,
+        };
+        core.emit(Event::RegistrationFailed {
+            registration: self.id,
+            status,
+            reason,
+            retry_in: Some(wait),
+        });
+    }
+
+    fn refused_for_good(&mut self, core: &mut Core, status: u16, reason: String) {
+        self.state = State::Done;
+        core.emit(Event::RegistrationFailed {
+            registration: self.id,
+            status: Some(status),
+            reason,
+            retry_in: None,
+        });
+    }
+
+    fn removed(&mut self, core: &mut Core) {
+        self.state = State::Done;
+        core.emit(Event::Unregistered {
+            registration: self.id,
+        });
+    }
+
+    pub fn deadline(&self) -> Option<Deadline> {
+        match self.state {
+            State::Registered { refresh_at } => Some(Deadline {
+                at: refresh_at,
+                timer: "registration refresh",
+            }),
+            State::Waiting { retry_at } => Some(Deadline {
+                at: retry_at,
+                timer: "registration retry",
+            }),
+            _ => None,
+        }
+    }
+
+    pub fn handle_timeout(&mut self, core: &mut Core, now: Instant) {
+        if matches!(self.state, State::Registered { refresh_at: at } | State::Waiting { retry_at: at } if at <= now)
+        {
+            self.send_register(core, now);
+        }
+    }
+}
+
+/// Same user, host and port; registrars add parameters to what they list.
+fn same_place(one: &str, other: &str) -> bool {
+    let parts = |text| {
+        Uri::parse(text)
+            .ok()
+            .and_then(Uri::sip)
+            .map(|uri| (uri.user, uri.host, uri.port))
+    };
+    parts(one) == parts(other)
+}

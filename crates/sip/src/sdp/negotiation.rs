@@ -1,0 +1,520 @@
+//! Offer and answer for one audio stream (RFC 3264).
+
+use std::net::{IpAddr, SocketAddr};
+
+use super::description::address_type;
+use super::{
+    AudioCodec, Connection, Direction, Error, MediaDescription, RtpMap, SessionDescription,
+};
+
+/// What we can do on one audio stream; the same `session_id` and a growing `version` for one call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Capabilities {
+    /// Where we receive RTP (RTCP on the next port).
+    pub address: SocketAddr,
+    /// Best first.
+    pub codecs: Vec<AudioCodec>,
+    /// Payload type for telephone-event/8000, or none offered.
+    pub telephone_event: Option<u8>,
+    /// `o=` session id.
+    pub session_id: u64,
+    /// `o=` version.
+    pub version: u64,
+    /// What we want now.
+    pub direction: Direction,
+}
+
+/// What one audio stream became.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Negotiated {
+    /// Where they receive RTP.
+    pub remote: SocketAddr,
+    /// Where they receive RTCP.
+    pub remote_rtcp: SocketAddr,
+    /// What we send: codec and the payload type they gave it.
+    pub send: (AudioCodec, u8),
+    /// What we may receive: every codec and the payload type we gave it.
+    pub receive: Vec<(AudioCodec, u8)>,
+    /// telephone-event payload type to send (theirs).
+    pub telephone_event_send: Option<u8>,
+    /// telephone-event payload type to receive (ours).
+    pub telephone_event_receive: Option<u8>,
+    /// What we may do (hold included: `c=0.0.0.0` is `Inactive` towards them).
+    pub direction: Direction,
+    /// Packet time they want from us, in ms (20 unless said).
+    pub ptime_ms: u32,
+}
+
+/// The packet time of RFC 3551, ours always.
+const PTIME_MS: u32 = 20;
+/// Packet times that we obey.
+const PTIMES_MS: std::ops::RangeInclusive<u32> = 10..=200;
+
+/// Our offer.
+pub fn offer(capabilities: &Capabilities) -> SessionDescription {
+    let codecs: Vec<_> = capabilities
+        .codecs
+        .iter()
+        .map(|codec| (*codec, codec.static_payload_type()))
+        .collect();
+    let audio = our_audio(
+        capabilities,
+        "RTP/AVP",
+        &codecs,
+        capabilities.telephone_event,
+        capabilities.direction,
+    );
+    our_description(capabilities, vec![audio])
+}
+
+/// Our answer to an offer, and what the stream became.
+///
+/// The first usable audio stream is taken, every other refused with port 0 in its place (RFC 3264 §6).
+pub fn answer(
+    offer: &SessionDescription,
+    capabilities: &Capabilities,
+) -> Result<(SessionDescription, Negotiated), Error> {
+    let theirs = offer
+        .media
+        .iter()
+        .map(|media| Theirs::of(offer, media, &capabilities.codecs));
+    let chosen = theirs
+        .enumerate()
+        .find_map(|(index, theirs)| Some((index, theirs?)));
+    let (index, theirs) = chosen.ok_or(Error::NoCommonCodec)?;
+    let direction = theirs.direction_for_us(capabilities.direction);
+    // RFC 3264 §6.1: a payload type keeps its meaning both ways, so the answer uses those of the offer.
+    let telephone_event = theirs
+        .telephone_event
+        .filter(|_| capabilities.telephone_event.is_some());
+    let protocol = &offer.media[index].protocol;
+    let audio = our_audio(
+        capabilities,
+        protocol,
+        &theirs.codecs,
+        telephone_event,
+        direction,
+    );
+    let media = offer.media.iter().enumerate();
+    let media = media
+        .map(|(at, media)| {
+            if at == index {
+                audio.clone()
+            } else {
+                refused(media)
+            }
+        })
+        .collect();
+    let negotiated = Negotiated {
+        remote: theirs.remote,
+        remote_rtcp: theirs.remote_rtcp,
+        send: theirs.codecs[0],
+        receive: theirs.codecs.clone(),
+        telephone_event_send: telephone_event,
+        telephone_event_receive: telephone_event,
+        direction,
+        ptime_ms: theirs.ptime_ms,
+    };
+    Ok((our_description(capabilities, media), negotiated))
+}
+
+/// What the stream became by their answer to our offer.
+pub fn accept(
+    capabilities: &Capabilities,
+    answer: &SessionDescription,
+) -> Result<Negotiated, Error> {
+    // Our offer had one stream, so theirs is the first; tolerate an answer that puts something before it.
+    let mut theirs = answer
+        .media
+        .iter()
+        .filter_map(|media| Theirs::of(answer, media, &capabilities.codecs));
+    let theirs = theirs.next().ok_or(Error::NoCommonCodec)?;
+    let telephone_event_send = theirs
+        .telephone_event
+        .filter(|_| capabilities.telephone_event.is_some());
+    Ok(Negotiated {
+        remote: theirs.remote,
+        remote_rtcp: theirs.remote_rtcp,
+        send: theirs.codecs[0],
+        receive: capabilities
+            .codecs
+            .iter()
+            .map(|codec| (*codec, codec.static_payload_type()))
+            .collect(),
+        telephone_event_send,
+        telephone_event_receive: capabilities.telephone_event,
+        direction: theirs.direction_for_us(capabilities.direction),
+        ptime_ms: theirs.ptime_ms,
+    })
+}
+
+/// A stream of theirs that we can use.
+struct Theirs {
+    remote: SocketAddr,
+    remote_rtcp: SocketAddr,
+    /// Never empty; in their order, with their payload types.
+    codecs: Vec<(AudioCodec, u8)>,
+    telephone_event: Option<u8>,
+    direction: Direction,
+    ptime_ms: u32,
+}
+
+impl Theirs {
+    fn of(
+        description: &SessionDescription,
+        media: &MediaDescription,
+        ours: &[AudioCodec],
+    ) -> Option<Self> {
+        let plain_rtp = matches!(media.protocol.as_str(), "RTP/AVP" | "RTP/AVPF");
+        if media.port == 0 || !plain_rtp || !media.media.eq_ignore_ascii_case("audio") {
+            return None;
+        }
+        let Some(Connection::Address(address)) = media.connection.or(description.connection) else {
+            return None;
+        };
+        let mut codecs: Vec<(AudioCodec, u8)> = Vec::new();
+        let mut telephone_event = None;
+        for payload_type in media
+            .formats
+            .iter()
+            .filter_map(|format| format.parse::<u8>().ok())
+        {
+            match Format::of(media, payload_type) {
+                Some(Format::Audio(codec))
+                    if ours.contains(&codec) && codecs.iter().all(|(known, _)| *known != codec) =>
+                {
+                    codecs.push((codec, payload_type));
+                }
+                Some(Format::TelephoneEvent) => {
+                    telephone_event = telephone_event.or(Some(payload_type))
+                }
+                _ => {}
+            }
+        }
+        if codecs.is_empty() {
+            return None;
+        }
+        let remote = SocketAddr::new(address, media.port);
+        let remote_rtcp = match media.rtcp {
+            Some(rtcp) => SocketAddr::new(rtcp.address.unwrap_or(address), rtcp.port),
+            None => SocketAddr::new(address, media.port.saturating_add(1)),
+        };
+        let stated = media
+            .direction
+            .or(description.direction)
+            .unwrap_or(Direction::SendRecv);
+        Some(Self {
+            remote,
+            remote_rtcp,
+            codecs,
+            telephone_event,
+            // RFC 3264 §8.4: the hold of RFC 2543.
+            direction: if address.is_unspecified() {
+                Direction::Inactive
+            } else {
+                stated
+            },
+            ptime_ms: media
+                .ptime
+                .filter(|ptime| PTIMES_MS.contains(ptime))
+                .unwrap_or(PTIME_MS),
+        })
+    }
+
+    /// RFC 3264 §6.1: we send only where they receive, and the reverse.
+    fn direction_for_us(&self, wanted: Direction) -> Direction {
+        Direction::of(
+            wanted.sends() && self.direction.receives(),
+            wanted.receives() && self.direction.sends(),
+        )
+    }
+}
+
+enum Format {
+    Audio(AudioCodec),
+    TelephoneEvent,
+}
+
+impl Format {
+    fn of(media: &MediaDescription, payload_type: u8) -> Option<Self> {
+        match media
+            .rtpmaps
+            .iter()
+            .find(|map| map.payload_type == payload_type)
+        {
+            Some(RtpMap {
+                clock_rate: 8000,
+                encoding,
+                ..
+            }) => {
+                if encoding.eq_ignore_ascii_case("telephone-event") {
+                    Some(Self::TelephoneEvent)
+                } else {
+                    AudioCodec::named(encoding).map(Self::Audio)
+                }
+            }
+            Some(_) => None,
+            // RFC 3551: static payload types need no rtpmap.
+            None => [AudioCodec::Pcmu, AudioCodec::Pcma]
+                .into_iter()
+                .find(|codec| codec.static_payload_type() == payload_type)
+                .map(Self::Audio),
+        }
+    }
+}
+
+fn our_description(
+    capabilities: &Capabilities,
+    media: Vec<MediaDescription>,
+) -> SessionDescription {
+    let address: IpAddr = capabilities.address.ip();
+    let Capabilities {
+        session_id,
+        version,
+        ..
+    } = capabilities;
+    SessionDescription {
+        origin: format!(
+            "- {session_id} {version} IN {} {address}",
+            address_type(address)
+        ),
+        connection: Some(Connection::Address(address)),
+        direction: None,
+        media,
+    }
+}
+
+fn our_audio(
+    capabilities: &Capabilities,
+    protocol: &str,
+    codecs: &[(AudioCodec, u8)],
+    telephone_event: Option<u8>,
+    direction: Direction,
+) -> MediaDescription {
+    let audio = codecs
+        .iter()
+        .map(|(codec, payload_type)| (codec.name(), *payload_type));
+    let maps = audio.chain(telephone_event.map(|payload_type| ("telephone-event", payload_type)));
+    let rtpmaps: Vec<_> = maps
+        .map(|(name, payload_type)| RtpMap {
+            payload_type,
+            encoding: name.to_owned(),
+            clock_rate: 8000,
+        })
+        .collect();
+    MediaDescription {
+        media: "audio".to_owned(),
+        port: capabilities.address.port(),
+        protocol: protocol.to_owned(),
+        formats: rtpmaps
+            .iter()
+            .map(|map| map.payload_type.to_string())
+            .collect(),
+        connection: None,
+        direction: Some(direction),
+        rtpmaps,
+        fmtps: telephone_event
+            .map(|payload_type| (payload_type.to_string(), "0-15".to_owned()))
+            .into_iter()
+            .collect(),
+        ptime: Some(PTIME_MS),
+        rtcp: None,
+    }
+}
+
+fn refused(media: &MediaDescription) -> MediaDescription {
+    MediaDescription {
+        media: media.media.clone(),
+        port: 0,
+        protocol: media.protocol.clone(),
+        formats: media.formats.clone(),
+        connection: None,
+        direction: None,
+        rtpmaps: Vec::new(),
+        fmtps: Vec::new(),
+        ptime: None,
+        rtcp: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ours() -> Capabilities {
+        Capabilities {
+            address: "192.0.2.1:4000".parse().unwrap(),
+            codecs: vec![AudioCodec::Pcmu, AudioCodec::Pcma],
+            telephone_event: Some(101),
+            session_id: 7,
+            version: 2,
+            direction: Direction::SendRecv,
+        }
+    }
+
+    fn theirs(media: &str) -> SessionDescription {
+        SessionDescription::parse(
+            format!("v=0\r\no=- 1 1 IN IP4 h\r\nc=IN IP4 198.51.100.1\r\n{media}").as_bytes(),
+        )
+        .unwrap()
+    }
+
+    fn answered(media: &str) -> (String, Negotiated) {
+        let (description, negotiated) = answer(&theirs(media), &ours()).unwrap();
+        (
+            String::from_utf8(description.to_bytes()).unwrap(),
+            negotiated,
+        )
+    }
+
+    #[test]
+    fn our_offer_names_codecs_events_and_address() {
+        assert_eq!(
+            String::from_utf8(offer(&ours()).to_bytes()).unwrap(),
+            "v=0\r\no=- 7 2 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0 8 101\r\n\
+             a=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\na=ptime:20\r\na=sendrecv\r\n"
+        );
+    }
+
+    #[test]
+    fn the_answer_keeps_the_order_of_streams_and_refuses_the_others() {
+        let (text, negotiated) = answered(
+            "m=image 5000 udptl t38\r\nm=audio 5002 RTP/SAVP 0\r\nm=audio 5004 RTP/AVP 9 8 96 0\r\na=rtpmap:96 telephone-event/8000\r\nm=video 5006 RTP/AVP 99\r\n",
+        );
+        let lines: Vec<_> = text.lines().filter(|line| line.starts_with("m=")).collect();
+        assert_eq!(
+            lines,
+            [
+                "m=image 0 udptl t38",
+                "m=audio 0 RTP/SAVP 0",
+                "m=audio 4000 RTP/AVP 8 0 96",
+                "m=video 0 RTP/AVP 99"
+            ]
+        );
+        assert_eq!(negotiated.remote, "198.51.100.1:5004".parse().unwrap());
+        assert_eq!(negotiated.remote_rtcp, "198.51.100.1:5005".parse().unwrap());
+        assert_eq!(negotiated.send, (AudioCodec::Pcma, 8));
+        assert_eq!(
+            (
+                negotiated.telephone_event_send,
+                negotiated.telephone_event_receive
+            ),
+            (Some(96), Some(96))
+        );
+    }
+
+    #[test]
+    fn telephone_events_may_have_a_number_each_way() {
+        let answer = theirs("m=audio 5004 RTP/AVP 0 96\r\na=rtpmap:96 telephone-event/8000\r\n");
+        let negotiated = accept(&ours(), &answer).unwrap();
+        assert_eq!(
+            (
+                negotiated.telephone_event_send,
+                negotiated.telephone_event_receive
+            ),
+            (Some(96), Some(101))
+        );
+        assert_eq!(
+            negotiated.receive,
+            [(AudioCodec::Pcmu, 0), (AudioCodec::Pcma, 8)]
+        );
+        let wideband = theirs("m=audio 5004 RTP/AVP 0 96\r\na=rtpmap:96 telephone-event/48000\r\n");
+        assert_eq!(
+            accept(&ours(), &wideband).unwrap().telephone_event_send,
+            None
+        );
+    }
+
+    #[test]
+    fn hold_in_every_spelling_is_mirrored() {
+        for (media, line, direction) in [
+            (
+                "m=audio 5004 RTP/AVP 0\r\na=sendonly\r\n",
+                "a=recvonly",
+                Direction::RecvOnly,
+            ),
+            (
+                "m=audio 5004 RTP/AVP 0\r\na=recvonly\r\n",
+                "a=sendonly",
+                Direction::SendOnly,
+            ),
+            (
+                "a=inactive\r\nm=audio 5004 RTP/AVP 0\r\n",
+                "a=inactive",
+                Direction::Inactive,
+            ),
+            (
+                "m=audio 5004 RTP/AVP 0\r\nc=IN IP4 0.0.0.0\r\n",
+                "a=inactive",
+                Direction::Inactive,
+            ),
+            (
+                "a=inactive\r\nm=audio 5004 RTP/AVP 0\r\na=sendrecv\r\n",
+                "a=sendrecv",
+                Direction::SendRecv,
+            ),
+        ] {
+            let (text, negotiated) = answered(media);
+            assert!(text.contains(line), "{media}");
+            assert_eq!(negotiated.direction, direction, "{media}");
+        }
+    }
+
+    #[test]
+    fn payload_types_of_the_offer_are_kept_in_the_answer() {
+        let (text, negotiated) = answered(
+            "m=audio 5004 RTP/AVP 97\r\na=rtpmap:97 pcma/8000\r\na=ptime:40\r\na=rtcp:6001 IN IP4 198.51.100.2\r\n",
+        );
+        assert!(text.contains("m=audio 4000 RTP/AVP 97\r\na=rtpmap:97 PCMA/8000"));
+        assert_eq!(
+            (negotiated.send, negotiated.ptime_ms),
+            ((AudioCodec::Pcma, 97), 40)
+        );
+        assert_eq!(negotiated.remote_rtcp, "198.51.100.2:6001".parse().unwrap());
+    }
+
+    #[test]
+    fn what_we_cannot_use_is_no_common_codec() {
+        for media in [
+            "",
+            "m=audio 0 RTP/AVP 0\r\n",
+            "m=audio 5004 RTP/SAVP 0\r\n",
+            "m=audio 5004 RTP/AVP 18\r\n",
+            "m=audio 5004 RTP/AVP 0\r\na=rtpmap:0 OTHER/8000\r\n",
+            "m=audio 5004 RTP/AVP 0\r\nc=IN IP4 media.example.com\r\n",
+            "m=video 5004 RTP/AVP 0\r\n",
+        ] {
+            assert_eq!(
+                answer(&theirs(media), &ours()),
+                Err(Error::NoCommonCodec),
+                "{media}"
+            );
+            assert_eq!(
+                accept(&ours(), &theirs(media)),
+                Err(Error::NoCommonCodec),
+                "{media}"
+            );
+        }
+    }
+
+    #[test]
+    fn ipv6_is_answered_with_ipv6() {
+        let capabilities = Capabilities {
+            address: "[2001:db8::1]:4000".parse().unwrap(),
+            ..ours()
+        };
+        let text = String::from_utf8(offer(&capabilities).to_bytes()).unwrap();
+        assert!(text.contains("c=IN IP6 2001:db8::1\r\n"));
+        let back = SessionDescription::parse(text.as_bytes()).unwrap();
+        assert_eq!(
+            accept(&ours(), &back).unwrap().remote,
+            "[2001:db8::1]:4000".parse().unwrap()
+        );
+    }
+
+    #[test]
+    fn a_written_description_reads_back_the_same() {
+        let offer = offer(&ours());
+        assert_eq!(SessionDescription::parse(&offer.to_bytes()), Ok(offer));
+    }
+}

@@ -1,0 +1,85 @@
+//! The four transactions of RFC 3261 §17, with `Accepted` of RFC 6026, as values.
+//!
+//! Each machine owns its state, and each state its deadlines, so that a timer of a state that has been
+//! left cannot fire. What a machine wants done it returns; it sends nothing itself.
+
+mod client_invite;
+mod client_non_invite;
+mod server_invite;
+mod server_non_invite;
+mod table;
+
+pub(crate) use client_invite::ClientInvite;
+pub(crate) use client_non_invite::ClientNonInvite;
+pub(crate) use server_invite::ServerInvite;
+pub(crate) use server_non_invite::ServerNonInvite;
+pub(crate) use table::{
+    Client, ClientMachine, MAGIC_COOKIE, MergeKey, Owner, Server, ServerMachine, Table,
+    TransactionKey,
+};
+
+use std::time::{Duration, Instant};
+
+use crate::Timers;
+
+/// What a machine wants done when a timer fired.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Effect {
+    /// Send these bytes (again).
+    Send(Vec<u8>),
+    /// Tell the user that no answer came.
+    TimedOut,
+}
+
+/// What a client machine makes of a response.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Reaction {
+    /// Whether the user of the transaction is told.
+    pub deliver: bool,
+    /// An ACK to send.
+    pub send: Option<Vec<u8>>,
+}
+
+impl Reaction {
+    const DROP: Self = Self {
+        deliver: false,
+        send: None,
+    };
+    const DELIVER: Self = Self {
+        deliver: true,
+        send: None,
+    };
+}
+
+/// The next retransmission and the interval that led to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Retransmit {
+    pub at: Instant,
+    interval: Duration,
+}
+
+impl Retransmit {
+    pub fn first(now: Instant, interval: Duration) -> Self {
+        Self {
+            at: now + interval,
+            interval,
+        }
+    }
+
+    /// The one after: twice the interval, up to `longest`. Counted from the time planned, not from now.
+    pub fn next(self, longest: Option<Duration>) -> Self {
+        let doubled = self.interval * 2;
+        let interval = longest.map_or(doubled, |longest| doubled.min(longest));
+        Self {
+            at: self.at + interval,
+            interval,
+        }
+    }
+}
+
+impl Timers {
+    /// 64·T1: how long an unanswered request or response is worth repeating.
+    pub(crate) fn patience(&self) -> Duration {
+        self.t1 * 64
+    }
+}

@@ -1,0 +1,259 @@
+//! Which transaction a message belongs to (RFC 3261 §17.1.3, §17.2.3).
+
+use std::collections::BTreeMap;
+
+use super::{ClientInvite, ClientNonInvite, ServerInvite, ServerNonInvite};
+use crate::message::headers::{HeaderName, Via};
+use crate::message::{Method, OutgoingRequest, Request, Response};
+use crate::{Deadline, Flow, RegistrationId, SessionId};
+
+/// What a branch starts with when it identifies its transaction (RFC 3261 §8.1.1.7).
+pub(crate) const MAGIC_COOKIE: &str = "z9hG4bK";
+
+/// Branch, sent-by and method; ACK counts as INVITE. In an index of our own requests, sent-by is empty.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct TransactionKey {
+    branch: String,
+    sent_by: String,
+    method: String,
+}
+
+impl TransactionKey {
+    /// Of a request of ours.
+    pub fn client(branch: &str, method: &Method<'_>) -> Self {
+        Self {
+            branch: branch.to_owned(),
+            sent_by: String::new(),
+            method: method.as_str().to_owned(),
+        }
+    }
+
+    /// The request of ours that a response answers.
+    pub fn of_response(response: &Response<'_>) -> Option<Self> {
+        // RFC 3261 §8.1.3.3: more than one Via means it is not ours.
+        if response.headers.via_count() != 1 {
+            return None;
+        }
+        let branch = response.headers.top_via().ok()?.branch()?;
+        Some(Self::client(branch, &response.headers.cseq().ok()?.method))
+    }
+
+    pub fn branch(&self) -> &str {
+        &self.branch
+    }
+
+    /// Of a request of theirs.
+    pub fn of_request(request: &Request<'_>, via: &Via<'_>) -> Self {
+        let method = if request.method == Method::Ack {
+            Method::Invite
+        } else {
+            request.method
+        };
+        Self::server(request, via, method)
+    }
+
+    /// The INVITE that a CANCEL is for (RFC 3261 §9.2).
+    pub fn canceled_by(request: &Request<'_>, via: &Via<'_>) -> Self {
+        Self::server(request, via, Method::Invite)
+    }
+
+    fn server(request: &Request<'_>, via: &Via<'_>, method: Method<'_>) -> Self {
+        let branch = via.branch().unwrap_or("");
+        let sent_by = format!(
+            "{}:{}",
+            via.host.to_ascii_lowercase(),
+            via.port.unwrap_or(5060)
+        );
+        let identifies = branch.len() > MAGIC_COOKIE.len()
+            && branch
+                .get(..MAGIC_COOKIE.len())
+                .is_some_and(|start| start.eq_ignore_ascii_case(MAGIC_COOKIE));
+        let branch = if identifies {
+            branch.to_owned()
+        } else {
+            Self::rfc2543(request, branch)
+        };
+        Self {
+            branch,
+            sent_by,
+            method: method.as_str().to_owned(),
+        }
+    }
+
+    /// Without the cookie the fields that RFC 2543 compared stand for the branch. The To tag is left out: an ACK
+    /// has ours, which its INVITE had not.
+    fn rfc2543(request: &Request<'_>, branch: &str) -> String {
+        let headers = &request.headers;
+        let from_tag = headers
+            .from()
+            .ok()
+            .and_then(|from| from.tag())
+            .unwrap_or("");
+        let cseq = headers.cseq().map_or(0, |cseq| cseq.number);
+        let call_id = headers.text(HeaderName::CallId).unwrap_or_default();
+        format!("{branch} {} {from_tag} {call_id} {cseq}", request.uri)
+    }
+}
+
+/// Whose request it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Owner {
+    /// An INVITE, BYE, INFO … of a session.
+    Session(SessionId),
+    Registration(RegistrationId),
+    Options,
+    /// Nobody waits for the answer (CANCEL, BYE of a superfluous fork).
+    Nobody,
+}
+
+/// A request of ours and its transaction.
+#[derive(Debug)]
+pub(crate) struct Client {
+    pub machine: ClientMachine,
+    pub request: OutgoingRequest,
+    pub flow: Flow,
+    pub owner: Owner,
+}
+
+#[derive(Debug)]
+pub(crate) enum ClientMachine {
+    Invite(ClientInvite),
+    NonInvite(ClientNonInvite),
+}
+
+impl ClientMachine {
+    pub fn deadline(&self) -> Option<Deadline> {
+        match self {
+            Self::Invite(invite) => invite.deadline(),
+            Self::NonInvite(request) => request.deadline(),
+        }
+    }
+
+    pub fn is_unanswered(&self) -> bool {
+        match self {
+            Self::Invite(invite) => invite.is_unanswered(),
+            Self::NonInvite(request) => request.is_unanswered(),
+        }
+    }
+
+    pub fn abandon(&mut self) {
+        match self {
+            Self::Invite(invite) => invite.abandon(),
+            Self::NonInvite(request) => request.abandon(),
+        }
+    }
+
+    pub fn is_terminated(&self) -> bool {
+        match self {
+            Self::Invite(invite) => invite.is_terminated(),
+            Self::NonInvite(request) => request.is_terminated(),
+        }
+    }
+}
+
+/// A request of theirs and its transaction.
+#[derive(Debug)]
+pub(crate) struct Server {
+    pub machine: ServerMachine,
+    /// Where its responses go.
+    pub flow: Flow,
+    /// The session that an INVITE made, for CANCEL.
+    pub session: Option<SessionId>,
+    /// What a merged copy of it would have in common with it.
+    pub merge_key: Option<MergeKey>,
+}
+
+#[derive(Debug)]
+pub(crate) enum ServerMachine {
+    Invite(ServerInvite),
+    NonInvite(ServerNonInvite),
+}
+
+impl ServerMachine {
+    pub fn deadline(&self) -> Option<Deadline> {
+        match self {
+            Self::Invite(invite) => invite.deadline(),
+            Self::NonInvite(request) => request.deadline(),
+        }
+    }
+
+    pub fn is_terminated(&self) -> bool {
+        match self {
+            Self::Invite(invite) => invite.is_terminated(),
+            Self::NonInvite(request) => request.is_terminated(),
+        }
+    }
+}
+
+/// Call-ID, From tag and CSeq: the same request by two paths has these alike and branches that differ
+/// (RFC 3261 §8.2.2.2).
+pub(crate) type MergeKey = (String, String, u32, String);
+
+/// All transactions in progress.
+#[derive(Debug, Default)]
+pub(crate) struct Table {
+    pub clients: BTreeMap<TransactionKey, Client>,
+    pub servers: BTreeMap<TransactionKey, Server>,
+    merges: BTreeMap<MergeKey, TransactionKey>,
+}
+
+impl Table {
+    pub fn insert_server(&mut self, key: TransactionKey, server: Server) {
+        if let Some(merge_key) = &server.merge_key {
+            self.merges.insert(merge_key.clone(), key.clone());
+        }
+        self.servers.insert(key, server);
+    }
+
+    pub fn remove_server(&mut self, key: &TransactionKey) {
+        let merge_key = self.servers.remove(key).and_then(|server| server.merge_key);
+        if let Some(merge_key) = merge_key {
+            self.merges.remove(&merge_key);
+        }
+    }
+
+    /// Whether this request is already here by another path.
+    pub fn is_merged(&self, merge_key: &MergeKey) -> bool {
+        self.merges.contains_key(merge_key)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::Message;
+
+    fn key(method: &str, via: &str) -> TransactionKey {
+        let text = format!(
+            "{method} sip:a@b SIP/2.0\r\nVia: SIP/2.0/UDP {via}\r\nFrom: <sip:x@y>;tag=1\r\nTo: <sip:a@b>\r\nCall-ID: c\r\nCSeq: 1 {method}\r\n\r\n"
+        );
+        let Ok(Message::Request(request)) = Message::parse(text.as_bytes()) else {
+            panic!()
+        };
+        let via = request.headers.top_via().unwrap();
+        TransactionKey::of_request(&request, &via)
+    }
+
+    #[test]
+    fn an_ack_matches_its_invite_and_nothing_else_does() {
+        let invite = key("INVITE", "host:5060;branch=z9hG4bKa");
+        assert_eq!(key("ACK", "HOST;branch=z9hG4bKa"), invite);
+        assert_ne!(key("BYE", "host;branch=z9hG4bKa"), invite);
+        assert_ne!(key("INVITE", "other;branch=z9hG4bKa"), invite);
+        assert_ne!(key("INVITE", "host;branch=z9hG4bKb"), invite);
+    }
+
+    #[test]
+    fn without_the_cookie_the_fields_of_rfc_2543_are_compared() {
+        assert_eq!(key("ACK", "host;branch=1"), key("INVITE", "host;branch=1"));
+        assert_eq!(key("ACK", "host"), key("INVITE", "host"));
+        assert_ne!(
+            key("INVITE", "host;branch=1"),
+            key("INVITE", "host;branch=2")
+        );
+        assert_eq!(
+            key("INVITE", "host;branch=z9hG4bK"),
+            key("ACK", "host;branch=z9hG4bK")
+        );
+    }
+}

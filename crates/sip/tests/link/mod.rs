@@ -1,0 +1,274 @@
+//! A link between two user agents that loses, repeats and delays as its weather and seed have it.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::{Duration, Instant};
+
+use sip::sdp::{self, AudioCodec, Capabilities, Direction, SessionDescription};
+use sip::{
+    Config, Credentials, DigestAlgorithm, Event, Flow, Input, Invite, Register, Registrar,
+    RegistrationId, SessionId, Transport, UserAgent,
+};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Side {
+    A,
+    B,
+}
+
+/// In percent and milliseconds.
+#[derive(Debug, Clone, Copy)]
+pub struct Weather {
+    pub loss: u64,
+    pub duplicate: u64,
+    pub jitter_ms: u64,
+}
+
+impl Weather {
+    pub const FAIR: Self = Self {
+        loss: 0,
+        duplicate: 0,
+        jitter_ms: 0,
+    };
+    pub const FOUL: Self = Self {
+        loss: 20,
+        duplicate: 10,
+        jitter_ms: 300,
+    };
+}
+
+pub struct Link {
+    pub now: Instant,
+    pub a: UserAgent,
+    pub b: UserAgent,
+    weather: Weather,
+    random: u64,
+    order: u64,
+    in_flight: BTreeMap<(Instant, u64), (Side, Vec<u8>)>,
+    events: [VecDeque<Event>; 2],
+    /// Everything sent, dropped or not.
+    pub log: Vec<(Side, Vec<u8>)>,
+}
+
+impl Link {
+    pub fn new(seed: u64, weather: Weather) -> Self {
+        Self::between(seed, weather, Config::default())
+    }
+
+    pub fn with_registrar(seed: u64, weather: Weather) -> Self {
+        let registrar = Registrar {
+            realm: "trunk.test".into(),
+            users: vec![("alice".into(), "secret".into())],
+            algorithms: vec![DigestAlgorithm::Sha256, DigestAlgorithm::Md5],
+        };
+        Self::between(
+            seed,
+            weather,
+            Config {
+                registrar: Some(registrar),
+                ..Config::default()
+            },
+        )
+    }
+
+    pub fn between(seed: u64, weather: Weather, b: Config) -> Self {
+        let seeded = |side: u8| {
+            let mut bytes = [side; 32];
+            bytes[..8].copy_from_slice(&seed.to_be_bytes());
+            bytes
+        };
+        Self {
+            now: Instant::now(),
+            a: UserAgent::new(Config::default(), seeded(1)),
+            b: UserAgent::new(b, seeded(2)),
+            weather,
+            random: seed.wrapping_mul(2).wrapping_add(1),
+            order: 0,
+            in_flight: BTreeMap::new(),
+            events: Default::default(),
+            log: Vec::new(),
+        }
+    }
+
+    pub fn call(&mut self, credentials: Option<Credentials>) -> SessionId {
+        let invite = Invite {
+            flow: flow(Side::A),
+            request_uri: "sip:bob@192.0.2.2".into(),
+            from: "sip:alice@a.test".into(),
+            display_name: Some("Alice, \"A\"".into()),
+            contact_user: "alice".into(),
+            credentials,
+            offer: offer_of(Side::A),
+            headers: vec![("X-Note".into(), "hello".into())],
+        };
+        self.a.invite(self.now, invite)
+    }
+
+    pub fn register(&mut self, credentials: Credentials) -> RegistrationId {
+        let register = Register {
+            flow: flow(Side::A),
+            registrar: "sip:trunk.test".into(),
+            address_of_record: "sip:alice@trunk.test".into(),
+            contact_user: "alice".into(),
+            credentials: Some(credentials),
+            expires: Duration::from_secs(600),
+        };
+        self.a.register(self.now, register)
+    }
+
+    pub fn run_for(&mut self, time: Duration) {
+        let end = self.now + time;
+        loop {
+            self.collect();
+            let arrival = self.in_flight.first_key_value().map(|((at, _), _)| *at);
+            let timers = [self.a.poll_timeout(), self.b.poll_timeout()];
+            let timer = timers
+                .into_iter()
+                .flatten()
+                .map(|deadline| deadline.at)
+                .min();
+            let Some(next) = arrival
+                .into_iter()
+                .chain(timer)
+                .min()
+                .filter(|next| *next <= end)
+            else {
+                break;
+            };
+            self.now = self.now.max(next);
+            if arrival.is_some_and(|at| at <= self.now) {
+                let Some((_, (to, payload))) = self.in_flight.pop_first() else {
+                    break;
+                };
+                let now = self.now;
+                self.side(to).handle_input(
+                    now,
+                    Input::Received {
+                        flow: flow(to),
+                        payload: &payload,
+                    },
+                );
+            } else {
+                self.a.handle_input(self.now, Input::Timeout);
+                self.b.handle_input(self.now, Input::Timeout);
+            }
+        }
+        self.now = end;
+    }
+
+    /// The next event of a side.
+    pub fn take(&mut self, side: Side) -> Option<Event> {
+        self.events[side as usize].pop_front()
+    }
+
+    pub fn drain(&mut self) {
+        self.events = Default::default();
+    }
+
+    /// How often a side has sent something that begins so.
+    pub fn sent(&self, side: Side, start: &str) -> usize {
+        self.log
+            .iter()
+            .filter(|(from, payload)| *from == side && payload.starts_with(start.as_bytes()))
+            .count()
+    }
+
+    /// After the longest timers nothing is left of anything.
+    pub fn assert_forgotten(&mut self) {
+        self.run_for(Duration::from_secs(300));
+        for agent in [&self.a, &self.b] {
+            assert_eq!((agent.session_count(), agent.transaction_count()), (0, 0));
+            assert_eq!(agent.poll_timeout(), None);
+        }
+    }
+
+    pub fn side(&mut self, side: Side) -> &mut UserAgent {
+        match side {
+            Side::A => &mut self.a,
+            Side::B => &mut self.b,
+        }
+    }
+
+    /// Whatever a side says from now on is lost until the weather changes.
+    pub fn set_weather(&mut self, weather: Weather) {
+        self.weather = weather;
+    }
+
+    pub fn random(&mut self, below: u64) -> u64 {
+        // Knuth's MMIX generator; its high bits are good.
+        self.random = self
+            .random
+            .wrapping_mul(6364136223846793005)
+            .wrapping_add(1442695040888963407);
+        (self.random >> 33) % below
+    }
+
+    fn collect(&mut self) {
+        for side in [Side::A, Side::B] {
+            while let Some(event) = self.side(side).poll_event() {
+                self.events[side as usize].push_back(event);
+            }
+            while let Some(transmit) = self.side(side).poll_transmit() {
+                assert_eq!(
+                    transmit.flow,
+                    flow(side),
+                    "everything goes to the other side"
+                );
+                self.log.push((side, transmit.payload.clone()));
+                self.put_on_link(
+                    if side == Side::A { Side::B } else { Side::A },
+                    transmit.payload,
+                );
+            }
+        }
+    }
+
+    fn put_on_link(&mut self, to: Side, payload: Vec<u8>) {
+        let copies = 1 + usize::from(self.random(100) < self.weather.duplicate);
+        for _ in 0..copies {
+            if self.random(100) < self.weather.loss {
+                continue;
+            }
+            let delay = 10 + self.random(self.weather.jitter_ms + 1);
+            self.order += 1;
+            self.in_flight.insert(
+                (self.now + Duration::from_millis(delay), self.order),
+                (to, payload.clone()),
+            );
+        }
+    }
+}
+
+pub fn flow(side: Side) -> Flow {
+    let (a, b) = (
+        "192.0.2.1:5060".parse().unwrap(),
+        "192.0.2.2:5060".parse().unwrap(),
+    );
+    let (local, remote) = if side == Side::A { (a, b) } else { (b, a) };
+    Flow {
+        transport: Transport::Udp,
+        local,
+        remote,
+    }
+}
+
+pub fn credentials(password: &str) -> Credentials {
+    Credentials {
+        username: "alice".into(),
+        password: password.into(),
+    }
+}
+
+pub fn offer_of(side: Side) -> SessionDescription {
+    sdp::offer(&Capabilities {
+        address: if side == Side::A {
+            "192.0.2.1:4000".parse().unwrap()
+        } else {
+            "192.0.2.2:6000".parse().unwrap()
+        },
+        codecs: vec![AudioCodec::Pcmu],
+        telephone_event: Some(101),
+        session_id: 1,
+        version: 1,
+        direction: Direction::SendRecv,
+    })
+}
