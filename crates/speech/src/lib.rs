@@ -4,8 +4,8 @@
 //! what they handed out.
 
 pub mod chat;
-pub mod providers;
 mod once;
+pub mod providers;
 mod recognition;
 mod resample;
 mod synthesis;

@@ -7,7 +7,7 @@ use super::flite_ffi::flite;
 use super::level::levelled_and_trimmed;
 use super::sentences::sentences;
 use crate::resample::to_telephone;
-use crate::{Error, Speech, TextToSpeech};
+use crate::{Error, Speech, TextToSpeech, words};
 
 /// The voices, the agent's own first.
 pub const VOICES: [&str; 5] = ["slt", "awb", "rms", "kal16", "kal"];
@@ -36,8 +36,10 @@ impl TextToSpeech for Flite {
 
     fn speak(&self, text: &str, voice: Option<&str>) -> Result<Speech, Error> {
         let voice = named(voice)?;
-        let runtime = Handle::try_current()
-            .map_err(|error| Error::Provider { provider: "flite", message: error.to_string() })?;
+        let runtime = Handle::try_current().map_err(|error| Error::Provider {
+            provider: "flite",
+            message: error.to_string(),
+        })?;
         let text = &text[..text.floor_char_boundary(MAX_TEXT)];
         let (sender, audio) = mpsc::channel(MAX_WAITING);
         runtime.spawn(speak(sentences(text), voice, sender));
@@ -46,14 +48,26 @@ impl TextToSpeech for Flite {
 }
 
 fn named(voice: Option<&str>) -> Result<&'static str, Error> {
-    let Some(wanted) = voice else { return Ok(VOICES[0]) };
-    VOICES.into_iter().find(|known| *known == wanted).ok_or_else(|| Error::Provider {
-        provider: "flite",
-        message: format!("there is no voice {wanted:?}; there are {}", VOICES.join(", ")),
-    })
+    let Some(wanted) = voice else {
+        return Ok(VOICES[0]);
+    };
+    VOICES
+        .into_iter()
+        .find(|known| *known == wanted)
+        .ok_or_else(|| Error::Provider {
+            provider: "flite",
+            message: format!(
+                "there is no voice {wanted:?}; there are {}",
+                VOICES.join(", ")
+            ),
+        })
 }
 
-async fn speak(sentences: Vec<String>, voice: &'static str, sender: mpsc::Sender<Result<Vec<i16>, Error>>) {
+async fn speak(
+    sentences: Vec<String>,
+    voice: &'static str,
+    sender: mpsc::Sender<Result<Vec<i16>, Error>>,
+) {
     for sentence in sentences {
         if sender.is_closed() {
             return;
@@ -77,6 +91,6 @@ async fn speak(sentences: Vec<String>, voice: &'static str, sender: mpsc::Sender
 }
 
 fn synthesise(sentence: &str, voice: &'static str) -> Result<Vec<i16>, Error> {
-    let raw = flite()?.synthesise(sentence, voice)?;
+    let raw = flite()?.synthesise(&words::for_voice(sentence), voice)?;
     Ok(levelled_and_trimmed(&to_telephone(&raw.samples, raw.rate)))
 }
