@@ -1,0 +1,197 @@
+//! `/v1/calls/{id}/actions`: orders to a live call. The answer is the call as it was when the order was taken.
+
+use agent::AgentCommand;
+use axum::Extension;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use utoipa::ToSchema;
+
+use super::Api;
+use super::auth::Caller;
+use super::calls::{begin, replayed};
+use super::extract::{Body, Id, json};
+use super::problem::Problem;
+use crate::calls::keep_answer;
+use crate::idempotency::Turn;
+use crate::{Call, Error};
+
+/// Most keys of one order.
+const MAX_DIGITS: usize = 64;
+/// Longest text of one order, in bytes.
+const MAX_TEXT: usize = 1000;
+
+/// Ends a call: with a goodbye when it was answered. Again does no harm.
+#[utoipa::path(
+    post,
+    path = "/v1/calls/{id}/actions/hangup",
+    tag = "live calls",
+    params(
+        ("id" = String, Path, description = "The call"),
+        ("Idempotency-Key" = Option<String>, Header, description = "Makes the request safe to repeat"),
+    ),
+    request_body = HangUp,
+    responses(
+        (status = 202, description = "The order is taken", body = Call),
+        (status = 401, description = "No key", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "The role forbids it", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "No such call", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "A field is wrong", body = Problem, content_type = "application/problem+json"),
+    ),
+    security(("key" = []))
+)]
+pub(crate) async fn hangup(
+    State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
+    Id(id): Id,
+    headers: HeaderMap,
+    Body(body): Body,
+) -> Result<Response, Problem> {
+    let path = format!("/v1/calls/{id}/actions/hangup");
+    once(&api, &caller, &headers, &path, &body, async |HangUp {}| {
+        api.calls.hang_up(&id).await
+    })
+    .await
+}
+
+/// Presses keys on an answered call.
+#[utoipa::path(
+    post,
+    path = "/v1/calls/{id}/actions/dtmf",
+    tag = "live calls",
+    params(
+        ("id" = String, Path, description = "The call"),
+        ("Idempotency-Key" = Option<String>, Header, description = "Makes the request safe to repeat"),
+    ),
+    request_body = Dtmf,
+    responses(
+        (status = 202, description = "The order is taken", body = Call),
+        (status = 401, description = "No key", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "The role forbids it", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "No such call", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "Not answered, or ended", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "A field is wrong", body = Problem, content_type = "application/problem+json"),
+    ),
+    security(("key" = []))
+)]
+pub(crate) async fn dtmf(
+    State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
+    Id(id): Id,
+    headers: HeaderMap,
+    Body(body): Body,
+) -> Result<Response, Problem> {
+    let path = format!("/v1/calls/{id}/actions/dtmf");
+    once(
+        &api,
+        &caller,
+        &headers,
+        &path,
+        &body,
+        async |order: Dtmf| {
+            let is_key = |key: char| "0123456789*#ABCDabcdwW,".contains(key);
+            if !(1..=MAX_DIGITS).contains(&order.digits.len()) || !order.digits.chars().all(is_key)
+            {
+                let message = format!(
+                    "send 1 to {MAX_DIGITS} of 0-9, *, #, A-D, and w or a comma for half a second"
+                );
+                return Err(Error::invalid("digits", message));
+            }
+            api.calls
+                .command(&id, AgentCommand::Press(order.digits))
+                .await
+        },
+    )
+    .await
+}
+
+/// Says a text on an answered call.
+#[utoipa::path(
+    post,
+    path = "/v1/calls/{id}/actions/say",
+    tag = "live calls",
+    params(
+        ("id" = String, Path, description = "The call"),
+        ("Idempotency-Key" = Option<String>, Header, description = "Makes the request safe to repeat"),
+    ),
+    request_body = Say,
+    responses(
+        (status = 202, description = "The order is taken", body = Call),
+        (status = 401, description = "No key", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "The role forbids it", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "No such call", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "Not answered, or ended", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "A field is wrong", body = Problem, content_type = "application/problem+json"),
+    ),
+    security(("key" = []))
+)]
+pub(crate) async fn say(
+    State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
+    Id(id): Id,
+    headers: HeaderMap,
+    Body(body): Body,
+) -> Result<Response, Problem> {
+    let path = format!("/v1/calls/{id}/actions/say");
+    once(&api, &caller, &headers, &path, &body, async |order: Say| {
+        if order.text.trim().is_empty() || order.text.len() > MAX_TEXT {
+            return Err(Error::invalid(
+                "text",
+                format!("send 1 to {MAX_TEXT} bytes to say"),
+            ));
+        }
+        api.calls.command(&id, AgentCommand::Say(order.text)).await
+    })
+    .await
+}
+
+/// Ends the call.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct HangUp {}
+
+/// Keys to press.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Dtmf {
+    /// `0-9 * # A-D`; `w` and `,` are half a second of silence.
+    #[schema(example = "1w2#")]
+    digits: String,
+}
+
+/// Words to say.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Say {
+    /// The words.
+    text: String,
+}
+
+/// Reads an order, carries it out once, answers 202 with the call.
+async fn once<T: DeserializeOwned>(
+    api: &Api,
+    caller: &Caller,
+    headers: &HeaderMap,
+    path: &str,
+    body: &[u8],
+    order: impl AsyncFnOnce(T) -> Result<Call, Error>,
+) -> Result<Response, Problem> {
+    let pending = match begin(api, caller, headers, path, body).await? {
+        Some(Turn::Answered(answer)) => return Ok(replayed(answer)),
+        Some(Turn::New(pending)) => Some(pending),
+        None => None,
+    };
+    let call = order(json(headers, body)?).await?;
+    let text = serde_json::to_string(&call).map_err(Error::from)?;
+    let answer =
+        pending.map(|pending| pending.answer(StatusCode::ACCEPTED.as_u16(), None, text.clone()));
+    keep_answer(&api.calls, answer).await?;
+    Ok((
+        StatusCode::ACCEPTED,
+        [(header::CONTENT_TYPE, "application/json")],
+        text,
+    )
+        .into_response())
+}

@@ -1,0 +1,351 @@
+//! `/v1/calls`.
+
+use axum::body::Body as HttpBody;
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
+use serde::{Deserialize, Serialize};
+use store::{CallFilter, IdempotentRow};
+use tokio_util::io::ReaderStream;
+use utoipa::{IntoParams, ToSchema};
+
+use super::Api;
+use super::auth::Caller;
+use super::extract::{Body, Id, Params, cursor, json, limit};
+use super::problem::Problem;
+use crate::calls::{CALL_PREFIX, location};
+use crate::idempotency::Turn;
+use crate::{Call, Error, NewCall};
+
+const STATUSES: [&str; 6] = [
+    "queued",
+    "dialing",
+    "ringing",
+    "early_media",
+    "answered",
+    "ended",
+];
+const DIRECTIONS: [&str; 2] = ["outbound", "inbound"];
+
+/// Places a call.
+#[utoipa::path(
+    post,
+    path = "/v1/calls",
+    tag = "calls",
+    params(("Idempotency-Key" = Option<String>, Header, description = "Makes the request safe to repeat")),
+    request_body = NewCall,
+    responses(
+        (status = 202, description = "The call, `queued`", body = Call, headers(("Location" = String, description = "Where it is found"))),
+        (status = 400, description = "Not JSON", body = Problem, content_type = "application/problem+json"),
+        (status = 401, description = "No key", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "The role or `[dial] allow` forbids it", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "Too large", body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "Not sent as JSON", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "A field is wrong, or the Idempotency-Key was used before", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "Draining, or too many calls wait", body = Problem, content_type = "application/problem+json"),
+    ),
+    security(("key" = []))
+)]
+pub(crate) async fn create(
+    State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
+    headers: HeaderMap,
+    Body(body): Body,
+) -> Result<Response, Problem> {
+    let pending = match begin(&api, &caller, &headers, "/v1/calls", &body).await? {
+        Some(Turn::Answered(answer)) => return Ok(replayed(answer)),
+        Some(Turn::New(pending)) => Some(pending),
+        None => None,
+    };
+    let request: NewCall = json(&headers, &body)?;
+    let call = api.calls.place(request, pending.as_ref()).await?;
+    let location =
+        HeaderValue::from_str(&location(&call.id)).map_err(|_| Error::NotFound("call"))?;
+    Ok((
+        StatusCode::ACCEPTED,
+        [(header::LOCATION, location)],
+        Json(call),
+    )
+        .into_response())
+}
+
+/// Lists calls, newest first.
+#[utoipa::path(
+    get,
+    path = "/v1/calls",
+    tag = "calls",
+    params(Filter),
+    responses(
+        (status = 200, description = "A page", body = CallPage),
+        (status = 401, description = "No key", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "A parameter is wrong", body = Problem, content_type = "application/problem+json"),
+    ),
+    security(("key" = []))
+)]
+pub(crate) async fn list(
+    State(api): State<Api>,
+    Params(filter): Params<Filter>,
+) -> Result<Json<CallPage>, Problem> {
+    let limit = limit(filter.limit)?;
+    let filter = CallFilter {
+        status: one_of("status", filter.status, &STATUSES)?,
+        direction: one_of("direction", filter.direction, &DIRECTIONS)?,
+        before: cursor(filter.cursor, CALL_PREFIX)?,
+    };
+    // One more than asked for tells whether another page follows.
+    let mut rows = api
+        .calls
+        .config()
+        .store
+        .calls(&filter, limit + 1)
+        .await
+        .map_err(Error::from)?;
+    let more = rows.len() > limit as usize;
+    rows.truncate(limit as usize);
+    let next_cursor = rows.last().filter(|_| more).map(|row| row.id.clone());
+    let data = rows
+        .into_iter()
+        .map(Call::from_row)
+        .collect::<Result<_, _>>()?;
+    Ok(Json(CallPage { data, next_cursor }))
+}
+
+/// Shows a call.
+#[utoipa::path(
+    get,
+    path = "/v1/calls/{id}",
+    tag = "calls",
+    params(("id" = String, Path, description = "The call")),
+    responses(
+        (status = 200, description = "The call as it is now", body = Call),
+        (status = 401, description = "No key", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "No such call", body = Problem, content_type = "application/problem+json"),
+    ),
+    security(("key" = []))
+)]
+pub(crate) async fn show(State(api): State<Api>, Id(id): Id) -> Result<Json<Call>, Problem> {
+    Ok(Json(api.calls.call(&id).await?))
+}
+
+/// Shows what was said, so far.
+#[utoipa::path(
+    get,
+    path = "/v1/calls/{id}/transcript",
+    tag = "calls",
+    params(("id" = String, Path, description = "The call")),
+    responses(
+        (status = 200, description = "What was said, in order", body = Transcript),
+        (status = 401, description = "No key", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "No such call", body = Problem, content_type = "application/problem+json"),
+    ),
+    security(("key" = []))
+)]
+pub(crate) async fn transcript(
+    State(api): State<Api>,
+    Id(id): Id,
+) -> Result<Json<Transcript>, Problem> {
+    api.calls.call(&id).await?;
+    let rows = api
+        .calls
+        .config()
+        .store
+        .transcript(&id)
+        .await
+        .map_err(Error::from)?;
+    let entry = |row: store::TranscriptRow| TranscriptEntry {
+        at_ms: row.at_ms,
+        end_ms: row.end_ms,
+        speaker: row.speaker,
+        text: row.text,
+        is_final: true,
+    };
+    Ok(Json(Transcript {
+        data: rows.into_iter().map(entry).collect(),
+    }))
+}
+
+/// Hands out the recording: stereo, left they, right we.
+#[utoipa::path(
+    get,
+    path = "/v1/calls/{id}/recording",
+    tag = "calls",
+    params(("id" = String, Path, description = "The call")),
+    responses(
+        (status = 200, description = "Stereo WAV", body = Vec<u8>, content_type = "audio/wav"),
+        (status = 401, description = "No key", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "No such call, or none was recorded", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "The call has not ended", body = Problem, content_type = "application/problem+json"),
+    ),
+    security(("key" = []))
+)]
+pub(crate) async fn recording(State(api): State<Api>, Id(id): Id) -> Result<Response, Problem> {
+    let row = api
+        .calls
+        .config()
+        .store
+        .call(&id)
+        .await
+        .map_err(Error::from)?
+        .ok_or(Error::NotFound("call"))?;
+    if row.status != "ended" {
+        let message = "the recording is there when the call has ended".to_owned();
+        return Err(Error::Conflict {
+            code: "recording_not_ready",
+            message,
+        }
+        .into());
+    }
+    let path = row.recording.ok_or(Error::NotFound("recording"))?;
+    // Its time to be kept may be over.
+    let file = tokio::fs::File::open(path)
+        .await
+        .map_err(|_| Error::NotFound("recording"))?;
+    let length = file
+        .metadata()
+        .await
+        .map_err(|_| Error::NotFound("recording"))?
+        .len();
+    let headers = [
+        (header::CONTENT_TYPE, "audio/wav".to_owned()),
+        (header::CONTENT_LENGTH, length.to_string()),
+        (
+            header::CONTENT_DISPOSITION,
+            format!("inline; filename=\"{id}.wav\""),
+        ),
+    ];
+    Ok((headers, HttpBody::from_stream(ReaderStream::new(file))).into_response())
+}
+
+/// Explains what a call does now: pipeline, state, next deadline.
+#[utoipa::path(
+    get,
+    path = "/v1/calls/{id}/explain",
+    tag = "calls",
+    params(("id" = String, Path, description = "The call")),
+    responses(
+        (status = 200, description = "In words", body = Explanation),
+        (status = 401, description = "No key", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "No such call", body = Problem, content_type = "application/problem+json"),
+    ),
+    security(("key" = []))
+)]
+pub(crate) async fn explain(
+    State(api): State<Api>,
+    Id(id): Id,
+) -> Result<Json<Explanation>, Problem> {
+    let call = api.calls.call(&id).await?;
+    let explanation = api
+        .calls
+        .explain(&id)
+        .unwrap_or_else(|| match call.status.as_str() {
+            "ended" => "the call is over".to_owned(),
+            _ => "the call waits for a line".to_owned(),
+        });
+    Ok(Json(Explanation {
+        call_id: id,
+        status: call.status,
+        explanation,
+    }))
+}
+
+/// Which calls to list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Filter {
+    /// Only with this status.
+    status: Option<String>,
+    /// `outbound` or `inbound`.
+    direction: Option<String>,
+    /// Most entries to answer with: 1 to 100, 20 when left out.
+    #[param(minimum = 1, maximum = 100)]
+    limit: Option<u32>,
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+}
+
+/// A page of calls.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct CallPage {
+    data: Vec<Call>,
+    /// For the next page; `null` on the last.
+    next_cursor: Option<String>,
+}
+
+/// What was said on a call.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Transcript {
+    data: Vec<TranscriptEntry>,
+}
+
+/// One thing said. Times count from the answer.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct TranscriptEntry {
+    at_ms: i64,
+    end_ms: i64,
+    /// `agent`, `callee` or `operator`.
+    speaker: String,
+    text: String,
+    #[serde(rename = "final")]
+    is_final: bool,
+}
+
+/// What a call does now.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Explanation {
+    call_id: String,
+    status: String,
+    explanation: String,
+}
+
+/// Looks up a request that may be a repeated one.
+pub(crate) async fn begin(
+    api: &Api,
+    caller: &Caller,
+    headers: &HeaderMap,
+    path: &str,
+    body: &[u8],
+) -> Result<Option<Turn>, Problem> {
+    let Some(key) = headers.get("idempotency-key") else {
+        return Ok(None);
+    };
+    let key = key.to_str().unwrap_or_default();
+    Ok(Some(
+        api.calls
+            .idempotency()
+            .begin(&caller.name, key, path, body)
+            .await?,
+    ))
+}
+
+/// The answer of the first time, again.
+pub(crate) fn replayed(answer: IdempotentRow) -> Response {
+    let status = u16::try_from(answer.status)
+        .ok()
+        .and_then(|status| StatusCode::from_u16(status).ok());
+    let mut response = (status.unwrap_or(StatusCode::ACCEPTED), answer.body).into_response();
+    let headers = response.headers_mut();
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
+    headers.insert("idempotent-replayed", HeaderValue::from_static("true"));
+    if let Some(location) = answer
+        .location
+        .and_then(|location| HeaderValue::from_str(&location).ok())
+    {
+        headers.insert(header::LOCATION, location);
+    }
+    response
+}
+
+fn one_of(field: &str, value: Option<String>, known: &[&str]) -> Result<Option<String>, Error> {
+    match value {
+        Some(value) if !known.contains(&value.as_str()) => Err(Error::invalid(
+            field,
+            format!("send one of {}", known.join(", ")),
+        )),
+        value => Ok(value),
+    }
+}

@@ -1,0 +1,62 @@
+//! `/v1/openapi.json`: the API described by its own code.
+
+use axum::http::header;
+use axum::response::IntoResponse;
+use utoipa::openapi::OpenApi as Document;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::{Modify, OpenApi};
+
+use super::{actions, calls, events, health};
+
+pub(crate) const PATH: &str = "/v1/openapi.json";
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "offhook", description = "An AI agent on a telephone line.", version = "1"),
+    paths(
+        calls::create,
+        calls::list,
+        calls::show,
+        calls::transcript,
+        calls::recording,
+        calls::explain,
+        actions::hangup,
+        actions::dtmf,
+        actions::say,
+        events::all,
+        events::of_call,
+        health::live,
+        health::ready,
+        document,
+    ),
+    modifiers(&Key)
+)]
+struct Api;
+
+struct Key;
+
+impl Modify for Key {
+    fn modify(&self, document: &mut Document) {
+        let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
+        document
+            .components
+            .get_or_insert_default()
+            .add_security_scheme("key", SecurityScheme::Http(bearer));
+    }
+}
+
+/// The OpenAPI 3.1 document of the API.
+pub fn openapi_json() -> String {
+    // Plain maps, strings and numbers: nothing in a document fails to be written.
+    let mut json = Api::openapi()
+        .to_pretty_json()
+        .expect("an OpenAPI document is JSON");
+    json.push('\n');
+    json
+}
+
+/// Hands out this document.
+#[utoipa::path(get, path = "/v1/openapi.json", tag = "health", responses((status = 200, description = "OpenAPI 3.1", body = Object)))]
+pub(crate) async fn document() -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "application/json")], openapi_json())
+}

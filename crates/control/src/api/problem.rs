@@ -1,0 +1,134 @@
+//! Errors as `application/problem+json` (RFC 9457).
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::Error;
+
+const CONTENT_TYPE: &str = "application/problem+json";
+/// Seconds after which trying again may help.
+const RETRY_AFTER: u32 = 10;
+
+/// What went wrong.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub(crate) struct Problem {
+    /// The kind of problem; stable.
+    #[serde(rename = "type")]
+    #[schema(example = "urn:offhook:problem:invalid_field")]
+    kind: String,
+    /// The HTTP status in words.
+    title: String,
+    /// The HTTP status.
+    status: u16,
+    /// The kind of problem, short; stable.
+    #[schema(example = "invalid_field")]
+    code: String,
+    /// This case, in words.
+    detail: String,
+    /// The field that is wrong, as a path.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field: Option<String>,
+    /// Seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_after: Option<u32>,
+}
+
+impl Problem {
+    pub(crate) fn new(status: StatusCode, code: &str, detail: impl Into<String>) -> Self {
+        Self {
+            kind: format!("urn:offhook:problem:{code}"),
+            title: status.canonical_reason().unwrap_or("Error").to_owned(),
+            status: status.as_u16(),
+            code: code.to_owned(),
+            detail: detail.into(),
+            field: None,
+            retry_after: None,
+        }
+    }
+
+    pub(crate) fn field(mut self, field: impl Into<String>) -> Self {
+        self.field = Some(field.into());
+        self
+    }
+
+    pub(crate) fn retry_later(mut self) -> Self {
+        self.retry_after = Some(RETRY_AFTER);
+        self
+    }
+
+    pub(crate) fn unauthorized() -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "unauthorized",
+            "send a known key as Authorization: Bearer KEY",
+        )
+    }
+
+    pub(crate) fn method_not_allowed() -> Self {
+        Self::of_status(StatusCode::METHOD_NOT_ALLOWED)
+    }
+
+    /// A refusal that came from below without words.
+    pub(crate) fn of_status(status: StatusCode) -> Self {
+        let (code, detail) = match status {
+            StatusCode::METHOD_NOT_ALLOWED => (
+                "method_not_allowed",
+                "the Allow header names the methods of this path",
+            ),
+            StatusCode::PAYLOAD_TOO_LARGE => ("body_too_large", "the body is larger than 64 KiB"),
+            _ => ("http_error", "the request could not be handled"),
+        };
+        Self::new(status, code, detail)
+    }
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        let (code, detail) = (error.code(), error.to_string());
+        match error {
+            Error::Invalid { field, message } => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, message).field(field)
+            }
+            Error::NotAllowed { .. } => Self::new(StatusCode::FORBIDDEN, code, detail).field("to"),
+            Error::NotFound(_) => Self::new(StatusCode::NOT_FOUND, code, detail),
+            Error::Conflict { .. } => Self::new(StatusCode::CONFLICT, code, detail),
+            Error::IdempotencyKeyReused => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, detail)
+            }
+            Error::Draining | Error::QueueFull { .. } => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, code, detail).retry_later()
+            }
+            Error::Store(_) | Error::Damaged(_) => {
+                // The cause is for the operator's log, not for the client.
+                tracing::error!(error = &error as &dyn std::error::Error, "a request failed");
+                Self::new(StatusCode::INTERNAL_SERVER_ERROR, code, detail)
+            }
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let retry_after = self.retry_after;
+        let mut response = (status, axum::Json(self)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(CONTENT_TYPE));
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if let Some(seconds) = retry_after {
+            headers.insert(header::RETRY_AFTER, seconds.into());
+        }
+        response
+    }
+}
+
+pub(crate) fn is_problem(response: &Response) -> bool {
+    response
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|value| value == CONTENT_TYPE)
+}

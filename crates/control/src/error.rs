@@ -1,0 +1,72 @@
+//! [`Error`]: why a request was not carried out.
+
+/// Why a request was not carried out; [`Error::code`] is stable.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A field has a value we cannot take.
+    #[error("{field}: {message}")]
+    Invalid {
+        /// Which, as a path: `task.goal`.
+        field: String,
+        /// What to send instead.
+        message: String,
+    },
+    /// `[dial] allow` does not cover the target.
+    #[error("{to} may not be dialed: no prefix of [dial] allow covers it")]
+    NotAllowed {
+        /// The target.
+        to: String,
+    },
+    /// There is no such thing.
+    #[error("there is no {0}")]
+    NotFound(&'static str),
+    /// The call is in a state that does not permit this.
+    #[error("{message}")]
+    Conflict {
+        /// Stable.
+        code: &'static str,
+        /// In words.
+        message: String,
+    },
+    /// The idempotency key came with another request before.
+    #[error("this Idempotency-Key was used with another request")]
+    IdempotencyKeyReused,
+    /// The program is about to stop.
+    #[error("the program is about to stop and takes no new calls")]
+    Draining,
+    /// Too many calls wait.
+    #[error("{queued} calls wait already")]
+    QueueFull {
+        /// How many.
+        queued: usize,
+    },
+    /// The database failed.
+    #[error("a record could not be read or written")]
+    Store(#[from] store::Error),
+    /// A record does not read as what was once written.
+    #[error("a record is damaged")]
+    Damaged(#[from] serde_json::Error),
+}
+
+impl Error {
+    pub(crate) fn invalid(field: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::Invalid {
+            field: field.into(),
+            message: message.into(),
+        }
+    }
+
+    /// The stable name of this kind of error.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Invalid { .. } => "invalid_field",
+            Self::NotAllowed { .. } => "not_allowed",
+            Self::NotFound(_) => "not_found",
+            Self::Conflict { code, .. } => code,
+            Self::IdempotencyKeyReused => "idempotency_key_reused",
+            Self::Draining => "draining",
+            Self::QueueFull { .. } => "queue_full",
+            Self::Store(_) | Self::Damaged(_) => "internal",
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! Calls.
+
+use sqlx::{Sqlite, SqliteConnection, Transaction};
+
+use crate::{Error, EventRow, IdempotentRow, Store, events, idempotency};
+
+/// A call as it is kept. Times are RFC 3339 in UTC; `*_json` are JSON texts.
+#[derive(Debug, Clone, Default, PartialEq, Eq, sqlx::FromRow)]
+pub struct CallRow {
+    /// `call_…`; sorts by time.
+    pub id: String,
+    /// `queued`, …, `ended`.
+    pub status: String,
+    /// `outbound` or `inbound`.
+    pub direction: String,
+    /// Called party.
+    #[sqlx(rename = "to_party")]
+    pub to: String,
+    /// Calling party.
+    #[sqlx(rename = "from_party")]
+    pub from: Option<String>,
+    /// Trunk by name.
+    pub trunk: Option<String>,
+    /// Agent by id.
+    pub agent_id: Option<String>,
+    /// What was asked for.
+    pub request_json: String,
+    /// When it was asked for.
+    pub created_at: String,
+    /// When it was answered.
+    pub answered_at: Option<String>,
+    /// When it ended.
+    pub ended_at: Option<String>,
+    /// From answer to end.
+    pub duration_ms: Option<i64>,
+    /// Why it ended.
+    pub end_reason: Option<String>,
+    /// The peer's final status.
+    pub sip_status: Option<i64>,
+    /// The peer's own words.
+    pub reason: Option<String>,
+    /// Who answered.
+    pub answered_by: Option<String>,
+    /// Keys pressed so far.
+    pub digits_sent: String,
+    /// What came of it.
+    pub result_json: Option<String>,
+    /// How fast we answered.
+    pub latency_json: Option<String>,
+    /// How it sounded.
+    pub quality_json: Option<String>,
+    /// What it cost.
+    pub cost_json: Option<String>,
+    /// A JSON array of texts.
+    pub warnings_json: String,
+    /// Path of the recording.
+    pub recording: Option<String>,
+}
+
+/// What may change while a call lives; `None` leaves as it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CallChange {
+    /// New status, never `ended`.
+    pub status: Option<String>,
+    /// When it was answered; only the first counts.
+    pub answered_at: Option<String>,
+    /// Who answered.
+    pub answered_by: Option<String>,
+    /// Keys to append.
+    pub digits: Option<String>,
+}
+
+/// All that is final when a call ends.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the fields are those of `CallRow`")]
+pub struct CallEnding {
+    pub answered_at: Option<String>,
+    pub ended_at: String,
+    pub duration_ms: i64,
+    pub end_reason: String,
+    pub sip_status: Option<i64>,
+    pub reason: Option<String>,
+    pub answered_by: Option<String>,
+    pub digits_sent: String,
+    pub result_json: String,
+    pub latency_json: String,
+    pub quality_json: Option<String>,
+    pub cost_json: String,
+    pub recording: Option<String>,
+}
+
+/// Which calls to list.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CallFilter {
+    /// Only with this status.
+    pub status: Option<String>,
+    /// Only in this direction.
+    pub direction: Option<String>,
+    /// Only older than this id.
+    pub before: Option<String>,
+}
+
+impl Store {
+    /// Keeps a new call with its first events and, in the same transaction, the answer to the
+    /// idempotent request that asked for it.
+    pub async fn insert_call(
+        &self,
+        row: &CallRow,
+        events: &[EventRow],
+        request: Option<&IdempotentRow>,
+    ) -> Result<(), Error> {
+        let mut transaction = self.writer.begin().await?;
+        insert(&mut transaction, row).await?;
+        events::append(&mut transaction, events).await?;
+        if let Some(request) = request {
+            idempotency::insert(&mut transaction, request).await?;
+        }
+        Ok(transaction.commit().await?)
+    }
+
+    /// Changes a call that has not ended, and tells of it. False when it had ended: then nothing is written.
+    pub async fn change_call(
+        &self,
+        id: &str,
+        change: &CallChange,
+        events: &[EventRow],
+    ) -> Result<bool, Error> {
+        let mut transaction = self.writer.begin().await?;
+        let changed = sqlx::query(
+            "UPDATE calls SET status = COALESCE(?, status), answered_at = COALESCE(answered_at, ?), \
+             answered_by = COALESCE(?, answered_by), digits_sent = digits_sent || COALESCE(?, '') \
+             WHERE id = ? AND status <> 'ended'",
+        )
+        .bind(&change.status)
+        .bind(&change.answered_at)
+        .bind(&change.answered_by)
+        .bind(&change.digits)
+        .bind(id)
+        .execute(&mut *transaction)
+        .await?;
+        tell_if(changed.rows_affected() == 1, transaction, events).await
+    }
+
+    /// Ends a call, once. False when it had ended: then nothing is written.
+    pub async fn end_call(
+        &self,
+        id: &str,
+        ending: &CallEnding,
+        events: &[EventRow],
+    ) -> Result<bool, Error> {
+        let mut transaction = self.writer.begin().await?;
+        let changed = sqlx::query(
+            "UPDATE calls SET status = 'ended', answered_at = COALESCE(answered_at, ?), ended_at = ?, duration_ms = ?, \
+             end_reason = ?, sip_status = ?, reason = ?, answered_by = COALESCE(?, answered_by), digits_sent = ?, \
+             result_json = ?, latency_json = ?, quality_json = ?, cost_json = ?, recording = ? \
+             WHERE id = ? AND status <> 'ended'",
+        )
+        .bind(&ending.answered_at)
+        .bind(&ending.ended_at)
+        .bind(ending.duration_ms)
+        .bind(&ending.end_reason)
+        .bind(ending.sip_status)
+        .bind(&ending.reason)
+        .bind(&ending.answered_by)
+        .bind(&ending.digits_sent)
+        .bind(&ending.result_json)
+        .bind(&ending.latency_json)
+        .bind(&ending.quality_json)
+        .bind(&ending.cost_json)
+        .bind(&ending.recording)
+        .bind(id)
+        .execute(&mut *transaction)
+        .await?;
+        tell_if(changed.rows_affected() == 1, transaction, events).await
+    }
+
+    /// One call.
+    pub async fn call(&self, id: &str) -> Result<Option<CallRow>, Error> {
+        Ok(sqlx::query_as("SELECT * FROM calls WHERE id = ?")
+            .bind(id)
+            .fetch_optional(&self.readers)
+            .await?)
+    }
+
+    /// Calls, newest first.
+    pub async fn calls(&self, filter: &CallFilter, limit: u32) -> Result<Vec<CallRow>, Error> {
+        Ok(sqlx::query_as(
+            "SELECT * FROM calls WHERE (?1 IS NULL OR status = ?1) AND (?2 IS NULL OR direction = ?2) \
+             AND (?3 IS NULL OR id < ?3) ORDER BY id DESC LIMIT ?4",
+        )
+        .bind(&filter.status)
+        .bind(&filter.direction)
+        .bind(&filter.before)
+        .bind(limit)
+        .fetch_all(&self.readers)
+        .await?)
+    }
+
+    /// Calls that a crash left without an end, oldest first.
+    pub async fn unfinished_calls(&self) -> Result<Vec<CallRow>, Error> {
+        Ok(
+            sqlx::query_as("SELECT * FROM calls WHERE status <> 'ended' ORDER BY id")
+                .fetch_all(&self.readers)
+                .await?,
+        )
+    }
+}
+
+async fn tell_if(
+    changed: bool,
+    mut transaction: Transaction<'_, Sqlite>,
+    events: &[EventRow],
+) -> Result<bool, Error> {
+    if changed {
+        events::append(&mut transaction, events).await?;
+        transaction.commit().await?;
+    }
+    Ok(changed)
+}
+
+async fn insert(connection: &mut SqliteConnection, row: &CallRow) -> Result<(), Error> {
+    sqlx::query(
+        "INSERT INTO calls (id, status, direction, to_party, from_party, trunk, agent_id, request_json, created_at, \
+         warnings_json, recording) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    )
+    .bind(&row.id)
+    .bind(&row.status)
+    .bind(&row.direction)
+    .bind(&row.to)
+    .bind(&row.from)
+    .bind(&row.trunk)
+    .bind(&row.agent_id)
+    .bind(&row.request_json)
+    .bind(&row.created_at)
+    .bind(&row.warnings_json)
+    .bind(&row.recording)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
