@@ -12,13 +12,14 @@ import concurrent.futures
 import os
 import pathlib
 import shutil
+import signal
 import sys
 import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 sys.dont_write_bytecode = True
 
-import cases  # noqa: E402, F401  registers them
+import cases  # noqa: E402, F401  (registers them)
 import harness  # noqa: E402
 
 
@@ -48,15 +49,21 @@ def main():
     root = pathlib.Path(tempfile.mkdtemp(prefix="sip-tests-"))
     names = options.case or list(harness.CASES)
     failed = 0
-    with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
-        pending = {pool.submit(harness.run_case, name, binary, root): name for name in names}
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    pool = concurrent.futures.ThreadPoolExecutor(options.jobs)
+    pending = {pool.submit(harness.run_case, name, binary, root): name for name in names}
+    try:
         for future in concurrent.futures.as_completed(pending):
             name, (seconds, reason) = pending[future], future.result()
             if reason is None:
                 print(f"PASS {name} ({seconds:.1f} s)", flush=True)
             else:
                 failed += 1
-                print(f"FAIL {name} ({seconds:.1f} s): {reason}\n     logs: {root / name}", flush=True)
+                print(f"FAIL {name} ({seconds:.1f} s): {' '.join(reason.split())}", flush=True)
+                print(f"     logs: {root / name}", flush=True)
+    finally:
+        # When interrupted: no further cases, and those that run end what they started.
+        pool.shutdown(cancel_futures=True)
     if not failed:
         shutil.rmtree(root, ignore_errors=True)
     print(f"{len(names) - failed} passed, {failed} failed")

@@ -1,0 +1,107 @@
+"""baresip 1.0.0: a headless telephone with a stack of its own."""
+
+import json
+import socket
+
+import audio
+from process import PORTS, Process, expect, wait_for
+
+
+class Baresip(Process):
+    """A headless baresip 1.0.0 that answers by itself, plays a tone and records both ways."""
+
+    count = 0
+
+    def __init__(self, folder, user, frequency):
+        Baresip.count += 1
+        self.port, self.control_port, media = PORTS.take(2), PORTS.take(), PORTS.take(20)
+        self.home = folder / f"baresip-{Baresip.count}"
+        self.heard_in = self.home / "rec"
+        self.heard_in.mkdir(parents=True)
+        audio.write_wav(self.home / "tone.wav", audio.tone(frequency, 30))
+        (self.home / "contacts").write_text("")
+        (self.home / "accounts").write_text(
+            f"<sip:{user}@127.0.0.1:{self.port};transport=udp>;regint=0;answermode=auto;audio_codecs=pcmu/8000/1\n"
+        )
+        modules = "".join(f"module {name}.so\n" for name in ("g711", "aufile", "sndfile"))
+        (self.home / "config").write_text(f"""
+poll_method epoll
+sip_listen 127.0.0.1:{self.port}
+net_interface 127.0.0.1
+call_local_timeout 60
+call_max_calls 4
+audio_source aufile,{self.home}/tone.wav
+audio_player aufile,{self.home}/player.wav
+audio_alert aufile,{self.home}/alert.wav
+ausrc_format s16
+auplay_format s16
+auenc_format s16
+audec_format s16
+audio_level no
+audio_buffer 20-160
+rtp_ports {media}-{media + 19}
+rtp_stats yes
+jitter_buffer_delay 1-5
+module_path /usr/lib/baresip/modules
+{modules}module_tmp account.so
+module_app menu.so
+module_app ctrl_tcp.so
+snd_path {self.heard_in}
+ctrl_tcp_listen 127.0.0.1:{self.control_port}
+""")
+        super().__init__(folder, self.home.name, ["baresip", "-4", "-f", self.home, "-p", "/usr/share/baresip", "-s", "-v"])
+        self._socket, self._buffer, self.events = None, b"", []
+
+    def wait_listening(self):
+        def connected():
+            expect(self.running, f"baresip ended at once: {self.tail()}")
+            try:
+                self._socket = socket.create_connection(("127.0.0.1", self.control_port), 1)
+            except OSError:
+                return False
+            return True
+        wait_for("baresip takes orders", connected)
+        self._socket.setblocking(False)
+        return self
+
+    def order(self, command, params=None):
+        """One command over ctrl_tcp: JSON in a netstring."""
+        message = {"command": command, "token": command}
+        if params:
+            message["params"] = params
+        body = json.dumps(message).encode()
+        self._socket.sendall(b"%d:%s," % (len(body), body))
+
+    def saw(self, kind):
+        """The events of a type such as `CALL_ESTABLISHED` so far."""
+        self._read()
+        return [event for event in self.events if event.get("type") == kind]
+
+    def heard(self):
+        """What it decoded, once the call is over and the file is there: `(rate, samples)`."""
+        def recording():
+            files = [path for path in self.heard_in.glob("*-dec.wav") if path.stat().st_size > 1000]
+            return files[0] if files else None
+        rate, channels = audio.read_wav(wait_for("baresip's recording is there", recording))
+        return rate, channels[0]
+
+    def stop(self):
+        if self._socket:
+            self._socket.close()
+        super().stop()
+
+    def _read(self):
+        while True:
+            try:
+                data = self._socket.recv(65536)
+            except (BlockingIOError, InterruptedError):
+                break
+            if not data:
+                break
+            self._buffer += data
+        while b":" in self._buffer:
+            size, _, rest = self._buffer.partition(b":")
+            if len(rest) < int(size) + 1:
+                break
+            self.events.append(json.loads(rest[: int(size)].decode(errors="replace")))
+            self._buffer = rest[int(size) + 1 :]

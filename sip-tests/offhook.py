@@ -1,0 +1,153 @@
+"""The program under test: `offhook serve` with a configuration of its own, and a client of its API."""
+
+import json
+import urllib.error
+import urllib.request
+
+import audio
+from process import CALL_SECONDS, PORTS, Process, expect, wait_for
+
+API_KEY = "sip-tests-key-3f9c1d7a"
+START_SECONDS = 30
+
+
+class Offhook(Process):
+    """`offhook serve` with a configuration of the case, and a client of its API."""
+
+    def __init__(self, binary, folder, peer_port, trunk="", limits="", routes=""):
+        self.sip_port, self.api_port, media = PORTS.take(), PORTS.take(), PORTS.take(40)
+        self.target = ("127.0.0.1", self.sip_port)
+        config = folder / "offhook.toml"
+        config.write_text(f"""
+[node]
+name = "sip-tests"
+data_dir = "{folder}/data"
+
+[sip]
+listen = ["udp://127.0.0.1:{self.sip_port}"]
+advertise = "127.0.0.1"
+
+[[trunk]]
+name = "peer"
+uri = "sip:127.0.0.1:{peer_port}"
+caller_id = "+15550100"
+allow_from = ["127.0.0.1/32"]
+{trunk}
+
+[media]
+ports = "{media}-{media + 39}"
+record = true
+
+[[route]]
+to = "echo"
+agent = "echo"
+[[route]]
+to = "milliwatt"
+agent = "milliwatt"
+[[route]]
+to = "reject"
+agent = "reject"
+[[route]]
+to = "agent"
+agent = "default"
+{routes}
+
+[stt]
+provider = "local"
+[llm]
+provider = "rules"
+[tts]
+provider = "local"
+
+[limits]
+{limits}
+
+[dial]
+allow = ["+"]
+
+[api]
+listen = "127.0.0.1:{self.api_port}"
+[[api.key]]
+name = "sip-tests"
+role = "admin"
+key = "{API_KEY}"
+
+[store]
+url = "sqlite://{folder}/data/offhook.db"
+""")
+        super().__init__(folder, "offhook", [binary, "serve", "--config", config])
+
+    def wait_ready(self):
+        def ready():
+            expect(self.running, f"offhook ended by itself: {self.tail()}")
+            try:
+                return self.request("GET", "/v1/health/ready")[0] == 200
+            except OSError:
+                return False
+        wait_for("offhook is ready", ready, START_SECONDS)
+
+    def request(self, method, path, body=None):
+        """`(status, bytes)` of one API request."""
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.api_port}{path}", method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Authorization": f"Bearer {API_KEY}", "Content-Type": "application/json"},
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=CALL_SECONDS) as answer:
+                return answer.status, answer.read()
+        except urllib.error.HTTPError as refused:
+            return refused.code, refused.read()
+
+    def get(self, path):
+        status, body = self.request("GET", path)
+        expect(status == 200, f"GET {path} answered {status}: {body[:300]!r}")
+        return json.loads(body)
+
+    def post(self, path, body):
+        status, answer = self.request("POST", path, body)
+        expect(200 <= status < 300, f"POST {path} answered {status}: {answer[:300]!r}")
+        return json.loads(answer) if answer.strip() else {}
+
+    def dial(self, to="+15550123", goal="Listen to what they say", **more):
+        """Places a call and returns its id."""
+        return self.post("/v1/calls", {"to": to, "task": {"goal": goal}, **more})["id"]
+
+    def call(self, call_id):
+        return self.get(f"/v1/calls/{call_id}")
+
+    def wait_status(self, call_id, *statuses, seconds=CALL_SECONDS):
+        def reached():
+            call = self.call(call_id)
+            expect(call["status"] != "ended" or "ended" in statuses,
+                   f"the call ended early: {call.get('end_reason')} {call.get('sip_status')} {call.get('reason')}")
+            return call if call["status"] in statuses else None
+        return wait_for(f"the call is {' or '.join(statuses)}", reached, seconds)
+
+    def wait_ended(self, call_id, seconds=CALL_SECONDS):
+        return self.wait_status(call_id, "ended", seconds=seconds)
+
+    def inbound_call(self):
+        """The one inbound call, as the API shows it."""
+        def found():
+            return [call for call in self.get("/v1/calls")["data"] if call["direction"] == "inbound"]
+        return wait_for("the inbound call is in the API", found)[0]
+
+    def events(self, call_id, kind):
+        return [event["data"] for event in self.get(f"/v1/calls/{call_id}/events")["data"] if event["type"] == kind]
+
+    def recording(self, call_id, folder):
+        """`(rate, [they, we])` of a finished call."""
+        def ready():
+            status, body = self.request("GET", f"/v1/calls/{call_id}/recording")
+            return body if status == 200 else None
+        path = folder / "recording.wav"
+        path.write_bytes(wait_for("the recording is ready", ready))
+        rate, channels = audio.read_wav(path)
+        expect(len(channels) == 2, f"the recording has {len(channels)} channels, not 2")
+        return rate, channels
+
+    def unhurt(self):
+        """Fails unless the program still runs and has never panicked."""
+        expect(self.running, f"offhook ended by itself: {self.tail()}")
+        expect("panicked" not in self.log(), f"offhook panicked: {self.tail()}")

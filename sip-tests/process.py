@@ -1,0 +1,109 @@
+"""Children, ports and waiting: what a case starts, it can wait for and end."""
+
+import os
+import random
+import signal
+import socket
+import subprocess
+import threading
+import time
+
+CALL_SECONDS = 20
+STOP_SECONDS = 4
+
+
+class Failure(Exception):
+    """A case did not go as it should; the message says what was expected and what came."""
+
+
+def expect(condition, message):
+    if not condition:
+        raise Failure(message)
+
+
+def wait_for(what, probe, seconds=CALL_SECONDS):
+    """The first truthy value of `probe()`; fails when none comes in time."""
+    end = time.monotonic() + seconds
+    while True:
+        value = probe()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise Failure(f"{what}: not within {seconds:g} s")
+        time.sleep(0.02)
+
+
+class Ports:
+    """Ports of 127.0.0.1 that are free now and are given out only once in a run.
+
+    They lie under the kernel's own range for outgoing sockets, where none can slip in between.
+    """
+
+    def __init__(self):
+        self._next = random.randrange(12000, 26000, 100)
+        self._lock = threading.Lock()
+
+    def take(self, count=1):
+        """The first of `count` consecutive ports."""
+        with self._lock:
+            while True:
+                first = self._next
+                self._next = first + count if first + count < 32000 else 12000
+                if all(self._free(first + offset) for offset in range(count)):
+                    return first
+
+    @staticmethod
+    def _free(port):
+        for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
+            with socket.socket(socket.AF_INET, kind) as probe:
+                try:
+                    probe.bind(("127.0.0.1", port))
+                except OSError:
+                    return False
+        return True
+
+
+PORTS = Ports()
+
+
+def udp_bound(port):
+    """Whether some process listens on this UDP port of 127.0.0.1 (or of all addresses)."""
+    with open("/proc/net/udp", encoding="ascii") as table:
+        return any(int(line.split()[1].split(":")[1], 16) == port for line in list(table)[1:])
+
+
+class Process:
+    """A child in a group of its own; its output goes to a file of the case."""
+
+    def __init__(self, folder, name, command, environment=None):
+        self.name = name
+        self.output = folder / f"{name}.log"
+        with open(self.output, "wb") as log:
+            self.child = subprocess.Popen(
+                [str(word) for word in command], cwd=folder, stdin=subprocess.DEVNULL, stdout=log,
+                stderr=subprocess.STDOUT, env={**os.environ, **(environment or {})}, start_new_session=True,
+            )
+
+    @property
+    def running(self):
+        return self.child.poll() is None
+
+    def log(self):
+        return self.output.read_text(errors="replace")
+
+    def tail(self, lines=6):
+        return "\n".join(self.log().strip().splitlines()[-lines:])
+
+    def stop(self):
+        """TERM, then KILL for what does not listen."""
+        for wanted in (signal.SIGTERM, signal.SIGKILL):
+            if not self.running:
+                return
+            try:
+                os.killpg(self.child.pid, wanted)
+            except ProcessLookupError:
+                return
+            try:
+                self.child.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                continue
