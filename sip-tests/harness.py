@@ -61,8 +61,8 @@ class Stage:
         self._open.append(phone)
         return phone
 
-    def prober(self, target, source="127.0.0.1"):
-        prober = sip.Prober(target, source)
+    def prober(self, target, **options):
+        prober = sip.Prober(target, **options)
         self._open.append(prober)
         return prober
 

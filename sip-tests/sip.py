@@ -93,9 +93,9 @@ def digest_response(method, password, fields):
 class Prober:
     """A bare UDP socket that sends whatever it is told to."""
 
-    def __init__(self, target, source="127.0.0.1"):
+    def __init__(self, target, source="127.0.0.1", port=0):
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.socket.bind((source, 0))
+        self.socket.bind((source, port))
         self.address = self.socket.getsockname()
         self.target = target
         self._count = 0
