@@ -3,6 +3,8 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use crate::{Impairment, Network};
+
 /// A gateway.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -20,6 +22,52 @@ pub struct Config {
     pub registrar: Option<sip::Registrar>,
     /// Calls at once, both directions.
     pub max_calls: usize,
+    /// Called users that need no agent.
+    pub built_in: Vec<(String, BuiltIn)>,
+    /// Limits of inbound calls.
+    pub inbound_limits: CallLimits,
+    /// Offer and accept telephone-event (RFC 4733).
+    pub telephone_event: bool,
+    /// Longest recording of one call.
+    pub max_recording: Duration,
+    /// Trouble on the media of every call, for simulated parties.
+    pub impairment: Impairment,
+    /// The network to be on.
+    pub network: Network,
+    /// Where all tags, branches, SSRCs and ports come from; `None` asks the operating system.
+    pub seed: Option<[u8; 32]>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: vec![SocketAddr::from(([127, 0, 0, 1], 0))],
+            advertise: None,
+            trunks: Vec::new(),
+            rtp_ports: (16384, 32767),
+            media_threads: 0,
+            registrar: None,
+            max_calls: 1000,
+            built_in: Vec::new(),
+            inbound_limits: CallLimits::default(),
+            telephone_event: true,
+            max_recording: Duration::from_secs(3600),
+            impairment: Impairment::default(),
+            network: Network::Host,
+            seed: None,
+        }
+    }
+}
+
+/// What answers a call without an agent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BuiltIn {
+    /// Sends back what it hears.
+    Echo,
+    /// A steady 1004 Hz tone at 0 dBm0.
+    Milliwatt,
+    /// 603.
+    Reject,
 }
 
 /// A way to the telephone network.
@@ -60,7 +108,7 @@ pub enum DigitPolicy {
     Info,
 }
 
-/// Limits of one outbound call.
+/// Limits of one call.
 #[derive(Debug, Clone, Copy)]
 pub struct CallLimits {
     /// From dialing to the answer.
@@ -69,4 +117,10 @@ pub struct CallLimits {
     pub call: Duration,
     /// No RTP for so long, while not on hold, ends the call.
     pub media_timeout: Duration,
+}
+
+impl Default for CallLimits {
+    fn default() -> Self {
+        Self { ring: Duration::from_secs(45), call: Duration::from_secs(600), media_timeout: Duration::from_secs(30) }
+    }
 }

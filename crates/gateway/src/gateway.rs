@@ -1,14 +1,53 @@
 //! [`Gateway`]: sockets, tasks and threads behind one handle.
 
+use std::collections::BTreeMap;
+use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use crate::{CallEnd, CallLimits, Config, Line};
+use rand_chacha::ChaCha12Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+use sip::UserAgent;
+use tokio::sync::{Mutex as AsyncMutex, OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::call::CallTask;
+use crate::call::machine::Signal;
+use crate::endpoint::{self, Endpoint, EndpointCommand, Invitation, Listener};
+use crate::media_threads::MediaThreads;
+use crate::ports::Ports;
+use crate::{BuiltIn, Call, CallEnd, CallHandle, CallLimits, CallStatus, Config, Registration, Trunk, setup};
+
+/// Inbound calls waiting for their reader; more get 503.
+const MAX_INCOMING: usize = 64;
+/// How long calls that were told to end may take over it.
+const LEAVE: Duration = Duration::from_secs(5);
 
 /// A running gateway; clones are handles to the same one.
 #[derive(Debug, Clone)]
 pub struct Gateway {
-    _todo: (),
+    pub(crate) inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub(crate) config: Arc<Config>,
+    pub(crate) listeners: Vec<Listener>,
+    pub(crate) endpoint: mpsc::Sender<EndpointCommand>,
+    pub(crate) media: MediaThreads,
+    pub(crate) ports: Ports,
+    pub(crate) calls: TaskTracker,
+    pub(crate) stop: CancellationToken,
+    /// One permit a call.
+    room: Arc<Semaphore>,
+    trunk_room: BTreeMap<String, Arc<Semaphore>>,
+    rng: Mutex<ChaCha12Rng>,
+    incoming: AsyncMutex<mpsc::Receiver<IncomingCall>>,
+    registrations: BTreeMap<String, watch::Receiver<Registration>>,
+    endpoint_stopped: CancellationToken,
 }
 
 /// A call to place.
@@ -26,15 +65,6 @@ pub struct Dial {
     pub record: Option<PathBuf>,
 }
 
-/// A placed or accepted call.
-#[derive(Debug)]
-pub struct Call {
-    /// Talks and listens.
-    pub line: Line,
-    /// Controls it from elsewhere.
-    pub handle: CallHandle,
-}
-
 /// An inbound call, not yet answered: use `line.ring/answer/reject`.
 #[derive(Debug)]
 pub struct IncomingCall {
@@ -48,67 +78,342 @@ pub struct IncomingCall {
     pub call: Call,
 }
 
-/// Controls one call from outside its line; cheap to clone.
-#[derive(Debug, Clone)]
-pub struct CallHandle {
-    _todo: (),
-}
-
 /// What went wrong in starting or dialing.
 #[derive(Debug, thiserror::Error)]
-#[allow(missing_docs)]
 pub enum Error {
+    /// A SIP address is taken or not ours.
     #[error("cannot listen on {address}: {source}")]
-    Bind { address: SocketAddr, #[source] source: std::io::Error },
+    Bind {
+        /// The address.
+        address: SocketAddr,
+        /// The system's reason.
+        #[source]
+        source: io::Error,
+    },
+    /// The machine has no media threads to give.
+    #[error("cannot start media threads: {0}")]
+    MediaThreads(#[source] io::Error),
+    /// A trunk that is not configured.
     #[error("no trunk is named {0:?}")]
     NoSuchTrunk(String),
+    /// No trunk at all.
+    #[error("no trunk is configured; add a [[trunk]]")]
+    NoTrunk,
+    /// No listener of the trunk's address family, or no route.
+    #[error("no listening address can reach {0}")]
+    NoRoute(SocketAddr),
+    /// The port range is exhausted.
     #[error("no RTP port is free in {first}..={last}")]
-    NoFreePort { first: u16, last: u16 },
+    NoFreePort {
+        /// First of the range.
+        first: u16,
+        /// Last of the range.
+        last: u16,
+    },
+    /// At the limit of calls.
     #[error("all {limit} calls are in use")]
-    Full { limit: usize },
+    Full {
+        /// The limit.
+        limit: usize,
+    },
+    /// Neither a number, a user name nor a SIP URI.
     #[error("{0:?} cannot be dialed")]
     BadTarget(String),
+    /// The recording's file cannot be made.
+    #[error("cannot record to {path}: {source}")]
+    Record {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        #[source]
+        source: io::Error,
+    },
+    /// Too late.
     #[error("the gateway is stopping")]
     Stopping,
+    /// Randomness could not be had from the system.
+    #[error("the operating system gives no randomness: {0}")]
+    Randomness(#[source] io::Error),
 }
 
-/// The registration state of a trunk.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub enum Registration {
-    Off,
-    Pending,
-    Registered,
-    Failed { status: Option<u16>, reason: String },
-}
-
-/// Quality of one call.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-#[allow(missing_docs)]
-pub struct Quality { pub mos: f32, pub loss: f32, pub jitter_ms: f32, pub level_dbm0: f32 }
-
-#[allow(missing_docs, unused_variables, clippy::unused_async)]
 impl Gateway {
-    pub async fn start(config: Config) -> Result<Self, Error> { todo!() }
+    /// Binds the sockets, starts the endpoint task and the media threads, registers.
+    pub async fn start(config: Config) -> Result<Self, Error> {
+        let mut rng = ChaCha12Rng::from_seed(match config.seed {
+            Some(seed) => seed,
+            None => system_seed().map_err(Error::Randomness)?,
+        });
+        let mut listeners = Vec::new();
+        for address in &config.listen {
+            let bind = |source| Error::Bind { address: *address, source };
+            let socket = config.network.bind_signalling(*address).map_err(bind)?;
+            let bound = socket.local_address().map_err(bind)?;
+            listeners.push(Listener { socket, bound });
+        }
+        let media = MediaThreads::start(&config.network, config.media_threads).map_err(Error::MediaThreads)?;
+        let user_agent = UserAgent::new(
+            sip::Config { registrar: config.registrar.clone(), ..sip::Config::default() },
+            draw_seed(&mut rng),
+        );
+        let (registering, registrations): (BTreeMap<_, _>, BTreeMap<_, _>) = config
+            .trunks
+            .iter()
+            .map(|trunk| {
+                let state = if trunk.register { Registration::Pending } else { Registration::Off };
+                let (sender, receiver) = watch::channel(state);
+                ((trunk.name.clone(), sender), (trunk.name.clone(), receiver))
+            })
+            .unzip();
+        let room = |calls: usize| Arc::new(Semaphore::new(calls.min(Semaphore::MAX_PERMITS)));
+        let (endpoint, commands) = mpsc::channel(endpoint::MAX_COMMANDS);
+        let (invite, invitations) = mpsc::channel(MAX_INCOMING);
+        let (arrived, incoming) = mpsc::channel(MAX_INCOMING);
+        let ports = Ports::new(config.rtp_ports, rng.next_u32());
+        let config = Arc::new(config);
+        let endpoint_stopped = CancellationToken::new();
+        let task = Endpoint {
+            config: config.clone(),
+            listeners: listeners.clone(),
+            user_agent,
+            commands,
+            invitations: invite,
+            registrations: registering,
+            stopped: endpoint_stopped.clone(),
+        };
+        let inner = Arc::new(Inner {
+            room: room(config.max_calls),
+            trunk_room: config.trunks.iter().map(|trunk| (trunk.name.clone(), room(trunk.max_calls))).collect(),
+            listeners,
+            endpoint,
+            media,
+            ports,
+            calls: TaskTracker::new(),
+            stop: CancellationToken::new(),
+            rng: Mutex::new(rng),
+            incoming: AsyncMutex::new(incoming),
+            registrations,
+            endpoint_stopped,
+            config,
+        });
+        tokio::spawn(task.run());
+        tokio::spawn(take_invitations(Arc::downgrade(&inner), invitations, arrived));
+        Ok(Self { inner })
+    }
+
     /// The addresses really bound.
-    pub fn local_addresses(&self) -> Vec<SocketAddr> { todo!() }
-    pub async fn dial(&self, dial: Dial) -> Result<Call, Error> { todo!() }
-    /// The next inbound call from an allowed source; `None` when stopping. One reader.
-    pub async fn accept(&self) -> Option<IncomingCall> { todo!() }
-    pub fn registration(&self, trunk: &str) -> Option<Registration> { todo!() }
+    pub fn local_addresses(&self) -> Vec<SocketAddr> {
+        self.inner.listeners.iter().map(|listener| listener.bound).collect()
+    }
+
+    /// Sends an INVITE; what becomes of it is told on the call's line.
+    pub async fn dial(&self, dial: Dial) -> Result<Call, Error> {
+        let inner = &self.inner;
+        if inner.stop.is_cancelled() {
+            return Err(Error::Stopping);
+        }
+        let trunk = inner.trunk(dial.trunk.as_deref())?;
+        let request_uri = setup::target(&dial.to, &trunk.domain)?;
+        let flow =
+            endpoint::flow_to(&inner.config, &inner.listeners, trunk.address).ok_or(Error::NoRoute(trunk.address))?;
+        let permits = inner.admit(Some(&trunk.name)).ok_or(Error::Full { limit: inner.config.max_calls })?;
+        let prepared = setup::outbound(inner, trunk, flow, &dial)?;
+        let caller = dial.caller_id.as_deref().unwrap_or(&trunk.caller_id);
+        let invite = sip::Invite {
+            flow,
+            request_uri,
+            from: format!("sip:{caller}@{}", trunk.domain),
+            display_name: None,
+            contact_user: caller.to_owned(),
+            credentials: trunk.credentials.clone(),
+            offer: sip::sdp::offer(&prepared.capabilities),
+            headers: Vec::new(),
+        };
+        let (events, signalling) = mpsc::channel(endpoint::MAX_EVENTS);
+        let (started, session) = oneshot::channel();
+        let command = EndpointCommand::Invite { invite: Box::new(invite), events, started };
+        inner.endpoint.send(command).await.map_err(|_| Error::Stopping)?;
+        let session = session.await.map_err(|_| Error::Stopping)?;
+        let (task, line, handle) = prepared.into_call(inner, session, signalling);
+        inner.spawn(task, permits);
+        let line = line.expect("an outbound call is listened to");
+        Ok(Call { line, handle })
+    }
+
+    /// The next inbound call from an allowed source; `None` when stopping. One reader at a time.
+    pub async fn accept(&self) -> Option<IncomingCall> {
+        let mut incoming = self.inner.incoming.lock().await;
+        tokio::select! { biased;
+            () = self.inner.stop.cancelled() => None,
+            call = incoming.recv() => call,
+        }
+    }
+
+    /// The state of a trunk's registration; `None` for a trunk that is not configured.
+    pub fn registration(&self, trunk: &str) -> Option<Registration> {
+        self.inner.registrations.get(trunk).map(|state| state.borrow().clone())
+    }
+
     /// Waits until all trunks that register are registered or have failed.
-    pub async fn registered(&self) { todo!() }
+    pub async fn registered(&self) {
+        for state in self.inner.registrations.values() {
+            // An error means that the endpoint is gone, and with it any hope of news.
+            let _ = state.clone().wait_for(|state| *state != Registration::Pending).await;
+        }
+    }
+
+    /// Calls under way.
+    pub fn call_count(&self) -> usize {
+        self.inner.calls.len()
+    }
+
+    /// Refuses new calls with 503 from now on; those under way go on.
+    pub async fn drain(&self) {
+        let _ = self.inner.endpoint.send(EndpointCommand::Drain).await;
+    }
+
     /// Refuses new calls, ends the rest, unregisters.
-    pub async fn stop(&self) { todo!() }
+    pub async fn stop(&self) {
+        self.drain().await;
+        self.inner.stop.cancel();
+        self.inner.calls.close();
+        let _ = tokio::time::timeout(LEAVE, self.inner.calls.wait()).await;
+        if self.inner.endpoint.send(EndpointCommand::Stop).await.is_ok() {
+            self.inner.endpoint_stopped.cancelled().await;
+        }
+    }
 }
 
-#[allow(missing_docs, unused_variables, clippy::unused_async)]
+/// The permits that one call holds until it is over.
+type Permits = Vec<OwnedSemaphorePermit>;
+
+impl Inner {
+    pub(crate) fn trunk(&self, name: Option<&str>) -> Result<&Trunk, Error> {
+        match name {
+            None => self.config.trunks.first().ok_or(Error::NoTrunk),
+            Some(name) => self
+                .config
+                .trunks
+                .iter()
+                .find(|trunk| trunk.name == name)
+                .ok_or_else(|| Error::NoSuchTrunk(name.to_owned())),
+        }
+    }
+
+    pub(crate) fn draw_seed(&self) -> [u8; 32] {
+        draw_seed(&mut self.rng.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn admit(&self, trunk: Option<&str>) -> Option<Permits> {
+        let mut permits = vec![self.room.clone().try_acquire_owned().ok()?];
+        if let Some(room) = trunk.and_then(|trunk| self.trunk_room.get(trunk)) {
+            permits.push(room.clone().try_acquire_owned().ok()?);
+        }
+        Some(permits)
+    }
+
+    fn spawn(&self, task: CallTask, permits: Permits) {
+        self.calls.spawn(async move {
+            task.run().await;
+            drop(permits);
+        });
+    }
+}
+
+/// Turns invitations into calls: built-in ones are answered here, others wait for `accept`.
+async fn take_invitations(
+    gateway: std::sync::Weak<Inner>,
+    mut invitations: mpsc::Receiver<Invitation>,
+    arrived: mpsc::Sender<IncomingCall>,
+) {
+    while let Some(invitation) = invitations.recv().await {
+        let Some(inner) = gateway.upgrade() else { return };
+        let session = invitation.session;
+        if let Err(status) = take_invitation(&inner, invitation, &arrived) {
+            let signal = Signal::Reject(status);
+            let _ = inner.endpoint.send(EndpointCommand::Session { session, signal }).await;
+        }
+    }
+}
+
+fn take_invitation(
+    inner: &Arc<Inner>,
+    invitation: Invitation,
+    arrived: &mpsc::Sender<IncomingCall>,
+) -> Result<(), u16> {
+    const BUSY_HERE: u16 = 503;
+    let to = setup::user_of(&invitation.request_uri);
+    let from = setup::user_of(&invitation.from);
+    let built_in: Option<BuiltIn> =
+        inner.config.built_in.iter().find(|(user, _)| *user == to).map(|(_, built_in)| *built_in);
+    let trunk = inner.config.trunks.iter().find(|trunk| trunk.includes(invitation.flow.remote.ip()));
+    let permits = inner.admit(trunk.map(|trunk| trunk.name.as_str())).ok_or(BUSY_HERE)?;
+    let place = if built_in.is_none() { Some(arrived.try_reserve().map_err(|_| BUSY_HERE)?) } else { None };
+    let prepared = setup::inbound(inner, trunk, invitation.flow, invitation.offer, built_in).map_err(|error| {
+        tracing::warn!(%error, "inbound call refused");
+        BUSY_HERE
+    })?;
+    let (task, line, handle) = prepared.into_call(inner, invitation.session, invitation.events);
+    if let (Some(place), Some(line)) = (place, line) {
+        let trunk = trunk.map(|trunk| trunk.name.clone());
+        place.send(IncomingCall { to, from, trunk, call: Call { line, handle } });
+    }
+    inner.spawn(task, permits);
+    Ok(())
+}
+
 impl CallHandle {
-    pub fn press(&self, digits: &str) { todo!() }
-    pub fn hang_up(&self) { todo!() }
+    /// Presses keys, as [`Line::press`](crate::Line::press).
+    pub fn press(&self, digits: &str) {
+        self.command(crate::line::LineCommand::Press { digits: digits.to_owned(), differently: false });
+    }
+
+    /// Ends the call at once.
+    pub fn hang_up(&self) {
+        self.command(crate::line::LineCommand::HangUp);
+    }
+
+    /// Where the call stands, for watching.
+    pub fn status(&self) -> watch::Receiver<CallStatus> {
+        self.status.clone()
+    }
+
+    /// When it was answered.
+    pub fn answered_at(&self) -> Option<tokio::time::Instant> {
+        self.shared.view().answered_at.map(Into::into)
+    }
+
     /// Resolves when the call is over and its recording is closed.
-    pub async fn ended(&self) -> CallEnd { todo!() }
-    pub fn quality(&self) -> Quality { todo!() }
+    pub async fn ended(&self) -> CallEnd {
+        let mut finished = self.finished.clone();
+        let end = finished.wait_for(Option::is_some).await.ok().and_then(|end| end.clone());
+        // The task is gone without a word only when it panicked or the runtime stops.
+        end.unwrap_or(CallEnd { cause: crate::EndCause::Failed, sip_status: None, reason: Some("lost".to_owned()) })
+    }
+
+    /// How it sounds to us, at most a second old.
+    pub fn quality(&self) -> crate::Quality {
+        self.shared.view().quality
+    }
+
     /// Pipeline, state and next deadline in words.
-    pub fn explain(&self) -> String { todo!() }
+    pub fn explain(&self) -> String {
+        self.shared.view().explanation.clone()
+    }
+
+    fn command(&self, command: crate::line::LineCommand) {
+        // A full queue belongs to a call that is over.
+        let _ = self.commands.try_send(command);
+    }
+}
+
+fn draw_seed(rng: &mut ChaCha12Rng) -> [u8; 32] {
+    let mut seed = [0; 32];
+    rng.fill_bytes(&mut seed);
+    seed
+}
+
+fn system_seed() -> io::Result<[u8; 32]> {
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed).map_err(|error| io::Error::other(error.to_string()))?;
+    Ok(seed)
 }

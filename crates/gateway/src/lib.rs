@@ -1,9 +1,32 @@
 //! The tokio shell: runs `sip` and `media` on real sockets, one task a call, a few media threads.
+//!
+//! [`Gateway::start`] binds and registers, [`Gateway::dial`] and [`Gateway::accept`] hand out calls,
+//! and a [`Line`] is all that an agent sees of one.
 
+mod call;
+mod clock;
 mod config;
+mod endpoint;
 mod gateway;
+mod handle;
+mod impairment;
 mod line;
+mod media_threads;
+mod media_worker;
+mod network;
+mod ports;
+mod quality;
+mod recording;
+mod ring;
+mod setup;
+#[cfg(feature = "sim")]
+mod sim;
 
 pub use config::*;
-pub use gateway::*;
-pub use line::*;
+pub use gateway::{Dial, Error, Gateway, IncomingCall};
+pub use handle::*;
+pub use impairment::Impairment;
+pub use line::{CallEnd, EndCause, Line, LineClosed, LineEvent, Player};
+pub use network::Network;
+#[cfg(feature = "sim")]
+pub use sim::SimNetwork;

@@ -3,13 +3,43 @@
 use std::time::Duration;
 
 use media::ear::{Digit, DigitSource, Tone};
-use media::{AudioFrame, UtteranceId};
+use media::{AudioFrame, Order, UtteranceId};
+use tokio::sync::mpsc;
 use tokio::time::Instant;
+
+/// Line events waiting for their reader.
+pub(crate) const MAX_EVENTS: usize = 256;
+/// Below this much room only audio is dropped.
+const RESERVED_EVENTS: usize = 64;
+/// Frames handed over but not yet in the media worker's ring.
+pub(crate) const MAX_AUDIO: usize = 4;
+/// Commands waiting for the call.
+pub(crate) const MAX_COMMANDS: usize = 64;
 
 /// One call, from the side of whoever talks on it. Dropping it hangs up.
 #[derive(Debug)]
 pub struct Line {
-    pub(crate) _todo: (),
+    events: mpsc::Receiver<LineEvent>,
+    commands: mpsc::Sender<LineCommand>,
+    player: Player,
+}
+
+/// What a line or a handle asks of its call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum LineCommand {
+    Ring,
+    Answer,
+    Reject(u16),
+    Flush(UtteranceId),
+    Press { digits: String, differently: bool },
+    HangUp,
+}
+
+/// The call's ends of a line.
+#[derive(Debug)]
+pub(crate) struct LineEnd {
+    pub(crate) events: mpsc::Sender<LineEvent>,
+    pub(crate) audio: mpsc::Receiver<Order>,
 }
 
 /// What happens on a line, in order. Audio may be dropped when the reader is slow (and is
@@ -124,35 +154,99 @@ pub enum EndCause {
 #[error("the call is over")]
 pub struct LineClosed;
 
-#[allow(missing_docs, unused_variables, clippy::unused_async)]
+/// A line and the call's ends of it.
+pub(crate) fn pair(commands: mpsc::Sender<LineCommand>) -> (Line, LineEnd) {
+    let (events, event_receiver) = mpsc::channel(MAX_EVENTS);
+    let (audio, audio_receiver) = mpsc::channel(MAX_AUDIO);
+    let line = Line { events: event_receiver, commands, player: Player { audio } };
+    (line, LineEnd { events, audio: audio_receiver })
+}
+
 impl Line {
-    /// The next thing that happens; `None` after `Ended`.
-    pub async fn next(&mut self) -> Option<LineEvent> { todo!() }
-    /// Says 20 ms of an utterance (ids grow); waits while the queue (1 s) is full.
-    pub async fn play(&mut self, utterance: UtteranceId, samples: [i16; 160], last: bool) -> Result<(), LineClosed> { todo!() }
+    /// The next thing that happens; `None` after `Ended`. Cancel-safe.
+    pub async fn next(&mut self) -> Option<LineEvent> {
+        self.events.recv().await
+    }
+
+    /// Says 20 ms of an utterance (ids grow); waits while the queue (about 1 s) is full.
+    pub async fn play(&mut self, utterance: UtteranceId, samples: [i16; 160], last: bool) -> Result<(), LineClosed> {
+        self.player.play(utterance, samples, last).await
+    }
+
     /// A handle that plays from another task.
-    pub fn player(&self) -> Player { todo!() }
+    pub fn player(&self) -> Player {
+        self.player.clone()
+    }
+
     /// Stops all utterances up to this one at once; `Played` follows for each that had begun.
-    pub fn flush(&mut self, utterance: UtteranceId) { todo!() }
+    pub fn flush(&mut self, utterance: UtteranceId) {
+        self.command(LineCommand::Flush(utterance));
+    }
+
     /// Presses keys after what is being said: `0-9 * # A-D`, `w` and `,` are half a second.
-    pub fn press(&mut self, digits: &str) { todo!() }
+    pub fn press(&mut self, digits: &str) {
+        self.command(LineCommand::Press { digits: digits.to_owned(), differently: false });
+    }
+
+    /// Presses keys by another method than before, because the prompt did not react to that one.
+    /// The method is kept for the rest of the call.
+    pub fn press_differently(&mut self, digits: &str) {
+        self.command(LineCommand::Press { digits: digits.to_owned(), differently: true });
+    }
+
     /// For inbound calls: 180.
-    pub fn ring(&mut self) { todo!() }
+    pub fn ring(&mut self) {
+        self.command(LineCommand::Ring);
+    }
+
     /// For inbound calls: 200.
-    pub fn answer(&mut self) { todo!() }
+    pub fn answer(&mut self) {
+        self.command(LineCommand::Answer);
+    }
+
     /// For inbound calls: a final refusal such as 486.
-    pub fn reject(&mut self, status: u16) { todo!() }
-    /// Ends the call after what has been queued was said; `Ended` follows.
-    pub fn hang_up(&mut self) { todo!() }
+    pub fn reject(&mut self, status: u16) {
+        self.command(LineCommand::Reject(status));
+    }
+
+    /// Ends the call at once (wait for `Played` to finish a goodbye); `Ended` follows.
+    pub fn hang_up(&mut self) {
+        self.command(LineCommand::HangUp);
+    }
+
+    /// The call reads its commands at once; a queue that is full belongs to a call that is over.
+    fn command(&self, command: LineCommand) {
+        let _ = self.commands.try_send(command);
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        self.command(LineCommand::HangUp);
+    }
+}
+
+impl LineEnd {
+    /// Tells the line; audio is dropped when its reader is slow. False when an event that must not
+    /// be lost found no room.
+    pub(crate) fn tell(&self, event: LineEvent) -> bool {
+        if matches!(event, LineEvent::Audio(_)) && self.events.capacity() < RESERVED_EVENTS {
+            return true;
+        }
+        !matches!(self.events.try_send(event), Err(mpsc::error::TrySendError::Full(_)))
+    }
 }
 
 /// Plays audio into a line from another task.
 #[derive(Debug, Clone)]
 pub struct Player {
-    pub(crate) _todo: (),
+    audio: mpsc::Sender<Order>,
 }
 
-#[allow(missing_docs, unused_variables, clippy::unused_async)]
 impl Player {
-    pub async fn play(&mut self, utterance: UtteranceId, samples: [i16; 160], last: bool) -> Result<(), LineClosed> { todo!() }
+    /// As [`Line::play`]. Cancel-safe: a frame is handed over whole or not at all.
+    pub async fn play(&mut self, utterance: UtteranceId, samples: [i16; 160], last: bool) -> Result<(), LineClosed> {
+        let frame = AudioFrame { at: Duration::ZERO, samples };
+        self.audio.send(Order::Play { utterance, frame, last }).await.map_err(|_| LineClosed)
+    }
 }

@@ -1,0 +1,472 @@
+//! Pure: no I/O, no clock.
+//!
+//! [`CallMachine`]: one call, from the INVITE to the last packet. It is told what signalling, media,
+//! its line and the time say, and answers with outputs for each of them.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use media::ear::{Digit, DigitSource, Heard};
+use media::{DigitMethod, Order, SteadyTone, UtteranceId};
+use sip::sdp::{self, Capabilities, Direction, Negotiated, SessionDescription};
+
+use super::{info_digits, streams};
+use crate::line::LineCommand;
+use crate::{BuiltIn, CallEnd, CallLimits, CallStatus, DigitPolicy, EndCause, LineEvent};
+
+/// How long each key sounds.
+const DIGIT_DURATION: Duration = Duration::from_millis(100);
+/// `w` and `,`.
+const DIGIT_PAUSE: Duration = Duration::from_millis(500);
+/// A session that does not confirm its end is taken for ended.
+const ENDING: Duration = Duration::from_secs(40);
+/// Level of the milliwatt route (ITU-T O.13: 0 dBm0 at 1004 Hz).
+const MILLIWATT: SteadyTone = SteadyTone { hertz: 1004.0, dbm0: 0.0 };
+
+/// All that can happen to a call.
+#[derive(Debug)]
+pub(crate) enum Input {
+    Signalling(sip::Event),
+    Command(LineCommand),
+    Media(media::Event),
+    Timeout,
+    Stop,
+}
+
+/// All that a call does.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Output {
+    Signal(Signal),
+    /// An order that acts at once.
+    Media(Order),
+    /// An order that waits its turn behind what is being said.
+    Queue(Order),
+    Line(LineEvent),
+    Status(CallStatus),
+}
+
+/// What a call asks of signalling.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Signal {
+    Progress(u16),
+    Answer(SessionDescription),
+    Reject(u16),
+    HangUp,
+    AnswerOffer(SessionDescription),
+    RejectOffer(u16),
+    Info { content_type: &'static str, body: Vec<u8> },
+}
+
+/// The next moment a call wants to be told of, and its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Deadline {
+    pub(crate) at: Instant,
+    pub(crate) timer: &'static str,
+}
+
+/// Which side placed the call.
+#[derive(Debug, Clone)]
+pub(crate) enum Origin {
+    Outbound,
+    Inbound { offer: Option<SessionDescription>, built_in: Option<BuiltIn> },
+}
+
+#[derive(Debug)]
+pub(crate) struct CallMachine {
+    state: State,
+    limits: CallLimits,
+    digits: DigitPolicy,
+    capabilities: Capabilities,
+    negotiated: Option<Negotiated>,
+    call_limit: Option<Instant>,
+    held: bool,
+    /// What we ended it for, before signalling confirms.
+    cause: Option<EndCause>,
+    end: Option<CallEnd>,
+    outputs: VecDeque<Output>,
+}
+
+#[derive(Debug)]
+enum State {
+    /// Our INVITE is out.
+    Dialing {
+        ring_limit: Instant,
+        early_media: bool,
+    },
+    /// Theirs waits for us.
+    Offered {
+        offer: Option<SessionDescription>,
+        ring_limit: Instant,
+    },
+    /// Answered; `media_limit` moves with each sign of life.
+    Established {
+        media_limit: Option<Instant>,
+        heard_at: Instant,
+    },
+    /// We asked signalling to end it.
+    Ending {
+        until: Instant,
+    },
+    Ended,
+}
+
+impl CallMachine {
+    pub(crate) fn new(
+        now: Instant,
+        origin: Origin,
+        limits: CallLimits,
+        digits: DigitPolicy,
+        capabilities: Capabilities,
+    ) -> Self {
+        let ring_limit = now + limits.ring;
+        let mut machine = Self {
+            state: State::Dialing { ring_limit, early_media: false },
+            limits,
+            digits,
+            capabilities,
+            negotiated: None,
+            call_limit: Some(now + limits.call),
+            held: false,
+            cause: None,
+            end: None,
+            outputs: VecDeque::new(),
+        };
+        if let Origin::Inbound { offer, built_in } = origin {
+            machine.state = State::Offered { offer, ring_limit };
+            match built_in {
+                None => {}
+                Some(BuiltIn::Reject) => machine.refuse(now, 603, EndCause::Rejected),
+                Some(BuiltIn::Echo) => machine.answer_with(now, Order::Echo(true)),
+                Some(BuiltIn::Milliwatt) => machine.answer_with(now, Order::Tone(Some(MILLIWATT))),
+            }
+        }
+        machine
+    }
+
+    pub(crate) fn handle_input(&mut self, now: Instant, input: Input) {
+        match input {
+            Input::Signalling(event) => self.handle_signalling(now, event),
+            Input::Command(command) => self.handle_command(now, command),
+            Input::Media(event) => self.handle_media(now, event),
+            Input::Timeout => self.handle_timeout(now),
+            Input::Stop => self.give_up(now, EndCause::Shutdown),
+        }
+    }
+
+    pub(crate) fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    pub(crate) fn poll_timeout(&self) -> Option<Deadline> {
+        let own = match &self.state {
+            State::Dialing { ring_limit, .. } | State::Offered { ring_limit, .. } => {
+                Some(Deadline { at: *ring_limit, timer: "ring limit" })
+            }
+            State::Established { media_limit, .. } => media_limit.map(|at| Deadline { at, timer: "media timeout" }),
+            State::Ending { until } => return Some(Deadline { at: *until, timer: "end of signalling" }),
+            State::Ended => return None,
+        };
+        let limit = self.call_limit.map(|at| Deadline { at, timer: "call limit" });
+        own.into_iter().chain(limit).min_by_key(|deadline| deadline.at)
+    }
+
+    /// How it ended, once nothing more follows.
+    pub(crate) fn end(&self) -> Option<&CallEnd> {
+        self.end.as_ref()
+    }
+
+    /// The state in words.
+    pub(crate) fn describe(&self) -> String {
+        let state = match &self.state {
+            State::Dialing { early_media: false, .. } => "dialing",
+            State::Dialing { early_media: true, .. } => "early media",
+            State::Offered { .. } => "offered to us",
+            State::Established { .. } if self.held => "established, held by them",
+            State::Established { .. } => "established",
+            State::Ending { .. } => "ending",
+            State::Ended => "ended",
+        };
+        match &self.negotiated {
+            None => state.to_owned(),
+            Some(stream) => format!("{state}; {}", streams::describe(stream)),
+        }
+    }
+
+    fn handle_signalling(&mut self, now: Instant, event: sip::Event) {
+        match event {
+            sip::Event::Progress { status, description, .. } => self.handle_progress(status, description.as_ref()),
+            sip::Event::Answered { description, .. } => match sdp::accept(&self.capabilities, &description) {
+                Ok(negotiated) if matches!(self.state, State::Dialing { .. }) => self.establish(now, negotiated),
+                Ok(_) => {}
+                Err(_) => self.give_up(now, EndCause::Failed),
+            },
+            sip::Event::Acknowledged { description: Some(description), .. } => {
+                match sdp::accept(&self.capabilities, &description) {
+                    Ok(negotiated) => self.configure(negotiated),
+                    Err(_) => self.give_up(now, EndCause::Failed),
+                }
+            }
+            sip::Event::Offer { offer, .. } => self.handle_offer(now, offer.as_ref()),
+            sip::Event::Info { content_type, body, .. } => {
+                if let Some(digit) = info_digits::parse(&content_type, &body) {
+                    self.outputs.push_back(Output::Line(LineEvent::Digit {
+                        at: Duration::ZERO,
+                        digit,
+                        source: DigitSource::Info,
+                    }));
+                }
+            }
+            sip::Event::Ended { end, .. } => self.finish(end_of(end, self.cause)),
+            _ => {}
+        }
+    }
+
+    fn handle_progress(&mut self, status: u16, description: Option<&SessionDescription>) {
+        let State::Dialing { early_media, .. } = &mut self.state else { return };
+        if let Some(description) = description
+            && let Ok(negotiated) = sdp::accept(&self.capabilities, description)
+        {
+            let first = !std::mem::replace(early_media, true);
+            self.configure(negotiated);
+            if first {
+                self.outputs.push_back(Output::Status(CallStatus::EarlyMedia));
+                self.outputs.push_back(Output::Line(LineEvent::EarlyMedia));
+            }
+        } else if status == 180 && !*early_media {
+            self.outputs.push_back(Output::Status(CallStatus::Ringing));
+            self.outputs.push_back(Output::Line(LineEvent::Ringing));
+        }
+    }
+
+    /// A re-INVITE or UPDATE: hold, resume, a new address. Without an offer the answer is our full one.
+    fn handle_offer(&mut self, now: Instant, offer: Option<&SessionDescription>) {
+        self.capabilities.version += 1;
+        let Some(offer) = offer else {
+            self.outputs.push_back(Output::Signal(Signal::AnswerOffer(sdp::offer(&self.capabilities))));
+            return;
+        };
+        match sdp::answer(offer, &self.capabilities) {
+            Ok((answer, negotiated)) => {
+                self.outputs.push_back(Output::Signal(Signal::AnswerOffer(answer)));
+                let held = !matches!(negotiated.direction, Direction::SendRecv | Direction::SendOnly);
+                self.configure(negotiated);
+                if held != std::mem::replace(&mut self.held, held) {
+                    self.outputs.push_back(Output::Line(LineEvent::Held(held)));
+                }
+                if let State::Established { media_limit, heard_at } = &mut self.state {
+                    *heard_at = now;
+                    *media_limit = (!held).then_some(now + self.limits.media_timeout);
+                }
+            }
+            // RFC 3261 §14.2: the session stays as it was.
+            Err(_) => self.outputs.push_back(Output::Signal(Signal::RejectOffer(488))),
+        }
+    }
+
+    fn handle_command(&mut self, now: Instant, command: LineCommand) {
+        match command {
+            LineCommand::Ring => {
+                if matches!(self.state, State::Offered { .. }) {
+                    self.outputs.push_back(Output::Signal(Signal::Progress(180)));
+                    self.outputs.push_back(Output::Status(CallStatus::Ringing));
+                }
+            }
+            LineCommand::Answer => self.answer(now),
+            LineCommand::Reject(status) => self.refuse(now, status, EndCause::Rejected),
+            LineCommand::Flush(utterance) => self.outputs.push_back(Output::Media(Order::Flush(utterance))),
+            LineCommand::Press { digits, differently } => self.press(&digits, differently),
+            LineCommand::HangUp => self.give_up(now, EndCause::HungUp),
+        }
+    }
+
+    fn answer(&mut self, now: Instant) {
+        let State::Offered { offer, .. } = &self.state else { return };
+        let Some(offer) = offer else {
+            let description = sdp::offer(&self.capabilities);
+            self.outputs.push_back(Output::Signal(Signal::Answer(description)));
+            self.enter_established(now);
+            return;
+        };
+        match sdp::answer(offer, &self.capabilities) {
+            Ok((description, negotiated)) => {
+                self.outputs.push_back(Output::Signal(Signal::Answer(description)));
+                self.establish(now, negotiated);
+            }
+            Err(_) => self.refuse(now, 488, EndCause::Failed),
+        }
+    }
+
+    fn answer_with(&mut self, now: Instant, order: Order) {
+        self.answer(now);
+        if matches!(self.state, State::Established { .. }) {
+            self.outputs.push_back(Output::Media(order));
+        }
+    }
+
+    fn establish(&mut self, now: Instant, negotiated: Negotiated) {
+        self.configure(negotiated);
+        self.enter_established(now);
+    }
+
+    fn enter_established(&mut self, now: Instant) {
+        self.state = State::Established { media_limit: Some(now + self.limits.media_timeout), heard_at: now };
+        self.outputs.push_back(Output::Status(CallStatus::Answered));
+        self.outputs.push_back(Output::Line(LineEvent::Answered));
+    }
+
+    fn configure(&mut self, negotiated: Negotiated) {
+        if self.negotiated.as_ref() != Some(&negotiated) {
+            self.outputs.push_back(Output::Media(Order::Configure(streams::configure(&negotiated))));
+            self.negotiated = Some(negotiated);
+        }
+    }
+
+    fn press(&mut self, digits: &str, differently: bool) {
+        if differently {
+            self.digits = next_policy(self.digits, self.negotiated.as_ref());
+        }
+        let mut by_info = false;
+        for key in digits.chars() {
+            if matches!(key, 'w' | 'W' | ',') {
+                self.outputs.push_back(Output::Queue(Order::SendPause(DIGIT_PAUSE)));
+                continue;
+            }
+            let Some(digit) = Digit::from_char(key) else { continue };
+            let method = match self.digits {
+                DigitPolicy::Auto => DigitMethod::Auto,
+                DigitPolicy::Rfc4733 => DigitMethod::Rfc4733,
+                DigitPolicy::Inband => DigitMethod::Inband,
+                DigitPolicy::Info => {
+                    by_info = true;
+                    self.outputs.push_back(Output::Signal(info_digits::write(digit, DIGIT_DURATION)));
+                    continue;
+                }
+            };
+            self.outputs.push_back(Output::Queue(Order::SendDigit { digit, method, duration: DIGIT_DURATION }));
+        }
+        if by_info {
+            self.outputs.push_back(Output::Line(LineEvent::DigitsSent));
+        }
+    }
+
+    fn handle_media(&mut self, now: Instant, event: media::Event) {
+        let line = match event {
+            media::Event::Audio(frame) => LineEvent::Audio(frame),
+            media::Event::Heard(heard) => match heard {
+                Heard::Digit { at, digit, source } => LineEvent::Digit { at, digit, source },
+                Heard::Tone { at, end, tone } => LineEvent::Tone { at, end, tone },
+                Heard::SpeechStarted { at } => LineEvent::SpeechStarted { at },
+                Heard::SpeechEnded { at } => LineEvent::SpeechEnded { at },
+                Heard::MusicStarted { at } => LineEvent::Music { at, playing: true },
+                Heard::MusicEnded { at } => LineEvent::Music { at, playing: false },
+            },
+            media::Event::Started { utterance, at } => LineEvent::Started { utterance, at: at.into() },
+            media::Event::Played { utterance, duration, finished } => {
+                LineEvent::Played { utterance, duration, finished }
+            }
+            media::Event::DigitsSent => LineEvent::DigitsSent,
+            media::Event::FirstPacket { .. } | media::Event::Recorded { .. } => return,
+        };
+        self.outputs.push_back(Output::Line(line));
+        let _ = now;
+    }
+
+    /// RTP has been received since the last report.
+    pub(crate) fn media_alive(&mut self, now: Instant) {
+        if let State::Established { media_limit, heard_at } = &mut self.state {
+            *heard_at = now;
+            if media_limit.is_some() {
+                *media_limit = Some(now + self.limits.media_timeout);
+            }
+        }
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        if self.call_limit.is_some_and(|at| at <= now) {
+            self.call_limit = None;
+            self.give_up(now, EndCause::TimeLimit);
+            return;
+        }
+        match self.state {
+            State::Dialing { ring_limit, .. } if ring_limit <= now => self.give_up(now, EndCause::NoAnswer),
+            State::Offered { ring_limit, .. } if ring_limit <= now => self.refuse(now, 480, EndCause::NoAnswer),
+            State::Established { media_limit: Some(limit), .. } if limit <= now => {
+                self.give_up(now, EndCause::MediaTimeout);
+            }
+            State::Ending { until } if until <= now => {
+                self.finish(CallEnd { cause: EndCause::Failed, sip_status: None, reason: None });
+            }
+            _ => {}
+        }
+    }
+
+    fn refuse(&mut self, now: Instant, status: u16, cause: EndCause) {
+        if matches!(self.state, State::Offered { .. }) {
+            self.cause.get_or_insert(cause);
+            self.outputs.push_back(Output::Signal(Signal::Reject(status)));
+            self.state = State::Ending { until: now + ENDING };
+        }
+    }
+
+    /// Ends the call from our side, once, for the first cause given.
+    fn give_up(&mut self, now: Instant, cause: EndCause) {
+        match self.state {
+            State::Ending { .. } | State::Ended => {}
+            State::Offered { .. } => self.refuse(now, 480, cause),
+            State::Dialing { .. } if cause == EndCause::HungUp => self.leave(now, EndCause::Canceled),
+            State::Dialing { .. } | State::Established { .. } => self.leave(now, cause),
+        }
+    }
+
+    fn leave(&mut self, now: Instant, cause: EndCause) {
+        self.cause.get_or_insert(cause);
+        self.outputs.push_back(Output::Media(Order::Flush(UtteranceId(u32::MAX))));
+        self.outputs.push_back(Output::Signal(Signal::HangUp));
+        self.state = State::Ending { until: now + ENDING };
+    }
+
+    fn finish(&mut self, end: CallEnd) {
+        if self.end.is_some() {
+            return;
+        }
+        self.state = State::Ended;
+        self.outputs.push_back(Output::Status(CallStatus::Ended));
+        self.outputs.push_back(Output::Line(LineEvent::Ended(end.clone())));
+        self.end = Some(end);
+    }
+}
+
+/// When a prompt did not react: in-band after telephone-event, INFO after in-band, and around.
+fn next_policy(policy: DigitPolicy, negotiated: Option<&Negotiated>) -> DigitPolicy {
+    let has_event = negotiated.is_some_and(|stream| stream.telephone_event_send.is_some());
+    match policy {
+        DigitPolicy::Auto if has_event => DigitPolicy::Inband,
+        DigitPolicy::Rfc4733 => DigitPolicy::Inband,
+        DigitPolicy::Auto | DigitPolicy::Inband => DigitPolicy::Info,
+        DigitPolicy::Info if has_event => DigitPolicy::Rfc4733,
+        DigitPolicy::Info => DigitPolicy::Inband,
+    }
+}
+
+/// What signalling said, with our own reason first where we ended it.
+fn end_of(end: sip::SessionEnd, ours: Option<EndCause>) -> CallEnd {
+    let (theirs, sip_status, reason) = match end {
+        sip::SessionEnd::Rejected { status, reason, .. } => (cause_of(status), Some(status), Some(reason)),
+        sip::SessionEnd::Unanswered { why } => (EndCause::Failed, None, Some(why.to_owned())),
+        sip::SessionEnd::Local => (EndCause::HungUp, None, None),
+        sip::SessionEnd::Canceled { reason_header } => (EndCause::Canceled, None, reason_header),
+        sip::SessionEnd::Bye { reason_header } => (EndCause::CalleeHungUp, None, reason_header),
+        sip::SessionEnd::Failed { status, why } => (EndCause::Failed, status, Some(why.to_owned())),
+    };
+    CallEnd { cause: ours.unwrap_or(theirs), sip_status, reason }
+}
+
+fn cause_of(status: u16) -> EndCause {
+    match status {
+        486 | 600 => EndCause::Busy,
+        408 | 480 => EndCause::NoAnswer,
+        403 | 603 | 607 | 608 => EndCause::Rejected,
+        487 => EndCause::Canceled,
+        _ => EndCause::Failed,
+    }
+}

@@ -1,0 +1,388 @@
+//! The endpoint task: SIP sockets on one side, [`sip::UserAgent`] in the middle, calls on the other.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use sip::{Event, Flow, RegistrationId, SessionId, Transport, UserAgent};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::call::machine::Signal;
+use crate::network::SignallingSocket;
+use crate::{Config, Registration, Trunk, clock};
+
+/// Datagrams waiting for the user agent; more are lost, and SIP retransmits.
+const MAX_DATAGRAMS: usize = 1024;
+/// The largest datagram UDP can carry.
+const MAX_DATAGRAM: usize = 65_535;
+/// Commands of all calls waiting for the endpoint.
+pub(crate) const MAX_COMMANDS: usize = 256;
+/// Signalling events waiting for their call.
+pub(crate) const MAX_EVENTS: usize = 32;
+/// How long a registration is asked for.
+const REGISTRATION_EXPIRES: Duration = Duration::from_secs(3600);
+
+/// What calls and handles ask of the endpoint.
+#[derive(Debug)]
+pub(crate) enum EndpointCommand {
+    Invite {
+        invite: Box<sip::Invite>,
+        events: mpsc::Sender<Event>,
+        started: oneshot::Sender<SessionId>,
+    },
+    Session {
+        session: SessionId,
+        signal: Signal,
+    },
+    /// Refuse new calls from now on.
+    Drain,
+    /// Unregister everywhere and end once that is answered.
+    Stop,
+}
+
+/// An INVITE for the gateway to turn into a call.
+#[derive(Debug)]
+pub(crate) struct Invitation {
+    pub(crate) session: SessionId,
+    pub(crate) flow: Flow,
+    pub(crate) request_uri: String,
+    pub(crate) from: String,
+    pub(crate) offer: Option<sip::sdp::SessionDescription>,
+    pub(crate) events: mpsc::Receiver<Event>,
+}
+
+/// One bound socket.
+#[derive(Debug, Clone)]
+pub(crate) struct Listener {
+    pub(crate) socket: SignallingSocket,
+    pub(crate) bound: SocketAddr,
+}
+
+#[derive(Debug)]
+pub(crate) struct Endpoint {
+    pub(crate) config: Arc<Config>,
+    pub(crate) listeners: Vec<Listener>,
+    pub(crate) user_agent: UserAgent,
+    pub(crate) commands: mpsc::Receiver<EndpointCommand>,
+    pub(crate) invitations: mpsc::Sender<Invitation>,
+    pub(crate) registrations: BTreeMap<String, watch::Sender<Registration>>,
+    pub(crate) stopped: CancellationToken,
+}
+
+/// What one run of the task remembers.
+#[derive(Debug, Default)]
+struct Book {
+    calls: BTreeMap<SessionId, mpsc::Sender<Event>>,
+    trunks: BTreeMap<RegistrationId, String>,
+    stopping: Option<Instant>,
+    ignored: u64,
+}
+
+/// Longest wait for the answers to our un-REGISTERs.
+const UNREGISTER: Duration = Duration::from_secs(2);
+
+impl Endpoint {
+    pub(crate) async fn run(mut self) {
+        let (datagrams, mut arrivals) = mpsc::channel(MAX_DATAGRAMS);
+        let receivers: Vec<_> = self
+            .listeners
+            .iter()
+            .enumerate()
+            .map(|(number, listener)| tokio::spawn(receive(number, listener.socket.clone(), datagrams.clone())))
+            .collect();
+        drop(datagrams);
+        let mut book = Book::default();
+        self.register_trunks(&mut book);
+        self.drain(&mut book);
+        while !self.is_done(&book) {
+            let deadline = self.user_agent.poll_timeout().map(|deadline| deadline.at);
+            let deadline = deadline.into_iter().chain(book.stopping).min();
+            tokio::select! { biased;
+                () = sleep_until(deadline) => self.user_agent.handle_input(clock::now(), sip::Input::Timeout),
+                command = self.commands.recv() => match command {
+                    Some(command) => self.handle_command(command, &mut book),
+                    None => break,
+                },
+                arrival = arrivals.recv() => match arrival {
+                    Some((number, from, payload)) => self.handle_datagram(number, from, &payload, &mut book),
+                    None => break,
+                },
+            }
+            self.drain(&mut book);
+        }
+        for receiver in receivers {
+            receiver.abort();
+        }
+        self.stopped.cancel();
+    }
+
+    fn is_done(&self, book: &Book) -> bool {
+        book.stopping.is_some_and(|limit| book.trunks.is_empty() || clock::now() >= limit)
+    }
+
+    fn register_trunks(&mut self, book: &mut Book) {
+        let config = self.config.clone();
+        for trunk in config.trunks.iter().filter(|trunk| trunk.register) {
+            let Some(flow) = self.flow_to(trunk.address) else {
+                self.set_registration(
+                    &trunk.name,
+                    Registration::Failed {
+                        status: None,
+                        reason: format!("no listening address can reach {}", trunk.address),
+                    },
+                );
+                continue;
+            };
+            let user = trunk.credentials.as_ref().map_or(&trunk.caller_id, |credentials| &credentials.username);
+            let registration = self.user_agent.register(
+                clock::now(),
+                sip::Register {
+                    flow,
+                    registrar: format!("sip:{}", trunk.domain),
+                    address_of_record: format!("sip:{user}@{}", trunk.domain),
+                    contact_user: user.clone(),
+                    credentials: trunk.credentials.clone(),
+                    expires: REGISTRATION_EXPIRES,
+                },
+            );
+            book.trunks.insert(registration, trunk.name.clone());
+        }
+    }
+
+    fn handle_command(&mut self, command: EndpointCommand, book: &mut Book) {
+        let now = clock::now();
+        match command {
+            EndpointCommand::Invite { invite, events, started } => {
+                let session = self.user_agent.invite(now, *invite);
+                book.calls.insert(session, events);
+                // The caller has gone: nobody would ever end this session.
+                if started.send(session).is_err() {
+                    self.user_agent.hang_up(now, session);
+                }
+            }
+            EndpointCommand::Session { session, signal } => self.carry_out(now, session, signal),
+            EndpointCommand::Drain => self.user_agent.refuse_new(Some(Duration::from_secs(30))),
+            EndpointCommand::Stop => {
+                book.stopping = Some(now + UNREGISTER);
+                for registration in book.trunks.keys() {
+                    self.user_agent.unregister(now, *registration);
+                }
+            }
+        }
+    }
+
+    fn carry_out(&mut self, now: Instant, session: SessionId, signal: Signal) {
+        let agent = &mut self.user_agent;
+        let done = match signal {
+            Signal::Progress(status) => agent.progress(now, session, status, None),
+            Signal::Answer(description) => agent.answer(now, session, description),
+            Signal::Reject(status) => agent.reject(now, session, status, Vec::new()),
+            Signal::AnswerOffer(description) => agent.answer_offer(now, session, description),
+            Signal::RejectOffer(status) => agent.reject_offer(now, session, status),
+            Signal::Info { content_type, body } => agent.info(now, session, content_type, &body),
+            Signal::HangUp => {
+                agent.hang_up(now, session);
+                Ok(())
+            }
+        };
+        if let Err(wrong) = done {
+            // The peer was faster: its own event ends or changes the call.
+            tracing::debug!(session = session.0, command = wrong.command, "command came too late");
+        }
+    }
+
+    fn handle_datagram(&mut self, number: usize, from: SocketAddr, payload: &[u8], book: &mut Book) {
+        if !self.is_allowed(from.ip()) {
+            book.ignored += 1;
+            // Powers of two: a flood must not fill the log.
+            if book.ignored.is_power_of_two() {
+                tracing::warn!(source = %from.ip(), count = book.ignored, "ignored datagrams from unknown sources");
+            }
+            return;
+        }
+        let Some(flow) = self.flow_from(number, from) else { return };
+        self.user_agent.handle_input(clock::now(), sip::Input::Received { flow, payload });
+    }
+
+    /// Only trunks may speak to us; a simulated trunk speaks to anybody and asks for a password.
+    fn is_allowed(&self, source: IpAddr) -> bool {
+        self.config.registrar.is_some() || self.config.trunks.iter().any(|trunk| trunk.includes(source))
+    }
+
+    fn drain(&mut self, book: &mut Book) {
+        while let Some(transmit) = self.user_agent.poll_transmit() {
+            self.send(&transmit);
+        }
+        while let Some(event) = self.user_agent.poll_event() {
+            self.handle_event(event, book);
+        }
+        while let Some(transmit) = self.user_agent.poll_transmit() {
+            self.send(&transmit);
+        }
+    }
+
+    fn send(&self, transmit: &sip::Transmit) {
+        let Flow { local, remote, .. } = transmit.flow;
+        let listener = self
+            .listeners
+            .iter()
+            .find(|listener| listener.bound.port() == local.port() && listener.bound.is_ipv4() == remote.is_ipv4());
+        if let Some(listener) = listener
+            && let Err(error) = listener.socket.send(&transmit.payload, remote)
+        {
+            tracing::debug!(%remote, %error, "datagram not sent");
+        }
+    }
+
+    fn handle_event(&mut self, event: Event, book: &mut Book) {
+        match event {
+            Event::Incoming { session, flow, request_uri, from, offer, .. } => {
+                let (sender, events) = mpsc::channel(MAX_EVENTS);
+                let invitation = Invitation { session, flow, request_uri, from, offer, events };
+                if self.invitations.try_send(invitation).is_ok() {
+                    book.calls.insert(session, sender);
+                } else {
+                    let retry = vec![("Retry-After".to_owned(), "5".to_owned())];
+                    let _ = self.user_agent.reject(clock::now(), session, 503, retry);
+                }
+            }
+            Event::Registered { registration, expires } => {
+                if let Some(trunk) = book.trunks.get(&registration) {
+                    tracing::info!(trunk, expires_s = expires.as_secs(), "registered");
+                    self.set_registration(trunk, Registration::Registered);
+                }
+            }
+            Event::RegistrationFailed { registration, status, reason, retry_in } => {
+                if let Some(trunk) = book.trunks.get(&registration) {
+                    tracing::warn!(trunk, status, reason, ?retry_in, "registration failed");
+                    self.set_registration(trunk, Registration::Failed { status, reason });
+                }
+            }
+            Event::Unregistered { registration } => drop(book.trunks.remove(&registration)),
+            Event::Bound { username, flow, .. } => tracing::info!(username, remote = %flow.remote, "bound"),
+            Event::OptionsAnswered { flow, status } => tracing::debug!(remote = %flow.remote, status, "options"),
+            Event::Discarded { flow, why } => tracing::debug!(remote = %flow.remote, why, "message discarded"),
+            Event::Progress { session, .. }
+            | Event::Answered { session, .. }
+            | Event::Acknowledged { session, .. }
+            | Event::Offer { session, .. }
+            | Event::OfferAnswered { session, .. }
+            | Event::Info { session, .. } => self.tell_call(session, event, book),
+            Event::Ended { session, .. } => {
+                self.tell_call(session, event, book);
+                book.calls.remove(&session);
+            }
+        }
+    }
+
+    fn tell_call(&mut self, session: SessionId, event: Event, book: &mut Book) {
+        let Some(call) = book.calls.get(&session) else { return };
+        if call.try_send(event).is_err() {
+            tracing::error!(session = session.0, "call stalled; ending it");
+            book.calls.remove(&session);
+            self.user_agent.hang_up(clock::now(), session);
+        }
+    }
+
+    fn set_registration(&self, trunk: &str, state: Registration) {
+        if let Some(sender) = self.registrations.get(trunk) {
+            sender.send_replace(state);
+        }
+    }
+
+    fn flow_to(&self, remote: SocketAddr) -> Option<Flow> {
+        flow_to(&self.config, &self.listeners, remote)
+    }
+
+    fn flow_from(&self, number: usize, remote: SocketAddr) -> Option<Flow> {
+        let listener = self.listeners.get(number)?;
+        Some(Flow { transport: Transport::Udp, local: advertised(&self.config, listener, remote)?, remote })
+    }
+}
+
+impl Trunk {
+    /// Whether this trunk sends from that address.
+    pub(crate) fn includes(&self, source: IpAddr) -> bool {
+        self.address.ip() == source
+            || self.allow_from.iter().any(|(network, prefix)| in_network(source, *network, *prefix))
+    }
+}
+
+/// The path to a peer: the first listener of its address family.
+pub(crate) fn flow_to(config: &Config, listeners: &[Listener], remote: SocketAddr) -> Option<Flow> {
+    let listener = listeners.iter().find(|listener| listener.bound.is_ipv4() == remote.is_ipv4())?;
+    Some(Flow { transport: Transport::Udp, local: advertised(config, listener, remote)?, remote })
+}
+
+/// Our address as we tell it to that peer.
+fn advertised(config: &Config, listener: &Listener, remote: SocketAddr) -> Option<SocketAddr> {
+    let ip = match config.advertise {
+        Some(ip) => ip,
+        None => config.network.local_ip_towards(listener.bound, remote).ok()?,
+    };
+    Some(SocketAddr::new(ip, listener.bound.port()))
+}
+
+fn in_network(address: IpAddr, network: IpAddr, prefix: u8) -> bool {
+    match (address, network) {
+        (IpAddr::V4(address), IpAddr::V4(network)) => {
+            let mask = u32::MAX.checked_shl(32 - u32::from(prefix.min(32))).unwrap_or(0);
+            u32::from(address) & mask == u32::from(network) & mask
+        }
+        (IpAddr::V6(address), IpAddr::V6(network)) => {
+            let mask = u128::MAX.checked_shl(128 - u32::from(prefix.min(128))).unwrap_or(0);
+            u128::from(address) & mask == u128::from(network) & mask
+        }
+        _ => false,
+    }
+}
+
+async fn receive(number: usize, socket: SignallingSocket, datagrams: mpsc::Sender<(usize, SocketAddr, Vec<u8>)>) {
+    let mut buffer = vec![0; MAX_DATAGRAM];
+    loop {
+        match socket.receive(&mut buffer).await {
+            Ok((len, from)) => {
+                // Full: drop here, before any work is done for it.
+                let _ = datagrams.try_send((number, from, buffer[..len].to_vec()));
+            }
+            // On Linux these are ICMP answers to what we sent; the transaction's own timers decide.
+            Err(error) => {
+                tracing::debug!(%error, "receive failed");
+                tokio::task::yield_now().await;
+            }
+        }
+        if datagrams.is_closed() {
+            return;
+        }
+    }
+}
+
+async fn sleep_until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at.into()).await,
+        None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn networks_match_by_their_prefix() {
+        let check = |address: &str, network: &str, prefix, expected| {
+            let (address, network) = (address.parse().expect("address"), network.parse().expect("network"));
+            assert_eq!(in_network(address, network, prefix), expected, "{address} in {network}/{prefix}");
+        };
+        check("54.172.60.2", "54.172.60.0", 30, true);
+        check("54.172.60.4", "54.172.60.0", 30, false);
+        check("127.0.0.2", "127.0.0.0", 8, true);
+        check("10.0.0.1", "0.0.0.0", 0, true);
+        check("10.0.0.1", "10.0.0.1", 32, true);
+        check("::1", "::1", 128, true);
+        check("::2", "::1", 128, false);
+        check("10.0.0.1", "::", 0, false);
+    }
+}

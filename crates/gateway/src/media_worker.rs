@@ -1,0 +1,287 @@
+//! [`MediaWorker`]: the media of its share of the calls, as a value told what time it is.
+//!
+//! Production runs it on a thread over real sockets, the simulation from a task; the code is the same.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use media::{AudioFrame, MediaSession, Order, Statistics, Transmit};
+
+use crate::impairment::{Fate, Impairment};
+use crate::network::MediaSocket;
+use crate::ring;
+
+/// The largest datagram taken from a socket; RTP with 60 ms of audio is far below.
+const MAX_DATAGRAM: usize = 2048;
+/// Slots between two `MediaEvent::Statistics`: one second.
+const STATISTICS_EVERY: u32 = 50;
+/// Room kept in the event ring for what must not be lost; audio is dropped below it.
+const RESERVED_EVENTS: usize = 32;
+/// Datagrams an impaired stream holds back at once.
+const MAX_DELAYED: usize = 1024;
+
+/// What a worker tells a call.
+#[derive(Debug)]
+pub(crate) enum MediaEvent {
+    Session(media::Event),
+    Statistics(Statistics),
+}
+
+/// Both sides of 20 ms, for the recorder.
+#[derive(Debug)]
+pub(crate) struct Recorded {
+    pub(crate) they: AudioFrame,
+    pub(crate) we: AudioFrame,
+}
+
+/// One call's media, as handed to a worker. It leaves when the call drops its end of `control`.
+#[derive(Debug)]
+pub(crate) struct Stream {
+    pub(crate) socket: MediaSocket,
+    pub(crate) session: MediaSession,
+    /// Orders that act at once.
+    pub(crate) control: ring::Receiver<Order>,
+    /// Orders that wait their turn: audio, digits, pauses.
+    pub(crate) queue: ring::Receiver<Order>,
+    pub(crate) events: ring::Sender<MediaEvent>,
+    pub(crate) recording: Option<ring::Sender<Recorded>>,
+    /// Whether anybody listens to what they say.
+    pub(crate) forward_audio: bool,
+    /// Set while nothing is queued: whoever queues something then wakes the worker.
+    pub(crate) idle: Arc<AtomicBool>,
+    pub(crate) impaired: Option<Impaired>,
+}
+
+/// A stream on a bad network, for simulated parties.
+#[derive(Debug)]
+pub(crate) struct Impaired {
+    impairment: Impairment,
+    fate: Fate,
+    sequence: u64,
+    outbound: Delayed,
+    inbound: Delayed,
+}
+
+type Delayed = BTreeMap<(Instant, u64), (SocketAddr, Vec<u8>)>;
+
+/// The streams of one thread.
+#[derive(Debug)]
+pub(crate) struct MediaWorker {
+    streams: BTreeMap<usize, Entry>,
+    deadlines: BTreeSet<(Instant, usize)>,
+    buffer: [u8; MAX_DATAGRAM],
+    transmit: Transmit,
+}
+
+#[derive(Debug)]
+struct Entry {
+    stream: Stream,
+    deadline: Option<Instant>,
+    slots: u32,
+}
+
+impl MediaWorker {
+    pub(crate) fn new() -> Self {
+        Self {
+            streams: BTreeMap::new(),
+            deadlines: BTreeSet::new(),
+            buffer: [0; MAX_DATAGRAM],
+            transmit: Transmit { to: ([0, 0, 0, 0], 0).into(), len: 0, packet: [0; media::MAX_PACKET] },
+        }
+    }
+
+    pub(crate) fn add(&mut self, now: Instant, token: usize, stream: Stream) {
+        self.streams.insert(token, Entry { stream, deadline: None, slots: 0 });
+        self.serve(now, token);
+    }
+
+    /// Something arrived on this stream's socket.
+    pub(crate) fn readable(&mut self, now: Instant, token: usize) {
+        self.serve(now, token);
+    }
+
+    /// Calls ordered something: look at all rings. Streams whose call has gone are handed back.
+    pub(crate) fn ordered(&mut self, now: Instant, removed: &mut Vec<Stream>) {
+        let gone: Vec<usize> = self
+            .streams
+            .iter()
+            .filter(|(_, entry)| entry.stream.control.is_closed())
+            .map(|(token, _)| *token)
+            .collect();
+        for token in gone {
+            if let Some(entry) = self.streams.remove(&token) {
+                if let Some(deadline) = entry.deadline {
+                    self.deadlines.remove(&(deadline, token));
+                }
+                removed.push(entry.stream);
+            }
+        }
+        let with_orders: Vec<usize> = self
+            .streams
+            .iter()
+            .filter(|(_, entry)| !entry.stream.control.is_empty() || !entry.stream.queue.is_empty())
+            .map(|(token, _)| *token)
+            .collect();
+        for token in with_orders {
+            self.serve(now, token);
+        }
+    }
+
+    /// Does all that is due, and says when to come back.
+    pub(crate) fn turn(&mut self, now: Instant) -> Option<Instant> {
+        while let Some((at, token)) = self.deadlines.first().copied()
+            && at <= now
+        {
+            self.deadlines.pop_first();
+            if let Some(entry) = self.streams.get_mut(&token) {
+                entry.deadline = None;
+                self.serve(now, token);
+            }
+        }
+        self.deadlines.first().map(|(at, _)| *at)
+    }
+
+    fn serve(&mut self, now: Instant, token: usize) {
+        let Some(entry) = self.streams.get_mut(&token) else { return };
+        entry.stream.take_orders(now);
+        entry.stream.receive(now, &mut self.buffer);
+        if entry.stream.session.poll_timeout().is_some_and(|at| at <= now) {
+            entry.stream.session.handle_timeout(now);
+            // The slot may have made room for what waits in the ring.
+            entry.stream.take_orders(now);
+            entry.slots += 1;
+            if entry.slots.is_multiple_of(STATISTICS_EVERY) {
+                entry.stream.report_statistics();
+            }
+        }
+        entry.stream.send(now, &mut self.transmit);
+        entry.stream.report();
+
+        let deadline = entry.stream.next_deadline();
+        if deadline != entry.deadline {
+            if let Some(old) = entry.deadline {
+                self.deadlines.remove(&(old, token));
+            }
+            if let Some(new) = deadline {
+                self.deadlines.insert((new, token));
+            }
+            entry.deadline = deadline;
+        }
+    }
+}
+
+impl Stream {
+    fn take_orders(&mut self, now: Instant) {
+        while let Some(order) = self.control.pop() {
+            self.session.order(now, order);
+        }
+        while self.session.room() > 0 {
+            match self.queue.pop() {
+                Some(order) => self.session.order(now, order),
+                None => {
+                    self.idle.store(true, Ordering::Release);
+                    // An order may have come between the look and the flag.
+                    if self.queue.is_empty() {
+                        break;
+                    }
+                }
+            }
+        }
+    }
+
+    fn receive(&mut self, now: Instant, buffer: &mut [u8]) {
+        while let Some((len, from)) = self.socket.receive(now, buffer) {
+            match &mut self.impaired {
+                Some(impaired) => impaired.delay_inbound(now, from, &buffer[..len]),
+                None => self.session.receive(now, from, &buffer[..len]),
+            }
+        }
+        if let Some(impaired) = &mut self.impaired {
+            while let Some((from, datagram)) = take_due(&mut impaired.inbound, now) {
+                self.session.receive(now, from, &datagram);
+            }
+        }
+    }
+
+    fn send(&mut self, now: Instant, transmit: &mut Transmit) {
+        while self.session.poll_transmit(transmit) {
+            let packet = &transmit.packet[..transmit.len];
+            match &mut self.impaired {
+                Some(impaired) => impaired.delay_outbound(now, transmit.to, packet),
+                None => self.socket.send(packet, transmit.to),
+            }
+        }
+        if let Some(impaired) = &mut self.impaired {
+            while let Some((to, datagram)) = take_due(&mut impaired.outbound, now) {
+                self.socket.send(&datagram, to);
+            }
+        }
+    }
+
+    fn report(&mut self) {
+        while let Some(event) = self.session.poll_event() {
+            match event {
+                media::Event::Recorded { they, we } => {
+                    if let Some(recording) = &mut self.recording {
+                        // A slow disk loses recording, never audio.
+                        let _ = recording.push(Recorded { they, we });
+                    }
+                }
+                media::Event::Audio(_) if !self.forward_audio || self.events.room() < RESERVED_EVENTS => {}
+                event => drop(self.events.push(MediaEvent::Session(event))),
+            }
+        }
+    }
+
+    fn report_statistics(&mut self) {
+        if self.events.room() >= RESERVED_EVENTS {
+            drop(self.events.push(MediaEvent::Statistics(self.session.statistics())));
+        }
+    }
+
+    fn next_deadline(&self) -> Option<Instant> {
+        let delayed = self.impaired.as_ref().and_then(Impaired::next_deadline);
+        [self.session.poll_timeout(), self.socket.next_arrival(), delayed].into_iter().flatten().min()
+    }
+}
+
+impl Impaired {
+    pub(crate) fn new(impairment: Impairment, seed: [u8; 32]) -> Self {
+        Self { impairment, fate: Fate::new(seed), sequence: 0, outbound: Delayed::new(), inbound: Delayed::new() }
+    }
+
+    fn delay_outbound(&mut self, now: Instant, to: SocketAddr, datagram: &[u8]) {
+        delay(&mut self.outbound, &mut self.fate, &mut self.sequence, &self.impairment, (now, to, datagram));
+    }
+
+    fn delay_inbound(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) {
+        delay(&mut self.inbound, &mut self.fate, &mut self.sequence, &self.impairment, (now, from, datagram));
+    }
+
+    fn next_deadline(&self) -> Option<Instant> {
+        let first = |delayed: &Delayed| delayed.first_key_value().map(|((at, _), _)| *at);
+        [first(&self.outbound), first(&self.inbound)].into_iter().flatten().min()
+    }
+}
+
+fn delay(
+    delayed: &mut Delayed,
+    fate: &mut Fate,
+    sequence: &mut u64,
+    impairment: &Impairment,
+    (now, address, datagram): (Instant, SocketAddr, &[u8]),
+) {
+    for wait in fate.draw(impairment) {
+        if delayed.len() < MAX_DELAYED {
+            *sequence += 1;
+            delayed.insert((now + wait, *sequence), (address, datagram.to_vec()));
+        }
+    }
+}
+
+fn take_due(delayed: &mut Delayed, now: Instant) -> Option<(SocketAddr, Vec<u8>)> {
+    delayed.first_entry().filter(|entry| entry.key().0 <= now).map(|entry| entry.remove())
+}

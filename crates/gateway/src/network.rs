@@ -1,0 +1,144 @@
+//! Where datagrams go: the host's sockets, or a simulated network.
+//!
+//! A closed set of two, so an enum: the audio path calls no trait object.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::sync::Arc;
+use std::time::Instant;
+
+#[cfg(feature = "sim")]
+use crate::sim::{SimNetwork, SimSocket};
+
+/// A network to be on.
+#[derive(Debug, Clone, Default)]
+pub enum Network {
+    /// This machine's.
+    #[default]
+    Host,
+    /// A simulated one, under a paused tokio clock.
+    #[cfg(feature = "sim")]
+    Simulated(SimNetwork),
+}
+
+impl Network {
+    pub(crate) fn bind_signalling(&self, address: SocketAddr) -> io::Result<SignallingSocket> {
+        match self {
+            Self::Host => {
+                let socket = UdpSocket::bind(address)?;
+                socket.set_nonblocking(true)?;
+                Ok(SignallingSocket::Host(Arc::new(tokio::net::UdpSocket::from_std(socket)?)))
+            }
+            #[cfg(feature = "sim")]
+            Self::Simulated(network) => Ok(SignallingSocket::Simulated(Arc::new(network.bind(address)?))),
+        }
+    }
+
+    pub(crate) fn bind_media(&self, address: SocketAddr) -> io::Result<MediaSocket> {
+        match self {
+            Self::Host => Ok(MediaSocket::Host(mio::net::UdpSocket::bind(address)?)),
+            #[cfg(feature = "sim")]
+            Self::Simulated(network) => Ok(MediaSocket::Simulated(network.bind(address)?)),
+        }
+    }
+
+    /// Our own address as the peer would see it without NAT.
+    pub(crate) fn local_ip_towards(&self, bound: SocketAddr, peer: SocketAddr) -> io::Result<IpAddr> {
+        if !bound.ip().is_unspecified() {
+            return Ok(bound.ip());
+        }
+        match self {
+            Self::Host => {
+                // Connecting a datagram socket sends nothing: it only asks the kernel for the route.
+                let probe = UdpSocket::bind(SocketAddr::new(bound.ip(), 0))?;
+                probe.connect(peer)?;
+                Ok(probe.local_addr()?.ip())
+            }
+            #[cfg(feature = "sim")]
+            Self::Simulated(_) => Err(io::Error::other("a simulated socket has a concrete address")),
+        }
+    }
+}
+
+/// A socket for SIP, shared by the receive and send sides.
+#[derive(Debug, Clone)]
+pub(crate) enum SignallingSocket {
+    Host(Arc<tokio::net::UdpSocket>),
+    #[cfg(feature = "sim")]
+    Simulated(Arc<SimSocket>),
+}
+
+impl SignallingSocket {
+    pub(crate) fn local_address(&self) -> io::Result<SocketAddr> {
+        match self {
+            Self::Host(socket) => socket.local_addr(),
+            #[cfg(feature = "sim")]
+            Self::Simulated(socket) => Ok(socket.local_address()),
+        }
+    }
+
+    pub(crate) async fn receive(&self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        match self {
+            Self::Host(socket) => socket.recv_from(buffer).await,
+            #[cfg(feature = "sim")]
+            Self::Simulated(socket) => socket.receive(buffer).await,
+        }
+    }
+
+    /// Sends at once or not at all: a full socket buffer is a lost datagram, and SIP retransmits.
+    pub(crate) fn send(&self, payload: &[u8], to: SocketAddr) -> io::Result<()> {
+        match self {
+            Self::Host(socket) => socket.try_send_to(payload, to).map(drop),
+            #[cfg(feature = "sim")]
+            Self::Simulated(socket) => {
+                socket.send(payload, to);
+                Ok(())
+            }
+        }
+    }
+}
+
+/// A socket for RTP, owned by one media worker.
+#[derive(Debug)]
+pub(crate) enum MediaSocket {
+    Host(mio::net::UdpSocket),
+    #[cfg(feature = "sim")]
+    Simulated(SimSocket),
+}
+
+impl MediaSocket {
+    /// The next datagram that has arrived; `None` when there is none now.
+    pub(crate) fn receive(&mut self, now: Instant, buffer: &mut [u8]) -> Option<(usize, SocketAddr)> {
+        match self {
+            // An error here is an ICMP answer to something we sent, or nothing to read.
+            Self::Host(socket) => loop {
+                let _ = now;
+                match socket.recv_from(buffer) {
+                    Ok(received) => return Some(received),
+                    Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {}
+                    Err(_) => return None,
+                }
+            },
+            #[cfg(feature = "sim")]
+            Self::Simulated(socket) => socket.take_due(now, buffer),
+        }
+    }
+
+    pub(crate) fn send(&mut self, payload: &[u8], to: SocketAddr) {
+        match self {
+            // RTP is lossy by nature; a full buffer or an ICMP error is one more lost packet.
+            Self::Host(socket) => drop(socket.send_to(payload, to)),
+            #[cfg(feature = "sim")]
+            Self::Simulated(socket) => socket.send(payload, to),
+        }
+    }
+
+    /// When the next datagram will be there, where that is known beforehand.
+    pub(crate) fn next_arrival(&self) -> Option<Instant> {
+        match self {
+            Self::Host(_) => None,
+            #[cfg(feature = "sim")]
+            Self::Simulated(socket) => socket.next_arrival(),
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! Writes one call's recording: left they, right we. A slow disk loses recording, never audio.
+
+use std::fs::File;
+use std::io::{self, BufWriter};
+use std::path::Path;
+use std::time::Duration;
+
+use media::recorder::WavRecorder;
+
+use crate::media_worker::Recorded;
+use crate::ring;
+
+/// Frames between the worker and the disk: 2.5 s.
+pub(crate) const MAX_RECORDED: usize = 128;
+/// How often frames are taken to the disk.
+const WRITE_EVERY: Duration = Duration::from_millis(500);
+
+/// A recording being written.
+#[derive(Debug)]
+pub(crate) struct Recording {
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Recording {
+    /// Creates the file and starts writing what comes through the ring.
+    pub(crate) fn start(path: &Path, longest: Duration, frames: ring::Receiver<Recorded>) -> io::Result<Self> {
+        if let Some(directory) = path.parent() {
+            std::fs::create_dir_all(directory)?;
+        }
+        let recorder = WavRecorder::new(BufWriter::new(File::create(path)?), Some(longest))?;
+        Ok(Self { task: tokio::spawn(write(recorder, frames)) })
+    }
+
+    /// Waits until the last frame is on disk; the ring's writer must be gone.
+    pub(crate) async fn finish(self) {
+        if let Err(error) = self.task.await {
+            tracing::warn!(%error, "recording task failed");
+        }
+    }
+}
+
+async fn write(mut recorder: WavRecorder<BufWriter<File>>, mut frames: ring::Receiver<Recorded>) {
+    loop {
+        let mut batch = Vec::with_capacity(MAX_RECORDED);
+        while let Some(frame) = frames.pop() {
+            batch.push(frame);
+        }
+        let last = frames.is_closed() && frames.is_empty();
+        let written = tokio::task::spawn_blocking(move || {
+            for Recorded { they, we } in &batch {
+                recorder.write(they, we)?;
+            }
+            if last {
+                recorder.finish()?;
+                return Ok(None);
+            }
+            io::Result::Ok(Some(recorder))
+        });
+        match written.await {
+            Ok(Ok(Some(returned))) => recorder = returned,
+            Ok(Ok(None)) => return,
+            Ok(Err(error)) => return tracing::warn!(%error, "recording stopped"),
+            Err(error) => return tracing::warn!(%error, "recording stopped"),
+        }
+        // The end of the call cuts the wait short.
+        let _ = tokio::time::timeout(WRITE_EVERY, frames.closed()).await;
+    }
+}

@@ -1,0 +1,232 @@
+//! What a call needs before its task starts: a port, a stream, channels, a line.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use media::{MediaSession, ear};
+use sip::sdp::{AudioCodec, Capabilities, Direction, SessionDescription};
+use sip::{Event, Flow, SessionId};
+use tokio::sync::{mpsc, watch};
+
+use crate::call::machine::{CallMachine, Origin};
+use crate::call::{CallTask, MediaEnd, Shared};
+use crate::gateway::{Dial, Error, Inner};
+use crate::line::{self, LineEnd};
+use crate::media_worker::{Impaired, Stream};
+use crate::recording::{MAX_RECORDED, Recording};
+use crate::{BuiltIn, CallHandle, CallLimits, CallStatus, DigitPolicy, Line, Trunk, clock, ring};
+
+/// Orders that act at once.
+const CONTROL_RING: usize = 16;
+/// Audio and digits in the ring, besides the session's own queue of a second.
+const QUEUE_RING: usize = 8;
+/// Media events with a listener: over two seconds of audio.
+const EVENT_RING: usize = 128;
+/// Media events without one.
+const QUIET_EVENT_RING: usize = 48;
+/// Our telephone-event payload type (RFC 4733 §2.4.1: dynamic; 101 is what everybody uses).
+const TELEPHONE_EVENT: u8 = 101;
+
+/// A call ready for its session.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    pub(crate) capabilities: Capabilities,
+    machine: CallMachine,
+    media: MediaEnd,
+    recording: Option<Recording>,
+    listened_to: bool,
+}
+
+/// How a call of ours or theirs is made.
+struct Plan<'a> {
+    flow: Flow,
+    trunk: Option<&'a Trunk>,
+    limits: CallLimits,
+    record: Option<&'a Path>,
+    listened_to: bool,
+    origin: Origin,
+}
+
+pub(crate) fn outbound(inner: &Inner, trunk: &Trunk, flow: Flow, dial: &Dial) -> Result<Prepared, Error> {
+    prepare(
+        inner,
+        Plan {
+            flow,
+            trunk: Some(trunk),
+            limits: dial.limits,
+            record: dial.record.as_deref(),
+            listened_to: true,
+            origin: Origin::Outbound,
+        },
+    )
+}
+
+pub(crate) fn inbound(
+    inner: &Inner,
+    trunk: Option<&Trunk>,
+    flow: Flow,
+    offer: Option<SessionDescription>,
+    built_in: Option<BuiltIn>,
+) -> Result<Prepared, Error> {
+    prepare(
+        inner,
+        Plan {
+            flow,
+            trunk,
+            limits: inner.config.inbound_limits,
+            record: None,
+            listened_to: built_in.is_none(),
+            origin: Origin::Inbound { offer, built_in },
+        },
+    )
+}
+
+fn prepare(inner: &Inner, plan: Plan<'_>) -> Result<Prepared, Error> {
+    let now = clock::now();
+    let (socket, port) = inner.ports.bind(&inner.config.network, bind_ip(inner, plan.flow))?;
+    let (control, control_end) = ring::channel(CONTROL_RING);
+    let (queue, queue_end) = ring::channel(QUEUE_RING);
+    let (events, events_end) = ring::channel(if plan.listened_to { EVENT_RING } else { QUIET_EVENT_RING });
+    let (recorded, recording) = match plan.record {
+        Some(path) => {
+            let (sender, receiver) = ring::channel(MAX_RECORDED);
+            let recording = Recording::start(path, inner.config.max_recording, receiver)
+                .map_err(|source| Error::Record { path: path.to_owned(), source })?;
+            (Some(sender), Some(recording))
+        }
+        None => (None, None),
+    };
+    let idle = Arc::new(AtomicBool::new(true));
+    let detect = plan.listened_to;
+    let session = MediaSession::new(
+        now,
+        media::Config {
+            ear: ear::Config { dtmf: detect, progress: detect, voice: detect },
+            record: plan.record.is_some(),
+        },
+        inner.draw_seed(),
+    );
+    let impairment = inner.config.impairment;
+    let stream = Stream {
+        socket,
+        session,
+        control: control_end,
+        queue: queue_end,
+        events,
+        recording: recorded,
+        forward_audio: plan.listened_to,
+        idle: idle.clone(),
+        impaired: (!impairment.is_none()).then(|| Impaired::new(impairment, inner.draw_seed())),
+    };
+    let waker = inner.media.add(Box::new(stream)).ok_or(Error::Full { limit: inner.config.max_calls })?;
+    let seed = inner.draw_seed();
+    let capabilities = Capabilities {
+        address: SocketAddr::new(plan.flow.local.ip(), port),
+        codecs: plan.trunk.map_or_else(|| vec![AudioCodec::Pcmu, AudioCodec::Pcma], |trunk| trunk.codecs.clone()),
+        telephone_event: offers_events(inner, plan.trunk).then_some(TELEPHONE_EVENT),
+        // RFC 8866 §5.2: numeric; kept below 2^53 for peers that count in doubles.
+        session_id: u64::from(u32::from_le_bytes([seed[0], seed[1], seed[2], seed[3]])),
+        version: 1,
+        direction: Direction::SendRecv,
+    };
+    let digits = plan.trunk.map_or(DigitPolicy::Auto, |trunk| trunk.dtmf);
+    let machine = CallMachine::new(now, plan.origin, plan.limits, digits, capabilities.clone());
+    let media = MediaEnd { control, queue, events: events_end, idle, waker };
+    Ok(Prepared { capabilities, machine, media, recording, listened_to: plan.listened_to })
+}
+
+impl Prepared {
+    /// The task, and for calls that somebody listens to their line.
+    pub(crate) fn into_call(
+        self,
+        inner: &Inner,
+        session: SessionId,
+        signalling: mpsc::Receiver<Event>,
+    ) -> (CallTask, Option<Line>, CallHandle) {
+        let (commands, command_receiver) = mpsc::channel(line::MAX_COMMANDS);
+        let (line, end): (Option<Line>, Option<LineEnd>) =
+            self.listened_to.then(|| line::pair(commands.clone())).unzip();
+        let (status, status_receiver) = watch::channel(CallStatus::Dialing);
+        let (finished, finished_receiver) = watch::channel(None);
+        let shared = Arc::new(Shared::default());
+        let handle =
+            CallHandle { commands, status: status_receiver, finished: finished_receiver, shared: shared.clone() };
+        let task = CallTask {
+            session,
+            machine: self.machine,
+            signalling,
+            endpoint: inner.endpoint.clone(),
+            commands: command_receiver,
+            line: end,
+            media: self.media,
+            recording: self.recording,
+            stop: inner.stop.child_token(),
+            shared,
+            status,
+            finished,
+        };
+        (task, line, handle)
+    }
+}
+
+fn bind_ip(inner: &Inner, flow: Flow) -> IpAddr {
+    let bound = inner.listeners.iter().find(|listener| listener.bound.port() == flow.local.port());
+    bound.map_or(flow.local.ip(), |listener| listener.bound.ip())
+}
+
+fn offers_events(inner: &Inner, trunk: Option<&Trunk>) -> bool {
+    inner.config.telephone_event && trunk.is_none_or(|trunk| trunk.dtmf != DigitPolicy::Inband)
+}
+
+/// The Request-URI for what somebody wants to dial.
+pub(crate) fn target(to: &str, domain: &str) -> Result<String, Error> {
+    let plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_graphic() && !b"<>\"\\".contains(&byte));
+    let is_user = !to.is_empty()
+        && to.len() <= 64
+        && to.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+._-".contains(&byte));
+    if to.starts_with("sip:") && to.len() > 4 && to.len() <= 256 && plain(to) {
+        Ok(to.to_owned())
+    } else if is_user {
+        Ok(format!("sip:{to}@{domain}"))
+    } else {
+        Err(Error::BadTarget(to.to_owned()))
+    }
+}
+
+/// The user of a URI, or its number; the whole of it when it has neither.
+pub(crate) fn user_of(uri: &str) -> String {
+    let rest = uri.split_once(':').map_or(uri, |(_, rest)| rest);
+    let user = rest.split_once('@').map_or(rest, |(user, _)| user);
+    user.split([';', '?']).next().unwrap_or(user).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_names_and_uris_can_be_dialed_and_nothing_else() {
+        let check = |to: &str, expected: Option<&str>| {
+            assert_eq!(target(to, "trunk.test").ok().as_deref(), expected, "{to:?}");
+        };
+        check("+15550100", Some("sip:+15550100@trunk.test"));
+        check("2047", Some("sip:2047@trunk.test"));
+        check("front-desk", Some("sip:front-desk@trunk.test"));
+        check("sip:bob@example.org;user=phone", Some("sip:bob@example.org;user=phone"));
+        check("", None);
+        check("bob smith", None);
+        check("bob@example.org", None);
+        check("sip:", None);
+        check("sip:bob@example.org>\r\nX: y", None);
+    }
+
+    #[test]
+    fn the_called_user_is_taken_from_any_uri() {
+        assert_eq!(user_of("sip:echo@127.0.0.1:5060"), "echo");
+        assert_eq!(user_of("sip:+1555;phone-context=x@host"), "+1555");
+        assert_eq!(user_of("tel:+15550100;isub=1"), "+15550100");
+        assert_eq!(user_of("sip:127.0.0.1"), "127.0.0.1");
+    }
+}

@@ -1,0 +1,255 @@
+//! Two gateways on a simulated network, in simulated time.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use gateway::{
+    BuiltIn, Call, CallLimits, Config, Dial, DigitPolicy, EndCause, Gateway, Impairment, IncomingCall, Line, LineEvent,
+    Network, Registration, SimNetwork, Trunk,
+};
+use media::UtteranceId;
+use sip::sdp::AudioCodec;
+
+const CALLER: &str = "10.0.0.1:5060";
+const CALLEE: &str = "10.0.0.2:5060";
+
+fn network(seed: u8) -> SimNetwork {
+    let latency = Impairment { latency: Duration::from_millis(10), ..Impairment::default() };
+    SimNetwork::new(latency, [seed; 32])
+}
+
+fn address(text: &str) -> SocketAddr {
+    text.parse().expect("an address")
+}
+
+fn trunk() -> Trunk {
+    Trunk {
+        name: "sim".into(),
+        domain: "trunk.test".into(),
+        address: address(CALLEE),
+        credentials: Some(sip::Credentials { username: "gateway".into(), password: "secret".into() }),
+        register: true,
+        caller_id: "+15550199".into(),
+        codecs: vec![AudioCodec::Pcmu, AudioCodec::Pcma],
+        dtmf: DigitPolicy::Auto,
+        allow_from: Vec::new(),
+        max_calls: 4,
+    }
+}
+
+async fn caller(network: &SimNetwork) -> Gateway {
+    Gateway::start(Config {
+        listen: vec![address(CALLER)],
+        trunks: vec![trunk()],
+        network: Network::Simulated(network.clone()),
+        seed: Some([1; 32]),
+        ..Config::default()
+    })
+    .await
+    .expect("the simulated network has room")
+}
+
+async fn callee(network: &SimNetwork) -> Gateway {
+    Gateway::start(Config {
+        listen: vec![address(CALLEE)],
+        registrar: Some(sip::Registrar {
+            realm: "trunk.test".into(),
+            users: vec![("gateway".into(), "secret".into())],
+            algorithms: vec![sip::DigestAlgorithm::Sha256, sip::DigestAlgorithm::Md5],
+        }),
+        built_in: vec![
+            ("echo".into(), BuiltIn::Echo),
+            ("milliwatt".into(), BuiltIn::Milliwatt),
+            ("nobody".into(), BuiltIn::Reject),
+        ],
+        network: Network::Simulated(network.clone()),
+        seed: Some([2; 32]),
+        ..Config::default()
+    })
+    .await
+    .expect("the simulated network has room")
+}
+
+fn dial(to: &str) -> Dial {
+    Dial { to: to.into(), trunk: None, caller_id: None, limits: CallLimits::default(), record: None }
+}
+
+async fn until(line: &mut Line, mut wanted: impl FnMut(&LineEvent) -> bool) -> LineEvent {
+    let waited = tokio::time::timeout(Duration::from_secs(120), async {
+        loop {
+            let event = line.next().await.expect("the line goes on");
+            if wanted(&event) {
+                return event;
+            }
+        }
+    });
+    waited.await.expect("it happens within two simulated minutes")
+}
+
+fn tone(hertz: f32) -> impl Iterator<Item = [i16; 160]> {
+    (0..).map(move |frame: usize| {
+        std::array::from_fn(|n| {
+            let time = (frame * 160 + n) as f32 / 8000.0;
+            ((time * hertz * std::f32::consts::TAU).sin() * 8000.0) as i16
+        })
+    })
+}
+
+/// Power of one frequency (Goertzel), relative to full scale.
+fn power(samples: &[i16], hertz: f32) -> f32 {
+    let (mut re, mut im) = (0.0, 0.0);
+    for (n, sample) in samples.iter().enumerate() {
+        let angle = n as f32 * hertz * std::f32::consts::TAU / 8000.0;
+        re += f32::from(*sample) * angle.cos();
+        im += f32::from(*sample) * angle.sin();
+    }
+    (re * re + im * im).sqrt() / (samples.len() as f32 * 16384.0)
+}
+
+async fn listen(line: &mut Line, frames: usize) -> Vec<i16> {
+    let mut heard = Vec::new();
+    while heard.len() < frames * 160 {
+        if let LineEvent::Audio(frame) = until(line, |event| matches!(event, LineEvent::Audio(_))).await {
+            heard.extend(frame.samples);
+        }
+    }
+    heard
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_registers_with_digest_and_unregisters_when_stopped() {
+    let network = network(1);
+    let _callee = callee(&network).await;
+    let caller = caller(&network).await;
+    assert_eq!(caller.registration("sim"), Some(Registration::Pending));
+    caller.registered().await;
+    assert_eq!(caller.registration("sim"), Some(Registration::Registered));
+    caller.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tone_said_to_echo_comes_back() {
+    let network = network(2);
+    let _callee = callee(&network).await;
+    let caller = caller(&network).await;
+    let Call { mut line, handle } = caller.dial(dial("echo")).await.expect("dialed");
+    until(&mut line, |event| *event == LineEvent::Answered).await;
+    let mut player = line.player();
+    tokio::spawn(async move {
+        for (n, frame) in tone(440.0).take(100).enumerate() {
+            player.play(UtteranceId(1), frame, n == 99).await.expect("the call is up");
+        }
+    });
+    until(&mut line, |event| matches!(event, LineEvent::Started { .. })).await;
+    listen(&mut line, 20).await;
+    let heard = listen(&mut line, 50).await;
+    assert!(power(&heard, 440.0) > 0.1, "440 Hz comes back: {}", power(&heard, 440.0));
+    assert!(power(&heard, 1000.0) < 0.01, "and nothing else does");
+    until(&mut line, |event| {
+        *event == LineEvent::Played { utterance: UtteranceId(1), duration: Duration::from_secs(2), finished: true }
+    })
+    .await;
+    line.hang_up();
+    assert_eq!(handle.ended().await.cause, EndCause::HungUp);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_milliwatt_is_a_steady_tone_at_1004_hz() {
+    let network = network(3);
+    let _callee = callee(&network).await;
+    let caller = caller(&network).await;
+    let mut call = caller.dial(dial("milliwatt")).await.expect("dialed");
+    until(&mut call.line, |event| *event == LineEvent::Answered).await;
+    listen(&mut call.line, 10).await;
+    let heard = listen(&mut call.line, 50).await;
+    assert!(power(&heard, 1004.0) > 0.5, "{}", power(&heard, 1004.0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_keeps_the_words_of_the_peer() {
+    let network = network(4);
+    let _callee = callee(&network).await;
+    let caller = caller(&network).await;
+    let call = caller.dial(dial("nobody")).await.expect("dialed");
+    let end = call.handle.ended().await;
+    assert_eq!((end.cause, end.sip_status, end.reason.as_deref()), (EndCause::Rejected, Some(603), Some("Decline")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn keys_pressed_on_one_side_are_heard_on_the_other_and_both_sides_hang_up() {
+    let network = network(5);
+    let callee = callee(&network).await;
+    let caller = caller(&network).await;
+    let party = tokio::spawn(async move {
+        let IncomingCall { to, from, call, .. } = callee.accept().await.expect("a call comes");
+        assert_eq!((to.as_str(), from.as_str()), ("+15550100", "+15550199"));
+        let Call { mut line, .. } = call;
+        line.ring();
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        line.answer();
+        let mut digits = String::new();
+        while digits.len() < 4 {
+            if let LineEvent::Digit { digit, .. } =
+                until(&mut line, |event| matches!(event, LineEvent::Digit { .. })).await
+            {
+                digits.push(digit.as_char());
+            }
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        line.hang_up();
+        until(&mut line, |event| matches!(event, LineEvent::Ended(_))).await;
+        (digits, callee)
+    });
+    let Call { mut line, .. } = caller.dial(dial("+15550100")).await.expect("dialed");
+    until(&mut line, |event| *event == LineEvent::Ringing).await;
+    until(&mut line, |event| *event == LineEvent::Answered).await;
+    line.press("12w#*");
+    until(&mut line, |event| *event == LineEvent::DigitsSent).await;
+    let ended = until(&mut line, |event| matches!(event, LineEvent::Ended(_))).await;
+    let LineEvent::Ended(end) = ended else { unreachable!("just matched") };
+    assert_eq!(end.cause, EndCause::CalleeHungUp);
+    assert_eq!(party.await.expect("the party is well").0, "12#*");
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_answers_within_the_ring_limit() {
+    let network = network(6);
+    let callee = callee(&network).await;
+    let caller = caller(&network).await;
+    tokio::spawn(async move {
+        let mut incoming = callee.accept().await.expect("a call comes");
+        incoming.call.line.ring();
+        until(&mut incoming.call.line, |event| matches!(event, LineEvent::Ended(_))).await;
+    });
+    let limits = CallLimits { ring: Duration::from_secs(20), ..CallLimits::default() };
+    let started = tokio::time::Instant::now();
+    let call = caller.dial(Dial { limits, ..dial("+15550100") }).await.expect("dialed");
+    let end = call.handle.ended().await;
+    assert_eq!((end.cause, end.sip_status), (EndCause::NoAnswer, None));
+    assert!(started.elapsed() < Duration::from_secs(22), "{:?}", started.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_recording_has_them_left_and_us_right() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("deep/call.wav");
+    let network = network(7);
+    let _callee = callee(&network).await;
+    let caller = caller(&network).await;
+    let Call { mut line, handle } =
+        caller.dial(Dial { record: Some(path.clone()), ..dial("milliwatt") }).await.expect("dialed");
+    until(&mut line, |event| *event == LineEvent::Answered).await;
+    for (n, frame) in tone(440.0).take(100).enumerate() {
+        line.play(UtteranceId(1), frame, n == 99).await.expect("the call is up");
+    }
+    until(&mut line, |event| matches!(event, LineEvent::Played { .. })).await;
+    line.hang_up();
+    handle.ended().await;
+    let (rate, channels, samples) =
+        media::wav::read(&std::fs::read(&path).expect("the file is there")).expect("a WAV file");
+    assert_eq!((rate, channels), (8000, 2));
+    let side = |offset: usize| samples.iter().skip(offset + 16_000).step_by(2).copied().take(8000).collect::<Vec<_>>();
+    assert!(power(&side(0), 1004.0) > 0.5, "they are left");
+    assert!(power(&side(1), 440.0) > 0.1, "we are right");
+    assert!(power(&side(0), 440.0) < 0.01, "and apart");
+}
