@@ -4,16 +4,10 @@ use std::time::Duration;
 
 use media::{AudioFrame, FRAME_DURATION, FRAME_SAMPLES};
 
-use crate::{
-    Error, RecognitionEvent, RecognitionInput, SpeechToText, TextToSpeech, Transcript, Vocabulary,
-};
+use crate::{Error, RecognitionEvent, RecognitionInput, SpeechToText, TextToSpeech, Transcript, Vocabulary};
 
 /// Speaks a text and returns all of its audio, 8 kHz mono.
-pub async fn synthesize(
-    tts: &dyn TextToSpeech,
-    text: &str,
-    voice: Option<&str>,
-) -> Result<Vec<i16>, Error> {
+pub async fn synthesize(tts: &dyn TextToSpeech, text: &str, voice: Option<&str>) -> Result<Vec<i16>, Error> {
     let mut speech = tts.speak(text, voice)?;
     let mut pcm = Vec::new();
     while let Some(piece) = speech.audio.recv().await {
@@ -23,11 +17,7 @@ pub async fn synthesize(
 }
 
 /// Understands one recording, 8 kHz mono, as one turn.
-pub async fn transcribe(
-    stt: &dyn SpeechToText,
-    vocabulary: Vocabulary,
-    pcm: &[i16],
-) -> Result<Transcript, Error> {
+pub async fn transcribe(stt: &dyn SpeechToText, vocabulary: Vocabulary, pcm: &[i16]) -> Result<Transcript, Error> {
     let mut recognition = stt.open(vocabulary)?;
     let provider = stt.name();
     let input = recognition.input.clone();
@@ -50,10 +40,7 @@ pub async fn transcribe(
                 }
             }
         }
-        Err(Error::Provider {
-            provider,
-            message: "it ended without an answer".to_owned(),
-        })
+        Err(Error::Provider { provider, message: "it ended without an answer".to_owned() })
     };
     let ((), transcript) = tokio::join!(feed, answer);
     transcript
@@ -61,8 +48,7 @@ pub async fn transcribe(
 
 fn frames(pcm: &[i16]) -> impl Iterator<Item = AudioFrame> {
     pcm.chunks(FRAME_SAMPLES).zip(0..).map(|(chunk, index)| {
-        let mut frame =
-            AudioFrame::silence(FRAME_DURATION.checked_mul(index).unwrap_or(Duration::MAX));
+        let mut frame = AudioFrame::silence(FRAME_DURATION.checked_mul(index).unwrap_or(Duration::MAX));
         frame.samples[..chunk.len()].copy_from_slice(chunk);
         frame
     })

@@ -14,20 +14,14 @@ const BAND: (f64, f64) = (200.0, 3500.0);
 /// are taken for the nearest multiple.
 pub fn to_telephone(input: &[i16], rate: u32) -> Vec<i16> {
     let step = ((rate + 4000) / 8000).max(1) as usize;
-    let taps = band_pass(
-        DECIMATOR_TAPS,
-        BAND.0 / f64::from(rate),
-        BAND.1 / f64::from(rate),
-    );
+    let taps = band_pass(DECIMATOR_TAPS, BAND.0 / f64::from(rate), BAND.1 / f64::from(rate));
     let middle = DECIMATOR_TAPS / 2;
     (0..input.len().div_ceil(step))
         .map(|index| {
             let centre = index * step + middle;
             let first = (centre + 1).saturating_sub(input.len());
             let last = taps.len().min(centre + 1);
-            let sum: f32 = (first..last)
-                .map(|tap| taps[tap] * f32::from(input[centre - tap]))
-                .sum();
+            let sum: f32 = (first..last).map(|tap| taps[tap] * f32::from(input[centre - tap])).sum();
             sum.round() as i16
         })
         .collect()
@@ -46,17 +40,8 @@ impl Upsampler {
 
     /// With silence before the first sample.
     pub fn new() -> Self {
-        let taps: Vec<f32> = band_pass(INTERPOLATOR_TAPS, 0.0, 0.25)
-            .iter()
-            .map(|tap| tap * 2.0)
-            .collect();
-        let phase = |first: usize| {
-            taps.iter()
-                .skip(first)
-                .step_by(2)
-                .copied()
-                .collect::<Vec<f32>>()
-        };
+        let taps: Vec<f32> = band_pass(INTERPOLATOR_TAPS, 0.0, 0.25).iter().map(|tap| tap * 2.0).collect();
+        let phase = |first: usize| taps.iter().skip(first).step_by(2).copied().collect::<Vec<f32>>();
         let phases = [phase(0), phase(1)];
         let history = vec![0.0; phases[0].len() - 1];
         Self { phases, history }
@@ -65,16 +50,11 @@ impl Upsampler {
     /// The next input; twice as many samples come out.
     pub fn push(&mut self, input: &[i16]) -> Vec<i16> {
         let keep = self.history.len();
-        self.history
-            .extend(input.iter().map(|&sample| f32::from(sample)));
+        self.history.extend(input.iter().map(|&sample| f32::from(sample)));
         let mut output = Vec::with_capacity(input.len() * 2);
         for end in keep..self.history.len() {
             for phase in &self.phases {
-                let sum: f32 = phase
-                    .iter()
-                    .zip(self.history[..=end].iter().rev())
-                    .map(|(tap, x)| tap * x)
-                    .sum();
+                let sum: f32 = phase.iter().zip(self.history[..=end].iter().rev()).map(|(tap, x)| tap * x).sum();
                 output.push(sum.round() as i16);
             }
         }
@@ -87,11 +67,7 @@ impl Upsampler {
 fn band_pass(taps: usize, low: f64, high: f64) -> Vec<f32> {
     let middle = (taps - 1) as f64 / 2.0;
     let low_pass = |cut: f64, x: f64| {
-        if x == 0.0 {
-            2.0 * cut
-        } else {
-            (2.0 * PI * cut * x).sin() / (PI * x)
-        }
+        if x == 0.0 { 2.0 * cut } else { (2.0 * PI * cut * x).sin() / (PI * x) }
     };
     (0..taps)
         .map(|index| {
@@ -120,10 +96,7 @@ mod tests {
         let mut whole = Upsampler::new();
         let mut pieces = Upsampler::new();
         let expected = whole.push(&input);
-        let actual: Vec<i16> = input
-            .chunks(37)
-            .flat_map(|piece| pieces.push(piece))
-            .collect();
+        let actual: Vec<i16> = input.chunks(37).flat_map(|piece| pieces.push(piece)).collect();
         assert_eq!(actual, expected);
         assert_eq!(expected.len(), 16_000);
         assert!((rms(&expected) / 7071.0 - 1.0).abs() < 0.02);
@@ -136,11 +109,7 @@ mod tests {
     }
 
     fn tone(frequency: f64, rate: u32) -> Vec<i16> {
-        (0..rate)
-            .map(|n| {
-                (10_000.0 * (2.0 * PI * frequency * f64::from(n) / f64::from(rate)).sin()) as i16
-            })
-            .collect()
+        (0..rate).map(|n| (10_000.0 * (2.0 * PI * frequency * f64::from(n) / f64::from(rate)).sin()) as i16).collect()
     }
 
     fn rms(samples: &[i16]) -> f64 {

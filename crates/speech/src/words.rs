@@ -44,9 +44,7 @@ const UNITS: [&str; 20] = [
     "eighteen",
     "nineteen",
 ];
-const TENS: [&str; 10] = [
-    "", "ten", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety",
-];
+const TENS: [&str; 10] = ["", "ten", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"];
 const ORDINAL_UNITS: [&str; 20] = [
     "zeroth",
     "first",
@@ -69,18 +67,8 @@ const ORDINAL_UNITS: [&str; 20] = [
     "eighteenth",
     "nineteenth",
 ];
-const ORDINAL_TENS: [&str; 10] = [
-    "",
-    "tenth",
-    "twentieth",
-    "thirtieth",
-    "fortieth",
-    "fiftieth",
-    "sixtieth",
-    "seventieth",
-    "eightieth",
-    "ninetieth",
-];
+const ORDINAL_TENS: [&str; 10] =
+    ["", "tenth", "twentieth", "thirtieth", "fortieth", "fiftieth", "sixtieth", "seventieth", "eightieth", "ninetieth"];
 const MONTHS: [&str; 12] = [
     "January",
     "February",
@@ -95,31 +83,19 @@ const MONTHS: [&str; 12] = [
     "November",
     "December",
 ];
-const WEEKDAYS: [&str; 7] = [
-    "Monday",
-    "Tuesday",
-    "Wednesday",
-    "Thursday",
-    "Friday",
-    "Saturday",
-    "Sunday",
-];
+const WEEKDAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
 
 /// Lower-case words; hyphens part, other punctuation goes, except within an amount or a clock time.
 fn tokens(text: &str) -> Vec<String> {
     text.split(|c: char| c.is_whitespace() || c == '-')
         .map(|word| {
             let word = word.trim_matches(|c: char| !c.is_alphanumeric() && c != '$');
-            word.to_lowercase()
-                .replace("a.m", "am")
-                .replace("p.m", "pm")
+            word.to_lowercase().replace("a.m", "am").replace("p.m", "pm")
         })
         .filter(|word| !word.is_empty())
         .collect()
 }
 
 fn position(list: &[&str], word: &str) -> Option<u32> {
-    list.iter()
-        .position(|known| known.eq_ignore_ascii_case(word))
-        .and_then(|index| u32::try_from(index).ok())
+    list.iter().position(|known| known.eq_ignore_ascii_case(word)).and_then(|index| u32::try_from(index).ok())
 }

@@ -4,26 +4,11 @@ use speech::{Vocabulary, local_stt, local_tts, synthesize, transcribe};
 
 /// A prompt as given to the voice, as it should be heard.
 const PROMPTS: &[(&str, &str)] = &[
-    (
-        "Thank you for calling Lakeside Medical Group.",
-        "thank you for calling lakeside medical group",
-    ),
-    (
-        "For billing, press 2. For appointments, press 1.",
-        "for billing press two for appointments press one",
-    ),
-    (
-        "Press 4 for the pharmacy, or press 5 for radiology.",
-        "press four for the pharmacy or press five for radiology",
-    ),
-    (
-        "To speak to an operator, press 0 or stay on the line.",
-        "to speak to an operator press zero or stay on the line",
-    ),
-    (
-        "For all other questions, press 9.",
-        "for all other questions press nine",
-    ),
+    ("Thank you for calling Lakeside Medical Group.", "thank you for calling lakeside medical group"),
+    ("For billing, press 2. For appointments, press 1.", "for billing press two for appointments press one"),
+    ("Press 4 for the pharmacy, or press 5 for radiology.", "press four for the pharmacy or press five for radiology"),
+    ("To speak to an operator, press 0 or stay on the line.", "to speak to an operator press zero or stay on the line"),
+    ("For all other questions, press 9.", "for all other questions press nine"),
     (
         "Please enter your account number followed by the pound key.",
         "please enter your account number followed by the pound key",
@@ -32,22 +17,10 @@ const PROMPTS: &[(&str, &str)] = &[
         "Please key in your date of birth, two digits for the month, two for the day and four for the year.",
         "please key in your date of birth two digits for the month two for the day and four for the year",
     ),
-    (
-        "Good morning, this is Janet. How can I help you?",
-        "good morning this is janet how can i help you",
-    ),
-    (
-        "May I have your full name please?",
-        "may i have your full name please",
-    ),
-    (
-        "And what is your date of birth?",
-        "and what is your date of birth",
-    ),
-    (
-        "Which doctor would you like to see?",
-        "which doctor would you like to see",
-    ),
+    ("Good morning, this is Janet. How can I help you?", "good morning this is janet how can i help you"),
+    ("May I have your full name please?", "may i have your full name please"),
+    ("And what is your date of birth?", "and what is your date of birth"),
+    ("Which doctor would you like to see?", "which doctor would you like to see"),
     (
         "Doctor Okafor has an opening on Tuesday, December 1st at 10:30 A.M.",
         "doctor okafor has an opening on tuesday december first at ten thirty a m",
@@ -64,48 +37,23 @@ const PROMPTS: &[(&str, &str)] = &[
         "Your current balance is $1,284.17.",
         "your current balance is one thousand two hundred eighty four dollars and seventeen cents",
     ),
-    (
-        "Your balance is ninety six dollars and four cents.",
-        "your balance is ninety six dollars and four cents",
-    ),
-    (
-        "All of our agents are busy. Please stay on the line.",
-        "all of our agents are busy please stay on the line",
-    ),
+    ("Your balance is ninety six dollars and four cents.", "your balance is ninety six dollars and four cents"),
+    ("All of our agents are busy. Please stay on the line.", "all of our agents are busy please stay on the line"),
     ("Hello? Sorry for the wait.", "hello sorry for the wait"),
-    (
-        "Sorry, that is not a valid option. Please try again.",
-        "sorry that is not a valid option please try again",
-    ),
-    (
-        "Please leave a message after the tone.",
-        "please leave a message after the tone",
-    ),
+    ("Sorry, that is not a valid option. Please try again.", "sorry that is not a valid option please try again"),
+    ("Please leave a message after the tone.", "please leave a message after the tone"),
     (
         "You entered 4 7 1 9 0 3. If this is correct, press 1.",
         "you entered four seven one nine zero three if this is correct press one",
     ),
     ("one two three four", "one two three four"),
-    (
-        "March fifth nineteen eighty two",
-        "march fifth nineteen eighty two",
-    ),
-    (
-        "Is there anything else I can help you with?",
-        "is there anything else i can help you with",
-    ),
+    ("March fifth nineteen eighty two", "march fifth nineteen eighty two"),
+    ("Is there anything else I can help you with?", "is there anything else i can help you with"),
     ("Have a nice day. Goodbye.", "have a nice day goodbye"),
 ];
 
 /// Names the task gives; never sentences.
-const NAMES: [&str; 6] = [
-    "Lakeside Medical Group",
-    "Janet",
-    "Okafor",
-    "Madinaguda",
-    "Rosen",
-    "Peterson",
-];
+const NAMES: [&str; 6] = ["Lakeside Medical Group", "Janet", "Okafor", "Madinaguda", "Rosen", "Peterson"];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_recogniser_understands_every_local_voice_over_the_telephone() {
@@ -113,27 +61,17 @@ async fn the_recogniser_understands_every_local_voice_over_the_telephone() {
         println!("skipped: libflite1, libpocketsphinx3 or pocketsphinx-en-us is not installed");
         return;
     };
-    let vocabulary = Vocabulary {
-        phrases: NAMES.map(str::to_owned).to_vec(),
-        closed: false,
-    };
+    let vocabulary = Vocabulary { phrases: NAMES.map(str::to_owned).to_vec(), closed: false };
     let mut table = Vec::new();
     for voice in ["rms", "slt", "kal16", "awb"] {
         let (mut wrong, mut total, mut exact) = (0, 0, 0);
         for (text, expected) in PROMPTS {
             let pcm = synthesize(&*tts, text, Some(voice)).await.unwrap();
             let began = std::time::Instant::now();
-            let heard = transcribe(&*stt, vocabulary.clone(), &telephone(&pcm))
-                .await
-                .unwrap();
+            let heard = transcribe(&*stt, vocabulary.clone(), &telephone(&pcm)).await.unwrap();
             let errors = word_errors(expected, &heard.text);
             if errors > 0 || std::env::var("VERBOSE").is_ok() {
-                println!(
-                    "{voice} {:?} {:?} {expected:?} → {:?}",
-                    began.elapsed(),
-                    heard.confidence,
-                    heard.text
-                );
+                println!("{voice} {:?} {:?} {expected:?} → {:?}", began.elapsed(), heard.confidence, heard.text);
             }
             wrong += errors;
             total += expected.split(' ').count();
@@ -142,10 +80,7 @@ async fn the_recogniser_understands_every_local_voice_over_the_telephone() {
         table.push((voice, 100.0 * wrong as f64 / total as f64, exact));
     }
     for (voice, rate, exact) in &table {
-        println!(
-            "{voice}: {rate:.1} % of words wrong, {exact}/{} exact",
-            PROMPTS.len()
-        );
+        println!("{voice}: {rate:.1} % of words wrong, {exact}/{} exact", PROMPTS.len());
     }
 }
 

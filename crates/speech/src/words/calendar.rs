@@ -39,10 +39,7 @@ pub enum HalfDay {
 /// `December 1`, `March 5, 1982`.
 impl fmt::Display for Date {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let month = MONTHS
-            .get(usize::from(self.month).wrapping_sub(1))
-            .copied()
-            .unwrap_or("?");
+        let month = MONTHS.get(usize::from(self.month).wrapping_sub(1)).copied().unwrap_or("?");
         write!(f, "{month} {}", self.day)?;
         self.year.map_or(Ok(()), |year| write!(f, ", {year}"))
     }
@@ -64,11 +61,7 @@ impl Date {
             _ => return None,
         };
         let year = year.and_then(|year| u16::try_from(year).ok());
-        (1..=longest).contains(&day).then_some(Self {
-            month: month as u8,
-            day: day as u8,
-            year,
-        })
+        (1..=longest).contains(&day).then_some(Self { month: month as u8, day: day as u8, year })
     }
 }
 
@@ -77,35 +70,22 @@ impl Date {
 pub fn date(text: &str) -> Option<Date> {
     let iso = text.split_whitespace().find_map(iso_date);
     let words = tokens(text);
-    iso.or_else(|| (0..words.len()).find_map(|at| date_at(&words[at..])))
-        .or_else(|| {
-            let all = words.iter().all(|word| {
-                position(&UNITS, word).is_some() || word == "oh" || literal(word).is_some()
-            });
-            let digits = digits(text).filter(|digits| all && digits.len() == 8)?;
-            Date::valid(
-                digits[..2].parse().ok()?,
-                digits[2..4].parse().ok()?,
-                digits[4..].parse().ok(),
-            )
-        })
+    iso.or_else(|| (0..words.len()).find_map(|at| date_at(&words[at..]))).or_else(|| {
+        let all = words.iter().all(|word| position(&UNITS, word).is_some() || word == "oh" || literal(word).is_some());
+        let digits = digits(text).filter(|digits| all && digits.len() == 8)?;
+        Date::valid(digits[..2].parse().ok()?, digits[2..4].parse().ok()?, digits[4..].parse().ok())
+    })
 }
 
 /// 1 to 12 for the first month named.
 pub fn month(text: &str) -> Option<u8> {
-    tokens(text)
-        .iter()
-        .find_map(|word| month_named(word))
-        .map(|month| month as u8)
+    tokens(text).iter().find_map(|word| month_named(word)).map(|month| month as u8)
 }
 
 /// The first day of the week named, as written: `Tuesday`.
 pub fn weekday(text: &str) -> Option<&'static str> {
     tokens(text).iter().find_map(|word| {
-        let word = word
-            .strip_suffix('s')
-            .filter(|stem| stem.ends_with("day"))
-            .unwrap_or(word);
+        let word = word.strip_suffix('s').filter(|stem| stem.ends_with("day")).unwrap_or(word);
         position(&WEEKDAYS, word).map(|index| WEEKDAYS[index as usize])
     })
 }
@@ -121,11 +101,7 @@ pub fn time(text: &str) -> Option<Time> {
     });
     let first = found.next()?;
     // "press ten thirty … at two p m": the one with its half of the day is surer.
-    if marked(&first) {
-        Some(first)
-    } else {
-        Some(found.find(marked).unwrap_or(first))
-    }
+    if marked(&first) { Some(first) } else { Some(found.find(marked).unwrap_or(first)) }
 }
 
 fn date_at(words: &[String]) -> Option<Date> {
@@ -140,10 +116,7 @@ fn date_at(words: &[String]) -> Option<Date> {
         let month = month_named(words.get(length + usize::from(of))?)?;
         return Date::valid(month, day, year_at(&words[length + usize::from(of) + 1..]));
     }
-    let parts: Vec<u32> = words[0]
-        .split('/')
-        .map(|part| part.parse().ok())
-        .collect::<Option<_>>()?;
+    let parts: Vec<u32> = words[0].split('/').map(|part| part.parse().ok()).collect::<Option<_>>()?;
     match parts[..] {
         [month, day] => Date::valid(month, day, None),
         [month, day, year] => Date::valid(month, day, Some(year)),
@@ -153,10 +126,7 @@ fn date_at(words: &[String]) -> Option<Date> {
 
 fn iso_date(word: &str) -> Option<Date> {
     let word = word.trim_matches(|c: char| !c.is_ascii_digit());
-    let parts: Vec<u32> = word
-        .split('-')
-        .map(|part| part.parse().ok())
-        .collect::<Option<_>>()?;
+    let parts: Vec<u32> = word.split('-').map(|part| part.parse().ok()).collect::<Option<_>>()?;
     match parts[..] {
         [year, month, day] if year > 999 => Date::valid(month, day, Some(year)),
         _ => None,
@@ -169,8 +139,7 @@ fn month_named(word: &str) -> Option<u32> {
         .iter()
         .position(|month| {
             let month = month.to_ascii_lowercase();
-            month == word
-                || (short && (month[..3] == *word || (word == "sept" && month == "september")))
+            month == word || (short && (month[..3] == *word || (word == "sept" && month == "september")))
         })
         .map(|index| index as u32 + 1)
 }
@@ -180,23 +149,18 @@ fn cardinal_day(words: &[String]) -> Option<(u32, usize)> {
     let first = words.first()?;
     let (day, length) = match literal(first) {
         Some(day) => (day, 1),
-        None => below_hundred(words)
-            .and_then(|(day, length)| Some((u32::try_from(day).ok()?, length)))?,
+        None => below_hundred(words).and_then(|(day, length)| Some((u32::try_from(day).ok()?, length)))?,
     };
     (1..=31).contains(&day).then_some((day, length))
 }
 
 fn literal(word: &str) -> Option<u32> {
-    (word.len() <= 8 && word.chars().all(|c| c.is_ascii_digit()))
-        .then(|| word.parse().ok())
-        .flatten()
+    (word.len() <= 8 && word.chars().all(|c| c.is_ascii_digit())).then(|| word.parse().ok()).flatten()
 }
 
 /// `nineteen eighty two`, `nineteen oh five`, `two thousand and four`, `twenty twenty six`, `1982`.
 fn year_at(words: &[String]) -> Option<u32> {
-    let skip = words
-        .first()
-        .is_some_and(|word| word == "of" || word == "in");
+    let skip = words.first().is_some_and(|word| word == "of" || word == "in");
     let words = &words[usize::from(skip)..];
     let first = words.first()?;
     if let Some(year) = literal(first) {
@@ -226,18 +190,10 @@ fn year_at(words: &[String]) -> Option<u32> {
 fn time_at(words: &[String], after_at: bool) -> Option<Time> {
     match words[0].as_str() {
         "noon" => {
-            return Some(Time {
-                hour: 12,
-                minute: 0,
-                half: Some(HalfDay::Pm),
-            });
+            return Some(Time { hour: 12, minute: 0, half: Some(HalfDay::Pm) });
         }
         "midnight" => {
-            return Some(Time {
-                hour: 0,
-                minute: 0,
-                half: Some(HalfDay::Am),
-            });
+            return Some(Time { hour: 0, minute: 0, half: Some(HalfDay::Am) });
         }
         "half" if words.get(1)? == "past" => {
             return with_half(hour(words.get(2)?)?, 30, &words[3..]);
@@ -255,9 +211,7 @@ fn time_at(words: &[String], after_at: bool) -> Option<Time> {
     if let Some(clock) = clock(&words[0]) {
         return clock;
     }
-    let glued = ["am", "pm"]
-        .iter()
-        .find_map(|half| Some((words[0].strip_suffix(half)?, *half)));
+    let glued = ["am", "pm"].iter().find_map(|half| Some((words[0].strip_suffix(half)?, *half)));
     if let Some((stem, half)) = glued.filter(|(stem, _)| !stem.is_empty()) {
         let (hour, minute) = match stem.split_once(':') {
             Some((hour, minute)) => (hour.parse().ok()?, minute.parse().ok()?),
@@ -271,9 +225,7 @@ fn time_at(words: &[String], after_at: bool) -> Option<Time> {
             let hour = hour(&words[0])?;
             let (minute, length) = minute(&words[1..]).unwrap_or((0, 0));
             let rest = &words[1 + length..];
-            let o_clock = rest
-                .first()
-                .is_some_and(|word| word == "o'clock" || word == "oclock");
+            let o_clock = rest.first().is_some_and(|word| word == "o'clock" || word == "oclock");
             let rest = &rest[usize::from(o_clock)..];
             if length == 0 && !o_clock && !after_at && half_day(rest).is_none() {
                 return None;
@@ -290,11 +242,7 @@ fn clock(word: &str) -> Option<Option<Time>> {
     let (hour, minute): (u8, u8) = (hour.parse().ok()?, minute.parse().ok()?);
     if hour == 0 || hour > 12 {
         let half = if hour == 0 { HalfDay::Am } else { HalfDay::Pm };
-        return Some((hour < 24 && minute < 60).then_some(Time {
-            hour,
-            minute,
-            half: Some(half),
-        }));
+        return Some((hour < 24 && minute < 60).then_some(Time { hour, minute, half: Some(half) }));
     }
     None
 }
@@ -316,10 +264,7 @@ fn half_day(words: &[String]) -> Option<HalfDay> {
     let word = |index: usize| words.get(index).map_or("", String::as_str);
     match (word(0), word(1), word(2)) {
         ("am", ..) | ("a", "m", _) | ("in", "the", "morning") => Some(HalfDay::Am),
-        ("pm", ..)
-        | ("p", "m", _)
-        | ("in", "the", "afternoon" | "evening")
-        | ("at", "night", _) => Some(HalfDay::Pm),
+        ("pm", ..) | ("p", "m", _) | ("in", "the", "afternoon" | "evening") | ("at", "night", _) => Some(HalfDay::Pm),
         _ => None,
     }
 }
@@ -331,10 +276,7 @@ fn hour(word: &str) -> Option<u8> {
 
 /// `thirty`, `forty five`, `oh five`.
 fn minute(words: &[String]) -> Option<(u8, usize)> {
-    if words
-        .first()
-        .is_some_and(|word| word == "oh" || word == "o")
-    {
+    if words.first().is_some_and(|word| word == "oh" || word == "o") {
         let unit = position(&UNITS[1..10], words.get(1)?)?;
         return Some((unit as u8 + 1, 2));
     }
@@ -349,19 +291,12 @@ mod tests {
     #[test]
     fn dates_are_read_in_every_order() {
         let check = |text, expected: &str| {
-            assert_eq!(
-                date(text).map_or("-".to_owned(), |date| date.to_string()),
-                expected,
-                "{text}"
-            );
+            assert_eq!(date(text).map_or("-".to_owned(), |date| date.to_string()), expected, "{text}");
         };
         check("december first", "December 1");
         check("tuesday december first at ten thirty a m", "December 1");
         check("march fifth nineteen eighty two", "March 5, 1982");
-        check(
-            "the twenty first of may two thousand and four",
-            "May 21, 2004",
-        );
+        check("the twenty first of may two thousand and four", "May 21, 2004");
         check("april the third nineteen oh five", "April 3, 1905");
         check("june twelve twenty twenty six", "June 12, 2026");
         check("October 31, 1999", "October 31, 1999");
@@ -378,11 +313,7 @@ mod tests {
     #[test]
     fn times_are_of_24_hours_once_their_half_is_known() {
         let check = |text, expected: &str| {
-            assert_eq!(
-                time(text).map_or("-".to_owned(), |time| time.to_string()),
-                expected,
-                "{text}"
-            );
+            assert_eq!(time(text).map_or("-".to_owned(), |time| time.to_string()), expected, "{text}");
         };
         check("ten thirty a m", "10:30");
         check("tuesday december first at ten thirty a m", "10:30");

@@ -10,26 +10,20 @@ pub fn digits(text: &str) -> Option<String> {
 
 /// The longest run of letters and digits: `b twelve` → `B12`. One letter alone is no code.
 pub fn code(text: &str) -> Option<String> {
-    let code = longest_run(&tokens(text), |words| {
-        digit_group(words).or_else(|| letter(words))
-    })?;
+    let code = longest_run(&tokens(text), |words| digit_group(words).or_else(|| letter(words)))?;
     (code.len() > 1 || code.starts_with(|c: char| c.is_ascii_digit())).then_some(code)
 }
 
 /// The first whole number: `one thousand two hundred eighty four` → 1284.
 pub fn number(text: &str) -> Option<u64> {
     let words = tokens(text);
-    (0..words.len())
-        .find_map(|at| cardinal(&words[at..]))
-        .map(|(value, _)| value)
+    (0..words.len()).find_map(|at| cardinal(&words[at..])).map(|(value, _)| value)
 }
 
 /// The first ordinal: `the twenty first` or `21st` → 21.
 pub fn ordinal(text: &str) -> Option<u32> {
     let words = tokens(text);
-    (0..words.len())
-        .find_map(|at| ordinal_at(&words[at..]))
-        .map(|(value, _)| value)
+    (0..words.len()).find_map(|at| ordinal_at(&words[at..])).map(|(value, _)| value)
 }
 
 /// The first amount, with two decimals: `one thousand two hundred eighty four dollars and seventeen cents` →
@@ -43,9 +37,7 @@ fn money_at(words: &[String]) -> Option<String> {
     if let Some(amount) = words[0].strip_prefix('$') {
         let amount = amount.replace(',', "");
         let (dollars, cents) = amount.split_once('.').unwrap_or((&amount, "00"));
-        let valid = !dollars.is_empty()
-            && cents.len() == 2
-            && amount.chars().all(|c| c.is_ascii_digit() || c == '.');
+        let valid = !dollars.is_empty() && cents.len() == 2 && amount.chars().all(|c| c.is_ascii_digit() || c == '.');
         return valid.then(|| format!("{dollars}.{cents}"));
     }
     let (amount, length) = cardinal(words)?;
@@ -62,9 +54,7 @@ fn cents(words: &[String]) -> Option<u64> {
     let and = words.first().is_some_and(|word| word == "and");
     let words = &words[usize::from(and)..];
     let (cents, length) = cardinal(words)?;
-    let named = words
-        .get(length)
-        .is_some_and(|word| word == "cent" || word == "cents");
+    let named = words.get(length).is_some_and(|word| word == "cent" || word == "cents");
     (cents < 100 && (named || and || length == words.len())).then_some(cents)
 }
 
@@ -75,11 +65,7 @@ pub(super) fn cardinal(words: &[String]) -> Option<(u64, usize)> {
     }
     let mut total = 0;
     let mut used = 0;
-    for (scale, name) in [
-        (1_000_000_000, "billion"),
-        (1_000_000, "million"),
-        (1000, "thousand"),
-    ] {
+    for (scale, name) in [(1_000_000_000, "billion"), (1_000_000, "million"), (1000, "thousand")] {
         if let Some((value, length)) = below_thousand(&words[used..])
             && words.get(used + length).is_some_and(|word| word == name)
         {
@@ -90,9 +76,7 @@ pub(super) fn cardinal(words: &[String]) -> Option<(u64, usize)> {
     let and = used > 0 && words.get(used).is_some_and(|word| word == "and");
     match below_thousand(&words[used + usize::from(and)..]) {
         // Another number may follow "thousand and" only if it belongs to it: "two thousand and four".
-        Some((value, length)) if used == 0 || value > 0 => {
-            Some((total + value, used + usize::from(and) + length))
-        }
+        Some((value, length)) if used == 0 || value > 0 => Some((total + value, used + usize::from(and) + length)),
         _ => (used > 0).then_some((total, used)),
     }
 }
@@ -100,20 +84,12 @@ pub(super) fn cardinal(words: &[String]) -> Option<(u64, usize)> {
 /// `12`, `1,284`; longer than any amount said on the telephone is not a number.
 fn literal(word: &str) -> Option<u64> {
     let plain = word.replace(',', "");
-    (plain.len() <= 12 && plain.starts_with(|c: char| c.is_ascii_digit()))
-        .then(|| plain.parse().ok())
-        .flatten()
+    (plain.len() <= 12 && plain.starts_with(|c: char| c.is_ascii_digit())).then(|| plain.parse().ok()).flatten()
 }
 
 fn below_thousand(words: &[String]) -> Option<(u64, usize)> {
     let (first, mut used) = match words.first().map(String::as_str) {
-        Some("a")
-            if words
-                .get(1)
-                .is_some_and(|word| word == "hundred" || word == "thousand") =>
-        {
-            (1, 1)
-        }
+        Some("a") if words.get(1).is_some_and(|word| word == "hundred" || word == "thousand") => (1, 1),
         _ => below_hundred(words)?,
     };
     if words.get(used).is_none_or(|word| word != "hundred") || first == 0 {
@@ -122,9 +98,7 @@ fn below_thousand(words: &[String]) -> Option<(u64, usize)> {
     used += 1;
     let and = words.get(used).is_some_and(|word| word == "and");
     match below_hundred(&words[used + usize::from(and)..]) {
-        Some((rest, length)) if rest > 0 => {
-            Some((first * 100 + rest, used + usize::from(and) + length))
-        }
+        Some((rest, length)) if rest > 0 => Some((first * 100 + rest, used + usize::from(and) + length)),
         _ => Some((first * 100, used)),
     }
 }
@@ -136,14 +110,8 @@ pub(super) fn below_hundred(words: &[String]) -> Option<(u64, usize)> {
         return Some((value.into(), 1));
     }
     let tens = position(&TENS[2..], first)? + 2;
-    let unit = words
-        .get(1)
-        .and_then(|word| position(&UNITS[1..10], word))
-        .map(|unit| unit + 1);
-    Some((
-        (tens * 10 + unit.unwrap_or(0)).into(),
-        1 + usize::from(unit.is_some()),
-    ))
+    let unit = words.get(1).and_then(|word| position(&UNITS[1..10], word)).map(|unit| unit + 1);
+    Some(((tens * 10 + unit.unwrap_or(0)).into(), 1 + usize::from(unit.is_some())))
 }
 
 /// `first`, `twenty first`, `21st` at the beginning of `words`, and how many of them it takes.
@@ -159,13 +127,8 @@ pub(super) fn ordinal_at(words: &[String]) -> Option<(u32, usize)> {
         let unit = position(&ORDINAL_UNITS[1..10], words.get(1)?)?;
         return Some(((tens + 2) * 10 + unit + 1, 2));
     }
-    let stem = ["st", "nd", "rd", "th"]
-        .iter()
-        .find_map(|ending| first.strip_suffix(ending))?;
-    let value = stem
-        .parse()
-        .ok()
-        .filter(|_| stem.starts_with(|c: char| c.is_ascii_digit()))?;
+    let stem = ["st", "nd", "rd", "th"].iter().find_map(|ending| first.strip_suffix(ending))?;
+    let value = stem.parse().ok().filter(|_| stem.starts_with(|c: char| c.is_ascii_digit()))?;
     Some((value, 1))
 }
 
@@ -180,11 +143,7 @@ fn digit_group(words: &[String]) -> Option<(String, usize)> {
         "double" | "triple" => {
             let times = if first == "double" { 2 } else { 3 };
             let digit = words.get(1)?;
-            let digit = if digit == "oh" || digit == "o" {
-                0
-            } else {
-                position(&UNITS[..10], digit)?
-            };
+            let digit = if digit == "oh" || digit == "o" { 0 } else { position(&UNITS[..10], digit)? };
             return Some((digit.to_string().repeat(times), 2));
         }
         _ => {}
@@ -207,10 +166,7 @@ fn letter(words: &[String]) -> Option<(String, usize)> {
     }
 }
 
-fn longest_run(
-    words: &[String],
-    part: impl Fn(&[String]) -> Option<(String, usize)>,
-) -> Option<String> {
+fn longest_run(words: &[String], part: impl Fn(&[String]) -> Option<(String, usize)>) -> Option<String> {
     let mut best = String::new();
     let mut run = String::new();
     let mut at = 0;
@@ -238,13 +194,9 @@ mod tests {
 
     #[test]
     fn digits_are_found_however_they_are_grouped() {
-        let check =
-            |text, expected: Option<&str>| assert_eq!(digits(text).as_deref(), expected, "{text}");
+        let check = |text, expected: Option<&str>| assert_eq!(digits(text).as_deref(), expected, "{text}");
         check("one two three four", Some("1234"));
-        check(
-            "you entered four seven one nine zero three if this is correct press one",
-            Some("471903"),
-        );
+        check("you entered four seven one nine zero three if this is correct press one", Some("471903"));
         check("double five oh triple nine", Some("550999"));
         check("forty seven nineteen", Some("4719"));
         check("four hundred twelve", Some("412"));
@@ -255,8 +207,7 @@ mod tests {
 
     #[test]
     fn a_code_mixes_letters_and_digits() {
-        let check =
-            |text, expected: Option<&str>| assert_eq!(code(text).as_deref(), expected, "{text}");
+        let check = |text, expected: Option<&str>| assert_eq!(code(text).as_deref(), expected, "{text}");
         check("b twelve", Some("B12"));
         check("your number is b twelve", Some("B12"));
         check("q seven four x", Some("Q74X"));
@@ -281,24 +232,14 @@ mod tests {
 
     #[test]
     fn amounts_have_two_decimals() {
-        let check =
-            |text, expected: Option<&str>| assert_eq!(money(text).as_deref(), expected, "{text}");
-        check(
-            "one thousand two hundred eighty four dollars and seventeen cents",
-            Some("1284.17"),
-        );
-        check(
-            "your balance is ninety six dollars and four cents",
-            Some("96.04"),
-        );
+        let check = |text, expected: Option<&str>| assert_eq!(money(text).as_deref(), expected, "{text}");
+        check("one thousand two hundred eighty four dollars and seventeen cents", Some("1284.17"));
+        check("your balance is ninety six dollars and four cents", Some("96.04"));
         check("twenty dollars", Some("20.00"));
         check("twenty dollars five", Some("20.05"));
         check("fifty cents", Some("0.50"));
         check("one dollar and one cent", Some("1.01"));
-        check(
-            "you have two accounts and owe five dollars in two weeks",
-            Some("5.00"),
-        );
+        check("you have two accounts and owe five dollars in two weeks", Some("5.00"));
         check("the total is $1,284.17.", Some("1284.17"));
         check("$", None);
         check("two", None);

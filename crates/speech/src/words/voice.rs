@@ -1,10 +1,7 @@
 //! Written text to what a voice should say and a recogniser should expect.
 
 use super::calendar::{HalfDay, Time, date};
-use super::{
-    MONTHS, UNITS, position, say_date, say_money, say_number, say_ordinal, say_time, say_year,
-    spell_digits,
-};
+use super::{MONTHS, UNITS, position, say_date, say_money, say_number, say_ordinal, say_time, say_year, spell_digits};
 
 /// Figures that are said one by one from this many on.
 const MIN_SPELLED: usize = 5;
@@ -16,12 +13,8 @@ pub fn for_voice(text: &str) -> String {
     let mut at = 0;
     while at < words.len() {
         let (open, core, close) = split(words[at]);
-        let previous = at
-            .checked_sub(1)
-            .map_or("", |before| split(words[before]).1);
-        let before_that = at
-            .checked_sub(2)
-            .map_or("", |before| split(words[before]).1);
+        let previous = at.checked_sub(1).map_or("", |before| split(words[before]).1);
+        let before_that = at.checked_sub(2).map_or("", |before| split(words[before]).1);
         let next = words.get(at + 1).map_or("", |next| split(next).1);
         let mut close = close;
         let core = if let Some(time) = clock(core) {
@@ -30,47 +23,25 @@ pub fn for_voice(text: &str) -> String {
                     at += 1;
                     close = split(words[at]).2.trim_start_matches('.');
                     let ends = words[at].ends_with('.') && at + 1 == words.len();
-                    let hour = if half == HalfDay::Pm {
-                        time.hour % 12 + 12
-                    } else {
-                        time.hour % 12
-                    };
-                    let full = say_time(&Time {
-                        hour,
-                        half: Some(half),
-                        ..time
-                    });
+                    let hour = if half == HalfDay::Pm { time.hour % 12 + 12 } else { time.hour % 12 };
+                    let full = say_time(&Time { hour, half: Some(half), ..time });
                     // "A.M." brings its own full stop.
-                    if ends {
-                        full.trim_end_matches('.').to_owned() + "."
-                    } else {
-                        full
-                    }
+                    if ends { full.trim_end_matches('.').to_owned() + "." } else { full }
                 }
-                None if time.hour > 12 => say_time(&Time {
-                    half: Some(HalfDay::Pm),
-                    ..time
-                }),
+                None if time.hour > 12 => say_time(&Time { half: Some(HalfDay::Pm), ..time }),
                 None => say_time(&time),
             }
         } else if is_month(previous) && (1..=31).contains(&figures(core).unwrap_or(0)) {
             say_ordinal(figures(core).unwrap_or(0))
         } else if is_month(before_that) && core.len() == 4 && figures(core).is_some() {
-            figures(core)
-                .and_then(|year| u16::try_from(year).ok())
-                .map_or_else(|| core.to_owned(), say_year)
+            figures(core).and_then(|year| u16::try_from(year).ok()).map_or_else(|| core.to_owned(), say_year)
         } else if half_day(core).is_some() && figures(previous).is_some() {
-            if half_day(core) == Some(HalfDay::Am) {
-                "A.M.".to_owned()
-            } else {
-                "P.M.".to_owned()
-            }
+            if half_day(core) == Some(HalfDay::Am) { "A.M.".to_owned() } else { "P.M.".to_owned() }
         } else {
             written_out(core)
         };
         // The full stop of an abbreviation that was written out ends no sentence.
-        let title =
-            ["doctor", "mister", "missus", "saint"].contains(&core.as_str()) && close == ".";
+        let title = ["doctor", "mister", "missus", "saint"].contains(&core.as_str()) && close == ".";
         said.push(format!("{open}{core}{}", if title { "" } else { close }));
         at += 1;
     }
@@ -81,10 +52,7 @@ pub fn for_voice(text: &str) -> String {
 pub fn spoken(text: &str) -> String {
     let said = for_voice(text).to_lowercase();
     let letters: String = said.chars().map(plain).collect();
-    let words = letters
-        .split_whitespace()
-        .map(|word| word.trim_matches('\''))
-        .filter(|word| !word.is_empty());
+    let words = letters.split_whitespace().map(|word| word.trim_matches('\'')).filter(|word| !word.is_empty());
     words.collect::<Vec<_>>().join(" ")
 }
 
@@ -111,9 +79,7 @@ fn split(word: &str) -> (&str, &str, &str) {
     let Some(start) = word.find(keeps) else {
         return ("", word, "");
     };
-    let end = word.rfind(keeps).map_or(word.len(), |at| {
-        at + word[at..].chars().next().map_or(1, char::len_utf8)
-    });
+    let end = word.rfind(keeps).map_or(word.len(), |at| at + word[at..].chars().next().map_or(1, char::len_utf8));
     (&word[..start], &word[start..end], &word[end..])
 }
 
@@ -133,10 +99,7 @@ fn written_out(core: &str) -> String {
     if core.starts_with('$') {
         return say_money(core);
     }
-    if let Some(date) = Some(core)
-        .filter(|core| core.matches(['/', '-']).count() == 2)
-        .and_then(date)
-    {
+    if let Some(date) = Some(core).filter(|core| core.matches(['/', '-']).count() == 2).and_then(date) {
         return say_date(&date);
     }
     if let Some(percent) = core.strip_suffix('%') {
@@ -153,31 +116,18 @@ fn written_out(core: &str) -> String {
             figures(core).map_or_else(|| core.to_owned(), |n| say_number(n.into()))
         };
     }
-    if core
-        .chars()
-        .all(|c| c.is_ascii_digit() || "-()+. ".contains(c))
-        && !decimal(core)
-    {
+    if core.chars().all(|c| c.is_ascii_digit() || "-()+. ".contains(c)) && !decimal(core) {
         return spell_digits(core);
     }
     if core.chars().all(|c| c.is_ascii_digit() || c == ',') {
-        return core
-            .replace(',', "")
-            .parse()
-            .map_or_else(|_| core.to_owned(), say_number);
+        return core.replace(',', "").parse().map_or_else(|_| core.to_owned(), say_number);
     }
     if decimal(core) {
         let (whole, part) = core.split_once('.').unwrap_or((core, ""));
-        let part: Vec<&str> = part
-            .chars()
-            .filter_map(|c| c.to_digit(10))
-            .map(|digit| UNITS[digit as usize])
-            .collect();
+        let part: Vec<&str> = part.chars().filter_map(|c| c.to_digit(10)).map(|digit| UNITS[digit as usize]).collect();
         return format!("{} point {}", written_out(whole), part.join(" "));
     }
-    let ordinal = ["st", "nd", "rd", "th"]
-        .iter()
-        .find_map(|ending| figures(core.strip_suffix(ending)?));
+    let ordinal = ["st", "nd", "rd", "th"].iter().find_map(|ending| figures(core.strip_suffix(ending)?));
     if let Some(ordinal) = ordinal {
         return say_ordinal(ordinal);
     }
@@ -190,9 +140,7 @@ fn lettered(core: &str) -> String {
     let mut rest = core;
     while let Some(first) = rest.chars().next() {
         let kind = first.is_ascii_digit();
-        let end = rest
-            .find(|c: char| c.is_ascii_digit() != kind)
-            .unwrap_or(rest.len());
+        let end = rest.find(|c: char| c.is_ascii_digit() != kind).unwrap_or(rest.len());
         let (part, after) = rest.split_at(end);
         parts.push(match kind {
             true if part.len() <= 2 && !part.starts_with('0') => written_out(part),
@@ -205,21 +153,13 @@ fn lettered(core: &str) -> String {
 }
 
 fn decimal(core: &str) -> bool {
-    core.split_once('.')
-        .is_some_and(|(whole, part)| figures(whole).is_some() && figures(part).is_some())
+    core.split_once('.').is_some_and(|(whole, part)| figures(whole).is_some() && figures(part).is_some())
 }
 
 fn clock(core: &str) -> Option<Time> {
     let (hour, minute) = core.split_once(':')?;
-    let (hour, minute) = (
-        figures(hour)?,
-        figures(minute).filter(|_| minute.len() == 2)?,
-    );
-    (hour < 24 && minute < 60).then_some(Time {
-        hour: hour as u8,
-        minute: minute as u8,
-        half: None,
-    })
+    let (hour, minute) = (figures(hour)?, figures(minute).filter(|_| minute.len() == 2)?);
+    (hour < 24 && minute < 60).then_some(Time { hour: hour as u8, minute: minute as u8, half: None })
 }
 
 fn half_day(core: &str) -> Option<HalfDay> {
@@ -248,52 +188,25 @@ mod tests {
     fn figures_become_the_words_a_person_would_say() {
         let check = |text, expected: &str| assert_eq!(for_voice(text), expected);
         check("For billing, press 2.", "For billing, press two.");
-        check(
-            "Tuesday, December 1 at 10:30 A.M.",
-            "Tuesday, December first at ten thirty A.M.",
-        );
-        check(
-            "At 2:15 pm, or 9:00?",
-            "At two fifteen P.M., or nine o'clock?",
-        );
-        check(
-            "It is $1284.17.",
-            "It is one thousand two hundred eighty four dollars and seventeen cents.",
-        );
-        check(
-            "I was born on March 5, 1982.",
-            "I was born on March fifth, nineteen eighty two.",
-        );
-        check(
-            "My number is 555-0142.",
-            "My number is five five five, zero one four two.",
-        );
+        check("Tuesday, December 1 at 10:30 A.M.", "Tuesday, December first at ten thirty A.M.");
+        check("At 2:15 pm, or 9:00?", "At two fifteen P.M., or nine o'clock?");
+        check("It is $1284.17.", "It is one thousand two hundred eighty four dollars and seventeen cents.");
+        check("I was born on March 5, 1982.", "I was born on March fifth, nineteen eighty two.");
+        check("My number is 555-0142.", "My number is five five five, zero one four two.");
         check("Account 471903", "Account four seven one, nine zero three");
         check("1 2 3", "one two three");
-        check(
-            "Room B12, 3rd floor, 50% off",
-            "Room B twelve, third floor, fifty percent off",
-        );
+        check("Room B12, 3rd floor, 50% off", "Room B twelve, third floor, fifty percent off");
         check("Dr. Lee & Mr. Roy", "doctor Lee and mister Roy");
         check("born 1982-03-05", "born March fifth, nineteen eighty two");
-        check(
-            "3.5 hours, 1,284 times",
-            "three point five hours, one thousand two hundred eighty four times",
-        );
+        check("3.5 hours, 1,284 times", "three point five hours, one thousand two hundred eighty four times");
         check("on the 21st at 10 am", "on the twenty first at ten A.M.");
         check("-- ... $ :", "-- ... $ :");
     }
 
     #[test]
     fn phrases_become_plain_words() {
-        assert_eq!(
-            spoken("Dr. Müller-Lüdenscheidt"),
-            "doctor muller ludenscheidt"
-        );
-        assert_eq!(
-            spoken("O’Brien's Café, Suite 12"),
-            "o'brien's cafe suite twelve"
-        );
+        assert_eq!(spoken("Dr. Müller-Lüdenscheidt"), "doctor muller ludenscheidt");
+        assert_eq!(spoken("O’Brien's Café, Suite 12"), "o'brien's cafe suite twelve");
         assert_eq!(spoken("…"), "");
     }
 }

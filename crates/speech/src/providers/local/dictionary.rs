@@ -14,17 +14,13 @@ pub fn pronounce<'a>(
     words: impl Iterator<Item = &'a str>,
     dictionary: &str,
 ) -> (BTreeMap<String, Vec<String>>, Vec<String>) {
-    let mut found: BTreeMap<String, Vec<String>> =
-        words.map(|word| (word.to_owned(), Vec::new())).collect();
+    let mut found: BTreeMap<String, Vec<String>> = words.map(|word| (word.to_owned(), Vec::new())).collect();
     for line in dictionary.lines() {
         let Some((head, phones)) = line.split_once(' ') else {
             continue;
         };
         let word = head.split_once('(').map_or(head, |(word, _)| word);
-        if let Some(variants) = found
-            .get_mut(word)
-            .filter(|variants| variants.len() < MAX_VARIANTS)
-        {
+        if let Some(variants) = found.get_mut(word).filter(|variants| variants.len() < MAX_VARIANTS) {
             variants.push(phones.trim().to_owned());
         }
     }
@@ -61,20 +57,13 @@ pub fn text<'a>(entries: impl Iterator<Item = (&'a String, &'a Vec<String>)>) ->
 }
 
 fn by_rule(word: &str) -> Option<String> {
-    let phones: Vec<String> = flite()
-        .ok()?
-        .phones(word)
-        .iter()
-        .filter_map(|phone| cmu_phone(phone))
-        .collect();
+    let phones: Vec<String> = flite().ok()?.phones(word).iter().filter_map(|phone| cmu_phone(phone)).collect();
     (!phones.is_empty()).then(|| phones.join(" "))
 }
 
 /// A phone of flite's in the recogniser's set: no stress, no schwa.
 fn cmu_phone(phone: &str) -> Option<String> {
-    let bare = phone
-        .trim_end_matches(|c: char| c.is_ascii_digit())
-        .to_ascii_uppercase();
+    let bare = phone.trim_end_matches(|c: char| c.is_ascii_digit()).to_ascii_uppercase();
     match bare.as_str() {
         "PAU" | "" => None,
         "AX" => Some("AH".to_owned()),
@@ -96,10 +85,7 @@ mod tests {
 
     #[test]
     fn phones_of_the_voice_become_phones_of_the_recogniser() {
-        let phones: Vec<_> = ["ax", "ey1", "pau", "ah0", "dh"]
-            .into_iter()
-            .filter_map(cmu_phone)
-            .collect();
+        let phones: Vec<_> = ["ax", "ey1", "pau", "ah0", "dh"].into_iter().filter_map(cmu_phone).collect();
         assert_eq!(phones, ["AH", "EY", "AH", "DH"]);
     }
 }

@@ -36,10 +36,8 @@ impl TextToSpeech for Flite {
 
     fn speak(&self, text: &str, voice: Option<&str>) -> Result<Speech, Error> {
         let voice = named(voice)?;
-        let runtime = Handle::try_current().map_err(|error| Error::Provider {
-            provider: "flite",
-            message: error.to_string(),
-        })?;
+        let runtime =
+            Handle::try_current().map_err(|error| Error::Provider { provider: "flite", message: error.to_string() })?;
         let text = &text[..text.floor_char_boundary(MAX_TEXT)];
         let (sender, audio) = mpsc::channel(MAX_WAITING);
         runtime.spawn(speak(sentences(text), voice, sender));
@@ -51,23 +49,13 @@ fn named(voice: Option<&str>) -> Result<&'static str, Error> {
     let Some(wanted) = voice else {
         return Ok(VOICES[0]);
     };
-    VOICES
-        .into_iter()
-        .find(|known| *known == wanted)
-        .ok_or_else(|| Error::Provider {
-            provider: "flite",
-            message: format!(
-                "there is no voice {wanted:?}; there are {}",
-                VOICES.join(", ")
-            ),
-        })
+    VOICES.into_iter().find(|known| *known == wanted).ok_or_else(|| Error::Provider {
+        provider: "flite",
+        message: format!("there is no voice {wanted:?}; there are {}", VOICES.join(", ")),
+    })
 }
 
-async fn speak(
-    sentences: Vec<String>,
-    voice: &'static str,
-    sender: mpsc::Sender<Result<Vec<i16>, Error>>,
-) {
+async fn speak(sentences: Vec<String>, voice: &'static str, sender: mpsc::Sender<Result<Vec<i16>, Error>>) {
     for sentence in sentences {
         if sender.is_closed() {
             return;

@@ -28,12 +28,7 @@ unsafe impl Send for Inner {}
 struct Functions {
     text_to_wave: unsafe extern "C" fn(*const c_char, *mut c_void) -> *mut Wave,
     delete_wave: unsafe extern "C" fn(*mut Wave),
-    lookup: unsafe extern "C" fn(
-        *const c_void,
-        *const c_char,
-        *const c_char,
-        *const c_void,
-    ) -> *mut c_void,
+    lookup: unsafe extern "C" fn(*const c_void, *const c_char, *const c_char, *const c_void) -> *mut c_void,
     car: unsafe extern "C" fn(*const c_void) -> *const c_void,
     cdr: unsafe extern "C" fn(*const c_void) -> *const c_void,
     string: unsafe extern "C" fn(*const c_void) -> *const c_char,
@@ -63,10 +58,7 @@ const MAX_PHONES: usize = 64;
 /// The library, loaded on first use.
 pub(super) fn flite() -> Result<&'static FliteLibrary, Error> {
     static FLITE: OnceLock<Option<FliteLibrary>> = OnceLock::new();
-    FLITE
-        .get_or_init(|| FliteLibrary::load().ok())
-        .as_ref()
-        .ok_or_else(|| missing("libflite.so.1", PACKAGE))
+    FLITE.get_or_init(|| FliteLibrary::load().ok()).as_ref().ok_or_else(|| missing("libflite.so.1", PACKAGE))
 }
 
 impl FliteLibrary {
@@ -87,18 +79,10 @@ impl FliteLibrary {
                 string: *core.get(b"val_string\0")?,
                 delete_value: *core.get(b"delete_val\0")?,
             };
-            let lexicon_init: unsafe extern "C" fn() -> *mut c_void =
-                *lexicon_library.get(b"cmu_lex_init\0")?;
+            let lexicon_init: unsafe extern "C" fn() -> *mut c_void = *lexicon_library.get(b"cmu_lex_init\0")?;
             let lexicon = lexicon_init();
-            let inner = Inner {
-                functions,
-                voices: Vec::new(),
-                lexicon,
-                _libraries: vec![core, lexicon_library],
-            };
-            Ok(Self {
-                inner: Mutex::new(inner),
-            })
+            let inner = Inner { functions, voices: Vec::new(), lexicon, _libraries: vec![core, lexicon_library] };
+            Ok(Self { inner: Mutex::new(inner) })
         }
     }
 
@@ -110,10 +94,7 @@ impl FliteLibrary {
         // SAFETY: the text is NUL-terminated, the voice registered, and the mutex held.
         let wave = unsafe { (inner.functions.text_to_wave)(text.as_ptr(), voice) };
         if wave.is_null() {
-            return Err(Error::Provider {
-                provider: "flite",
-                message: "no sound was made".to_owned(),
-            });
+            return Err(Error::Provider { provider: "flite", message: "no sound was made".to_owned() });
         }
         // SAFETY: flite returned a wave of `num_samples` samples, which is ours to delete.
         let speech = unsafe {
@@ -122,12 +103,7 @@ impl FliteLibrary {
                 true => Vec::new(),
                 false => std::slice::from_raw_parts((*wave).samples, length).to_vec(),
             };
-            RawSpeech {
-                rate: u32::try_from((*wave).sample_rate)
-                    .unwrap_or(16_000)
-                    .max(8000),
-                samples,
-            }
+            RawSpeech { rate: u32::try_from((*wave).sample_rate).unwrap_or(16_000).max(8000), samples }
         };
         // SAFETY: as above; not used after this.
         unsafe { (inner.functions.delete_wave)(wave) };
@@ -145,12 +121,7 @@ impl FliteLibrary {
         let mut phones = Vec::new();
         // SAFETY: the list is walked with flite's own accessors until its nil, and deleted once.
         unsafe {
-            let list = (functions.lookup)(
-                inner.lexicon,
-                word.as_ptr(),
-                std::ptr::null(),
-                std::ptr::null(),
-            );
+            let list = (functions.lookup)(inner.lexicon, word.as_ptr(), std::ptr::null(), std::ptr::null());
             let mut rest: *const c_void = list;
             while !rest.is_null() && phones.len() < MAX_PHONES {
                 let phone = (functions.string)((functions.car)(rest));
@@ -182,9 +153,8 @@ impl Inner {
         // SAFETY: as in `load`; a voice registers itself with flite under the mutex we hold.
         let (voice, library) = unsafe {
             let library = Library::new(&file).map_err(|_| missing(&file, PACKAGE))?;
-            let register: unsafe extern "C" fn(*const c_char) -> *mut c_void = *library
-                .get(symbol.as_bytes())
-                .map_err(|_| missing(&file, PACKAGE))?;
+            let register: unsafe extern "C" fn(*const c_char) -> *mut c_void =
+                *library.get(symbol.as_bytes()).map_err(|_| missing(&file, PACKAGE))?;
             (register(std::ptr::null()), library)
         };
         if voice.is_null() {

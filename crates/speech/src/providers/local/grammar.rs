@@ -60,10 +60,7 @@ impl Grammar {
                 continue;
             }
             let failed = |what: String| format!("line {}: {what}: {line}", index + 1);
-            if let Some(name) = line
-                .strip_prefix("[[")
-                .and_then(|rest| rest.strip_suffix("]]"))
-            {
+            if let Some(name) = line.strip_prefix("[[").and_then(|rest| rest.strip_suffix("]]")) {
                 section = name.to_owned();
             } else if let Some((name, body)) = line.split_once(" = ") {
                 let node = Parser::new(body).whole().map_err(failed)?;
@@ -71,11 +68,7 @@ impl Grammar {
             } else {
                 let (weight, body) = weighed(line);
                 let node = Parser::new(body).whole().map_err(failed)?;
-                grammar
-                    .sections
-                    .entry(section.clone())
-                    .or_default()
-                    .push((weight, node));
+                grammar.sections.entry(section.clone()).or_default().push((weight, node));
             }
         }
         Ok(grammar)
@@ -83,16 +76,8 @@ impl Grammar {
 
     /// Defines a class as a choice between phrases.
     pub fn define(&mut self, name: &str, phrases: &[String]) {
-        let words = |phrase: &String| {
-            phrase
-                .split_whitespace()
-                .map(|word| Node::Word(word.to_owned()))
-                .collect()
-        };
-        let choices = phrases
-            .iter()
-            .map(|phrase| (1.0, Node::Sequence(words(phrase))))
-            .collect();
+        let words = |phrase: &String| phrase.split_whitespace().map(|word| Node::Word(word.to_owned())).collect();
+        let choices = phrases.iter().map(|phrase| (1.0, Node::Sequence(words(phrase)))).collect();
         self.classes.insert(name.to_owned(), Node::Choice(choices));
     }
 
@@ -134,18 +119,13 @@ impl Grammar {
                 Some(class) => self.build(class, from, words, graph, depth + 1),
                 None => from,
             },
-            Node::Sequence(parts) => parts.iter().fold(from, |ends, part| {
-                self.build(part, ends, words, graph, depth)
-            }),
+            Node::Sequence(parts) => parts.iter().fold(from, |ends, part| self.build(part, ends, words, graph, depth)),
             Node::Choice(choices) => {
                 let total: f64 = choices.iter().map(|(weight, _)| weight).sum();
                 let mut ends: BTreeMap<usize, f64> = BTreeMap::new();
                 for (weight, choice) in choices {
                     let share = weight / total;
-                    let entry = from
-                        .iter()
-                        .map(|(at, before)| (*at, before * share))
-                        .collect();
+                    let entry = from.iter().map(|(at, before)| (*at, before * share)).collect();
                     for (at, share) in self.build(choice, entry, words, graph, depth) {
                         *ends.entry(at).or_default() += share;
                     }
@@ -159,10 +139,7 @@ impl Grammar {
 impl Words {
     /// Sentence begin and end only.
     pub fn new() -> Self {
-        let mut words = Self {
-            ids: BTreeMap::new(),
-            names: Vec::new(),
-        };
+        let mut words = Self { ids: BTreeMap::new(), names: Vec::new() };
         words.id("<s>");
         words.id("</s>");
         words
@@ -197,10 +174,7 @@ struct GraphNode {
 
 impl Graph {
     fn add(&mut self, word: WordId) -> usize {
-        self.nodes.push(GraphNode {
-            word,
-            next: Vec::new(),
-        });
+        self.nodes.push(GraphNode { word, next: Vec::new() });
         self.nodes.len() - 1
     }
 
@@ -219,10 +193,7 @@ impl Graph {
             for &(second, share) in &node.next {
                 let pair = here * share;
                 reached[second] += pair;
-                *counts
-                    .two
-                    .entry((node.word, self.nodes[second].word))
-                    .or_default() += pair;
+                *counts.two.entry((node.word, self.nodes[second].word)).or_default() += pair;
                 for &(third, share) in &self.nodes[second].next {
                     let triple = (node.word, self.nodes[second].word, self.nodes[third].word);
                     *counts.three.entry(triple).or_default() += pair * share;
@@ -235,10 +206,7 @@ impl Graph {
 /// `5: rest` → (5, rest).
 fn weighed(text: &str) -> (f64, &str) {
     let text = text.trim();
-    match text
-        .split_once(':')
-        .and_then(|(weight, rest)| Some((weight.trim().parse().ok()?, rest)))
-    {
+    match text.split_once(':').and_then(|(weight, rest)| Some((weight.trim().parse().ok()?, rest))) {
         Some((weight, rest)) => (weight, rest.trim()),
         None => (1.0, text),
     }
@@ -255,16 +223,12 @@ impl<'a> Parser<'a> {
         while !rest.is_empty() {
             let end = match rest.chars().next() {
                 Some('(' | ')' | '[' | ']' | '|') => 1,
-                _ => rest
-                    .find(|c: char| c.is_whitespace() || "()[]|".contains(c))
-                    .unwrap_or(rest.len()),
+                _ => rest.find(|c: char| c.is_whitespace() || "()[]|".contains(c)).unwrap_or(rest.len()),
             };
             tokens.push(&rest[..end]);
             rest = rest[end..].trim_start();
         }
-        Self {
-            tokens: tokens.into_iter().peekable(),
-        }
+        Self { tokens: tokens.into_iter().peekable() }
     }
 
     fn whole(mut self) -> Result<Node, String> {
@@ -289,26 +253,16 @@ impl<'a> Parser<'a> {
     fn sequence(&mut self) -> Result<(f64, Node), String> {
         let mut weight = 1.0;
         let mut parts = Vec::new();
-        while let Some(token) = self
-            .tokens
-            .next_if(|token| ![")", "]", "|"].contains(token))
-        {
+        while let Some(token) = self.tokens.next_if(|token| ![")", "]", "|"].contains(token)) {
             match token {
                 "(" => parts.push(self.closed_by(")")?),
                 "[" => {
                     let inner = self.closed_by("]")?;
-                    parts.push(Node::Choice(vec![
-                        (1.0, inner),
-                        (1.0, Node::Sequence(Vec::new())),
-                    ]));
+                    parts.push(Node::Choice(vec![(1.0, inner), (1.0, Node::Sequence(Vec::new()))]));
                 }
                 _ => {
-                    let class = token
-                        .strip_prefix('{')
-                        .and_then(|rest| rest.strip_suffix('}'));
-                    let share = token
-                        .strip_suffix(':')
-                        .and_then(|digits| digits.parse::<f64>().ok());
+                    let class = token.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
+                    let share = token.strip_suffix(':').and_then(|digits| digits.parse::<f64>().ok());
                     match (class, share) {
                         (Some(name), _) => parts.push(Node::Class(name.to_owned())),
                         (None, Some(share)) if parts.is_empty() => weight = share,
@@ -322,10 +276,7 @@ impl<'a> Parser<'a> {
 
     fn closed_by(&mut self, bracket: &str) -> Result<Node, String> {
         let inner = self.choice()?;
-        self.tokens
-            .next_if_eq(&bracket)
-            .map(|_| inner)
-            .ok_or_else(|| format!("{bracket:?} is missing"))
+        self.tokens.next_if_eq(&bracket).map(|_| inner).ok_or_else(|| format!("{bracket:?} is missing"))
     }
 }
 
@@ -353,34 +304,19 @@ mod tests {
     fn a_class_stands_for_its_words_and_a_weight_in_front_counts_for_all() {
         check(
             "key = one | (two three)\n2: {key}",
-            &[
-                "<s> one 1.00",
-                "<s> two 1.00",
-                "one </s> 1.00",
-                "two three 1.00",
-                "three </s> 1.00",
-            ],
+            &["<s> one 1.00", "<s> two 1.00", "one </s> 1.00", "two three 1.00", "three </s> 1.00"],
         );
     }
 
     #[test]
     fn an_unclosed_bracket_is_an_error_with_its_line() {
-        assert_eq!(
-            Grammar::parse("a\n(b | c").unwrap_err(),
-            "line 2: \")\" is missing: (b | c"
-        );
-        assert_eq!(
-            Grammar::parse("a ]").unwrap_err(),
-            "line 1: \"]\" closes nothing: a ]"
-        );
+        assert_eq!(Grammar::parse("a\n(b | c").unwrap_err(), "line 2: \")\" is missing: (b | c");
+        assert_eq!(Grammar::parse("a ]").unwrap_err(), "line 1: \"]\" closes nothing: a ]");
     }
 
     #[test]
     fn a_class_that_contains_itself_ends() {
-        check(
-            "loop = a {loop}\n{loop}",
-            &["<s> a 1.00", "a </s> 1.00", "a a 11.00"],
-        );
+        check("loop = a {loop}\n{loop}", &["<s> a 1.00", "a </s> 1.00", "a a 11.00"]);
     }
 
     fn check(text: &str, expected: &[&str]) {
@@ -388,11 +324,8 @@ mod tests {
         let (mut words, mut counts) = (Words::new(), Counts::default());
         grammar.count("", 1.0, &mut words, &mut counts);
         let name = |id: &WordId| words.names()[*id as usize].clone();
-        let mut actual: Vec<String> = counts
-            .two
-            .iter()
-            .map(|((a, b), count)| format!("{} {} {count:.2}", name(a), name(b)))
-            .collect();
+        let mut actual: Vec<String> =
+            counts.two.iter().map(|((a, b), count)| format!("{} {} {count:.2}", name(a), name(b))).collect();
         actual.sort();
         let mut expected: Vec<String> = expected.iter().map(|&line| line.to_owned()).collect();
         expected.sort();

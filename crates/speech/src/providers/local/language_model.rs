@@ -26,10 +26,7 @@ pub fn arpa(words: &Words, counts: &Counts) -> String {
         .filter(|&(_, &count)| count >= MIN_PAIR)
         .map(|(&(a, b), &count)| {
             let total = context.get(&a).copied().unwrap_or(0.0);
-            (
-                (a, b),
-                (count + LEAN[1] * one[b as usize]) / (total + LEAN[1]),
-            )
+            ((a, b), (count + LEAN[1] * one[b as usize]) / (total + LEAN[1]))
         })
         .collect();
     let back_off_one = back_off(two.iter().map(|(&(a, b), &p)| (a, p, one[b as usize])));
@@ -38,22 +35,14 @@ pub fn arpa(words: &Words, counts: &Counts) -> String {
         None => back_off_one.get(&a).copied().unwrap_or(1.0) * one[b as usize],
     };
 
-    let context = sums(
-        counts
-            .three
-            .iter()
-            .map(|(&(a, b, _), &count)| ((a, b), count)),
-    );
+    let context = sums(counts.three.iter().map(|(&(a, b, _), &count)| ((a, b), count)));
     let three: Vec<((WordId, WordId, WordId), f64)> = counts
         .three
         .iter()
         .filter(|&(&(a, b, _), &count)| count >= MIN_TRIPLE && two.contains_key(&(a, b)))
         .map(|(&(a, b, c), &count)| {
             let total = context.get(&(a, b)).copied().unwrap_or(0.0);
-            (
-                (a, b, c),
-                (count + LEAN[2] * pair(b, c)) / (total + LEAN[2]),
-            )
+            ((a, b, c), (count + LEAN[2] * pair(b, c)) / (total + LEAN[2]))
         })
         .collect();
     let back_off_two = back_off(three.iter().map(|&((a, b, c), p)| ((a, b), p, pair(b, c))));
@@ -79,14 +68,7 @@ pub fn arpa(words: &Words, counts: &Counts) -> String {
     }
     text.push_str("\n\\3-grams:\n");
     for &((a, b, c), p) in &three {
-        let _ = writeln!(
-            text,
-            "{:.4}\t{} {} {}",
-            p.log10(),
-            name(a),
-            name(b),
-            name(c)
-        );
+        let _ = writeln!(text, "{:.4}\t{} {} {}", p.log10(), name(a), name(b), name(c));
     }
     text.push_str("\n\\end\\\n");
     text
@@ -101,15 +83,7 @@ fn unigrams(words: &Words, counts: &Counts) -> Vec<f64> {
     let size = words.names().len();
     let total: f64 = (0..size).map(count).sum();
     let uniform = LEAN[0] / (size.max(2) - 1) as f64;
-    (0..size)
-        .map(|id| {
-            if id == BEGIN as usize {
-                0.0
-            } else {
-                (count(id) + uniform) / (total + LEAN[0])
-            }
-        })
-        .collect()
+    (0..size).map(|id| if id == BEGIN as usize { 0.0 } else { (count(id) + uniform) / (total + LEAN[0]) }).collect()
 }
 
 fn sums<K: Ord>(counts: impl Iterator<Item = (K, f64)>) -> BTreeMap<K, f64> {
@@ -128,7 +102,5 @@ fn back_off<K: Ord>(seen: impl Iterator<Item = (K, f64, f64)>) -> BTreeMap<K, f6
         *high -= p;
         *low -= lower;
     }
-    left.into_iter()
-        .map(|(context, (high, low))| (context, high.max(1e-6) / low.max(1e-6)))
-        .collect()
+    left.into_iter().map(|(context, (high, low))| (context, high.max(1e-6) / low.max(1e-6))).collect()
 }

@@ -22,41 +22,21 @@ pub fn levelled_and_trimmed(samples: &[i16]) -> Vec<i16> {
     if loudest < 1.0 {
         return Vec::new();
     }
-    let active: Vec<f64> = powers
-        .iter()
-        .copied()
-        .filter(|&power| power > loudest * ACTIVE)
-        .collect();
-    let rms = (active.iter().sum::<f64>() / active.len().max(1) as f64)
-        .sqrt()
-        .max(1.0);
+    let active: Vec<f64> = powers.iter().copied().filter(|&power| power > loudest * ACTIVE).collect();
+    let rms = (active.iter().sum::<f64>() / active.len().max(1) as f64).sqrt().max(1.0);
     let gain = TARGET_RMS / rms;
     let audible = |power: &f64| *power > loudest * EDGE;
     let first = powers.iter().position(audible).unwrap_or(0) * BLOCK;
-    let last = powers
-        .iter()
-        .rposition(audible)
-        .map_or(samples.len(), |block| (block + 1) * BLOCK)
-        .min(samples.len());
+    let last = powers.iter().rposition(audible).map_or(samples.len(), |block| (block + 1) * BLOCK).min(samples.len());
     let lead = std::iter::repeat_n(0, LEAD.saturating_sub(first));
     let from = first.saturating_sub(LEAD);
     let to = (last + TAIL).min(samples.len());
     let tail = std::iter::repeat_n(0, last + TAIL - to);
-    lead.chain(
-        samples[from..to]
-            .iter()
-            .map(|&sample| limited(f64::from(sample) * gain)),
-    )
-    .chain(tail)
-    .collect()
+    lead.chain(samples[from..to].iter().map(|&sample| limited(f64::from(sample) * gain))).chain(tail).collect()
 }
 
 fn power(block: &[i16]) -> f64 {
-    block
-        .iter()
-        .map(|&sample| f64::from(sample).powi(2))
-        .sum::<f64>()
-        / block.len().max(1) as f64
+    block.iter().map(|&sample| f64::from(sample).powi(2)).sum::<f64>() / block.len().max(1) as f64
 }
 
 /// Above the knee the curve bends towards full scale instead of clipping.
@@ -78,12 +58,7 @@ mod tests {
         for amplitude in [300, 3000, 30_000] {
             let levelled = levelled_and_trimmed(&square(amplitude, 4000));
             let middle = &levelled[LEAD..LEAD + 4000];
-            assert!(
-                middle
-                    .iter()
-                    .all(|sample| (3200..3350).contains(&sample.abs())),
-                "{amplitude}"
-            );
+            assert!(middle.iter().all(|sample| (3200..3350).contains(&sample.abs())), "{amplitude}");
         }
     }
 
@@ -105,14 +80,6 @@ mod tests {
     }
 
     fn square(amplitude: i16, length: usize) -> Vec<i16> {
-        (0..length)
-            .map(|n| {
-                if n / 8 % 2 == 0 {
-                    amplitude
-                } else {
-                    -amplitude
-                }
-            })
-            .collect()
+        (0..length).map(|n| if n / 8 % 2 == 0 { amplitude } else { -amplitude }).collect()
     }
 }

@@ -31,8 +31,5 @@ pub fn local_stt() -> Result<Arc<dyn SpeechToText>, Error> {
 }
 
 fn missing(library: &str, package: &str) -> Error {
-    Error::Missing {
-        what: library.to_owned(),
-        fix: format!("apt-get install {package}"),
-    }
+    Error::Missing { what: library.to_owned(), fix: format!("apt-get install {package}") }
 }

@@ -3,9 +3,7 @@
 /// Longest piece handed to the voice, in bytes; longer sentences are cut at a comma or a space.
 const MAX_SENTENCE: usize = 240;
 /// Words whose full stop ends no sentence.
-const ABBREVIATIONS: [&str; 12] = [
-    "dr", "mr", "mrs", "ms", "st", "a.m", "p.m", "no", "jr", "sr", "vs", "ext",
-];
+const ABBREVIATIONS: [&str; 12] = ["dr", "mr", "mrs", "ms", "st", "a.m", "p.m", "no", "jr", "sr", "vs", "ext"];
 
 /// The sentences of a text, in order, none empty.
 pub fn sentences(text: &str) -> Vec<String> {
@@ -20,9 +18,7 @@ pub fn sentences(text: &str) -> Vec<String> {
             current.push(' ');
         }
         current.push_str(word);
-        let next_starts_a_sentence = words
-            .peek()
-            .is_none_or(|next| !next.starts_with(char::is_lowercase));
+        let next_starts_a_sentence = words.peek().is_none_or(|next| !next.starts_with(char::is_lowercase));
         if ends_sentence(word, next_starts_a_sentence) {
             sentences.push(std::mem::take(&mut current));
         }
@@ -56,18 +52,12 @@ mod tests {
 
     #[test]
     fn a_reply_is_cut_at_its_full_stops_and_question_marks() {
-        check(
-            "Hello. How are you? Fine!",
-            &["Hello.", "How are you?", "Fine!"],
-        );
+        check("Hello. How are you? Fine!", &["Hello.", "How are you?", "Fine!"]);
     }
 
     #[test]
     fn titles_initials_times_and_amounts_end_nothing() {
-        check(
-            "Dr. Ruth B. Lee has 10.30 a.m. free.",
-            &["Dr. Ruth B. Lee has 10.30 a.m. free."],
-        );
+        check("Dr. Ruth B. Lee has 10.30 a.m. free.", &["Dr. Ruth B. Lee has 10.30 a.m. free."]);
         check("It costs $1,284.17 today", &["It costs $1,284.17 today"]);
     }
 
@@ -81,11 +71,7 @@ mod tests {
         check("... - !", &[]);
         check("", &[]);
         let endless = "word ".repeat(200);
-        assert!(
-            sentences(&endless)
-                .iter()
-                .all(|sentence| sentence.len() <= MAX_SENTENCE + 1)
-        );
+        assert!(sentences(&endless).iter().all(|sentence| sentence.len() <= MAX_SENTENCE + 1));
     }
 
     fn check(text: &str, expected: &[&str]) {

@@ -10,9 +10,7 @@ use super::missing;
 use super::sphinx_ffi::{Decoder, sphinx};
 use super::vocabulary::{Files, acoustic_model};
 use crate::resample::Upsampler;
-use crate::{
-    Error, Recognition, RecognitionEvent, RecognitionInput, SpeechToText, Transcript, Vocabulary,
-};
+use crate::{Error, Recognition, RecognitionEvent, RecognitionInput, SpeechToText, Transcript, Vocabulary};
 
 /// Samples decoded at a time: 100 ms at 8 kHz.
 const CHUNK: usize = 800;
@@ -25,8 +23,7 @@ const MAX_STRETCH: usize = 160_000;
 /// Words kept of speech that was longer than that, in bytes; older ones are dropped.
 const MAX_EARLIER: usize = 4096;
 /// The cepstral mean of speech on a telephone line, where the recogniser starts before it has heard any.
-const TELEPHONE_MEAN: &str =
-    "40.66,27.75,-32.64,51.21,-11.69,-7.43,18.80,-25.16,12.19,-10.01,-1.76,8.29,-14.93";
+const TELEPHONE_MEAN: &str = "40.66,27.75,-32.64,51.21,-11.69,-7.43,18.80,-25.16,12.19,-10.01,-1.76,8.29,-14.93";
 
 /// PocketSphinx as a [`SpeechToText`].
 #[derive(Debug)]
@@ -50,10 +47,8 @@ impl SpeechToText for PocketSphinx {
     }
 
     fn open(&self, vocabulary: Vocabulary) -> Result<Recognition, Error> {
-        let runtime = Handle::try_current().map_err(|error| Error::Provider {
-            provider: "pocketsphinx",
-            message: error.to_string(),
-        })?;
+        let runtime = Handle::try_current()
+            .map_err(|error| Error::Provider { provider: "pocketsphinx", message: error.to_string() })?;
         let (input, orders) = mpsc::channel(MAX_INPUT);
         let (sender, events) = mpsc::channel(MAX_EVENTS);
         runtime.spawn(listen(vocabulary, orders, sender));
@@ -79,8 +74,7 @@ async fn listen(
                     continue;
                 }
                 let chunk = std::mem::take(&mut stretch.waiting);
-                let Some((back, text)) = blocking(move || Ok(listener.hear(chunk)), &events).await
-                else {
+                let Some((back, text)) = blocking(move || Ok(listener.hear(chunk)), &events).await else {
                     return;
                 };
                 listener = back;
@@ -97,23 +91,13 @@ async fn listen(
                     return;
                 };
                 listener = back;
-                let transcript = Transcript {
-                    text,
-                    start: start.unwrap_or(end),
-                    end,
-                    confidence,
-                };
-                if events
-                    .send(RecognitionEvent::Final(transcript))
-                    .await
-                    .is_err()
-                {
+                let transcript = Transcript { text, start: start.unwrap_or(end), end, confidence };
+                if events.send(RecognitionEvent::Final(transcript)).await.is_err() {
                     return;
                 }
             }
             RecognitionInput::Vocabulary(vocabulary) => {
-                let Some(back) = blocking(move || listener.relearn(&vocabulary), &events).await
-                else {
+                let Some(back) = blocking(move || listener.relearn(&vocabulary), &events).await else {
                     return;
                 };
                 listener = back;
@@ -186,13 +170,7 @@ impl Listener {
     fn relearn(self, vocabulary: &Vocabulary) -> Result<Self, Error> {
         let mut fresh = Self::open(vocabulary)?;
         fresh.decoder.listen(&self.heard);
-        Ok(Self {
-            upsampler: self.upsampler,
-            heard: self.heard,
-            earlier: self.earlier,
-            interim: self.interim,
-            ..fresh
-        })
+        Ok(Self { upsampler: self.upsampler, heard: self.heard, earlier: self.earlier, interim: self.interim, ..fresh })
     }
 
     /// Decodes a chunk; the words so far when they changed.
@@ -233,9 +211,7 @@ impl Listener {
         }
         self.decoder.listen_to_all(&heard);
         match self.decoder.hypothesis() {
-            Some(text) if !text.is_empty() => {
-                (text, Some(self.decoder.posterior().clamp(0.0, 1.0)))
-            }
+            Some(text) if !text.is_empty() => (text, Some(self.decoder.posterior().clamp(0.0, 1.0))),
             _ => (String::new(), None),
         }
     }
@@ -243,9 +219,7 @@ impl Listener {
     fn keep_earlier(&mut self, text: &str) {
         self.earlier = joined(&self.earlier, text);
         if self.earlier.len() > MAX_EARLIER {
-            let cut = self
-                .earlier
-                .ceil_char_boundary(self.earlier.len() - MAX_EARLIER);
+            let cut = self.earlier.ceil_char_boundary(self.earlier.len() - MAX_EARLIER);
             self.earlier.drain(..cut);
         }
     }
@@ -271,9 +245,7 @@ fn arguments(files: &Files) -> Vec<(&'static str, String)> {
         ("-cmninit", TELEPHONE_MEAN.to_owned()),
     ];
     if let Ok(extra) = std::env::var("SPHINX_EXTRA") {
-        let extra: Vec<&'static str> = Box::leak(extra.into_boxed_str())
-            .split_whitespace()
-            .collect();
+        let extra: Vec<&'static str> = Box::leak(extra.into_boxed_str()).split_whitespace().collect();
         arguments.extend(extra.chunks(2).map(|pair| (pair[0], pair[1].to_owned())));
     }
     arguments

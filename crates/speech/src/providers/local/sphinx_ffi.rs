@@ -13,13 +13,7 @@ const PACKAGES: &str = "libpocketsphinx3 libsphinxbase3 pocketsphinx-en-us";
 /// The functions; one set a process.
 pub(super) struct Sphinx {
     args: unsafe extern "C" fn() -> *const c_void,
-    parse: unsafe extern "C" fn(
-        *mut c_void,
-        *const c_void,
-        c_int,
-        *const *const c_char,
-        c_int,
-    ) -> *mut c_void,
+    parse: unsafe extern "C" fn(*mut c_void, *const c_void, c_int, *const *const c_char, c_int) -> *mut c_void,
     free_config: unsafe extern "C" fn(*mut c_void) -> c_int,
     init: unsafe extern "C" fn(*mut c_void) -> *mut c_void,
     free: unsafe extern "C" fn(*mut c_void) -> c_int,
@@ -36,10 +30,7 @@ pub(super) struct Sphinx {
 /// The library, loaded on first use.
 pub(super) fn sphinx() -> Result<&'static Sphinx, Error> {
     static SPHINX: OnceLock<Option<Sphinx>> = OnceLock::new();
-    SPHINX
-        .get_or_init(|| Sphinx::load().ok())
-        .as_ref()
-        .ok_or_else(|| missing("libpocketsphinx.so.3", PACKAGES))
+    SPHINX.get_or_init(|| Sphinx::load().ok()).as_ref().ok_or_else(|| missing("libpocketsphinx.so.3", PACKAGES))
 }
 
 /// A `ps_decoder_t` of our own.
@@ -60,8 +51,7 @@ impl Sphinx {
             let base = Library::new("libsphinxbase.so.3")?;
             let pocket = Library::new("libpocketsphinx.so.3")?;
             // Without a callback its messages go nowhere, instead of to our standard error.
-            let silence: unsafe extern "C" fn(*const c_void, *mut c_void) =
-                *base.get(b"err_set_callback\0")?;
+            let silence: unsafe extern "C" fn(*const c_void, *mut c_void) = *base.get(b"err_set_callback\0")?;
             silence(std::ptr::null(), std::ptr::null_mut());
             Ok(Self {
                 args: *pocket.get(b"ps_args\0")?,
@@ -84,11 +74,7 @@ impl Sphinx {
     /// A decoder for these `-name value` arguments.
     pub fn decoder(&'static self, arguments: &[(&str, String)]) -> Result<Decoder, Error> {
         let words: Vec<CString> = std::iter::once("pocketsphinx")
-            .chain(
-                arguments
-                    .iter()
-                    .flat_map(|(name, value)| [*name, value.as_str()]),
-            )
+            .chain(arguments.iter().flat_map(|(name, value)| [*name, value.as_str()]))
             .map(|word| CString::new(word.replace('\0', "")).expect("no NUL is left"))
             .collect();
         let pointers: Vec<*const c_char> = words.iter().map(|word| word.as_ptr()).collect();
@@ -96,13 +82,7 @@ impl Sphinx {
         // SAFETY: `argv` outlives the call, which copies its strings; a decoder retains its configuration, so ours is
         // released either way.
         let decoder = unsafe {
-            let config = (self.parse)(
-                std::ptr::null_mut(),
-                (self.args)(),
-                count,
-                pointers.as_ptr(),
-                1,
-            );
+            let config = (self.parse)(std::ptr::null_mut(), (self.args)(), count, pointers.as_ptr(), 1);
             if config.is_null() {
                 return Err(failed("its arguments were refused"));
             }
@@ -111,15 +91,9 @@ impl Sphinx {
             decoder
         };
         if decoder.is_null() {
-            return Err(failed(
-                "the model, dictionary or language model could not be loaded",
-            ));
+            return Err(failed("the model, dictionary or language model could not be loaded"));
         }
-        Ok(Decoder {
-            sphinx: self,
-            decoder,
-            in_utterance: false,
-        })
+        Ok(Decoder { sphinx: self, decoder, in_utterance: false })
     }
 }
 
@@ -170,13 +144,7 @@ impl Decoder {
                 self.in_utterance = (self.sphinx.start_utterance)(self.decoder) == 0;
             }
             if self.in_utterance && !samples.is_empty() {
-                (self.sphinx.process)(
-                    self.decoder,
-                    samples.as_ptr(),
-                    samples.len(),
-                    0,
-                    c_int::from(whole),
-                );
+                (self.sphinx.process)(self.decoder, samples.as_ptr(), samples.len(), 0, c_int::from(whole));
             }
         }
     }
@@ -191,8 +159,5 @@ impl Drop for Decoder {
 }
 
 fn failed(message: &str) -> Error {
-    Error::Provider {
-        provider: "pocketsphinx",
-        message: message.to_owned(),
-    }
+    Error::Provider { provider: "pocketsphinx", message: message.to_owned() }
 }

@@ -55,27 +55,15 @@ impl Files {
             let new = new.filter(|word| !section.pronunciations.contains_key(*word));
             let (found, unknown) = dictionary::pronounce(new, &base);
             pronunciations.extend(found);
-            let spoken = |phrase: &String| {
-                phrase
-                    .split(' ')
-                    .all(|word| !unknown.iter().any(|other| other == word))
-            };
+            let spoken = |phrase: &String| phrase.split(' ').all(|word| !unknown.iter().any(|other| other == word));
             let phrases: Vec<String> = phrases.into_iter().filter(spoken).collect();
             grammar.define("phrase", &phrases);
             grammar.count(carriers, PHRASE_WEIGHT, &mut words, &mut counts);
         }
         let written = || {
-            let folder = tempfile::Builder::new()
-                .prefix("offhook-words-")
-                .tempdir()?;
-            std::fs::write(
-                folder.path().join("dictionary"),
-                dictionary::text(pronunciations.iter()),
-            )?;
-            std::fs::write(
-                folder.path().join("model.arpa"),
-                language_model::arpa(&words, &counts),
-            )?;
+            let folder = tempfile::Builder::new().prefix("offhook-words-").tempdir()?;
+            std::fs::write(folder.path().join("dictionary"), dictionary::text(pronunciations.iter()))?;
+            std::fs::write(folder.path().join("model.arpa"), language_model::arpa(&words, &counts))?;
             Ok(Self { folder })
         };
         written().map_err(|error: std::io::Error| Error::Provider {
@@ -104,8 +92,7 @@ fn model_folder() -> PathBuf {
 
 fn base_dictionary() -> Result<String, Error> {
     let path = model_folder().join("cmudict-en-us.dict");
-    dictionary::read(Path::new(&path))
-        .map_err(|_| missing(&path.display().to_string(), "pocketsphinx-en-us"))
+    dictionary::read(Path::new(&path)).map_err(|_| missing(&path.display().to_string(), "pocketsphinx-en-us"))
 }
 
 fn general() -> Result<&'static General, Error> {
@@ -114,25 +101,15 @@ fn general() -> Result<&'static General, Error> {
         return Ok(general);
     }
     let base = base_dictionary()?;
-    let grammar =
-        Grammar::parse(include_str!("telephone.grammar")).expect("a test reads the grammar");
+    let grammar = Grammar::parse(include_str!("telephone.grammar")).expect("a test reads the grammar");
     let section = |name: &str| {
         let (mut words, mut counts) = (Words::new(), Counts::default());
         grammar.count(name, 1.0, &mut words, &mut counts);
-        let (pronunciations, _) =
-            dictionary::pronounce(words.names().iter().skip(2).map(String::as_str), &base);
-        Section {
-            words,
-            counts,
-            pronunciations,
-        }
+        let (pronunciations, _) = dictionary::pronounce(words.names().iter().skip(2).map(String::as_str), &base);
+        Section { words, counts, pronunciations }
     };
     let (open, closed) = (section("general"), section("answers"));
-    Ok(GENERAL.get_or_init(|| General {
-        grammar,
-        open,
-        closed,
-    }))
+    Ok(GENERAL.get_or_init(|| General { grammar, open, closed }))
 }
 
 /// The phrases as lower-case words that can be pronounced, numbers spelled out.
