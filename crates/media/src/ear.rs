@@ -2,7 +2,12 @@
 
 use std::time::Duration;
 
-use crate::AudioFrame;
+use crate::{AudioFrame, FRAME_DURATION};
+use crate::analysis::{Analyser, Analysis};
+use crate::dtmf::inband;
+use crate::music::{self, MusicDetector};
+use crate::progress::CallProgress;
+use crate::vad::{self, VoiceActivity};
 pub use crate::dtmf::{Digit, DigitSource};
 
 /// Which detectors run.
@@ -52,43 +57,79 @@ pub enum Heard {
     MusicEnded { #[allow(missing_docs)] at: Duration },
 }
 
+/// Speech this recent makes a single low tone a beep: networks do not talk before they ring.
+const SPEECH_BEFORE_BEEP: Duration = Duration::from_secs(8);
+
 /// The detectors of one line.
 #[derive(Debug)]
 pub struct Ear {
     config: Config,
-    probability: f32,
-    loud: u32,
-    quiet: u32,
-    speaking: bool,
+    digits: inband::Detector,
+    analyser: Analyser,
+    progress: CallProgress,
+    voice: VoiceActivity,
+    music: MusicDetector,
+    last_speech: Option<Duration>,
 }
 
 impl Ear {
     /// Detectors as configured.
     pub fn new(config: Config) -> Self {
-        Self { config, probability: 0.0, loud: 0, quiet: 0, speaking: false }
+        Self {
+            config,
+            digits: inband::Detector::new(),
+            analyser: Analyser::new(),
+            progress: CallProgress::new(),
+            voice: VoiceActivity::new(),
+            music: MusicDetector::new(),
+            last_speech: None,
+        }
     }
 
     /// Hears 20 ms; appends what it makes of them.
     pub fn hear(&mut self, frame: &AudioFrame, heard: &mut Vec<Heard>) {
-        if !self.config.voice {
+        if self.config.dtmf
+            && let Some((digit, into)) = self.digits.hear(&frame.samples)
+        {
+            heard.push(Heard::Digit { at: frame.at + into, digit, source: DigitSource::Inband });
+        }
+        if !self.config.progress && !self.config.voice {
             return;
         }
-        let energy = frame.samples.iter().map(|s| f32::from(*s) * f32::from(*s)).sum::<f32>() / 160.0;
-        let loud = energy > 300.0 * 300.0;
-        self.probability = if loud { 1.0 } else { 0.0 };
-        self.loud = if loud { self.loud + 1 } else { 0 };
-        self.quiet = if loud { 0 } else { self.quiet + 1 };
-        if !self.speaking && self.loud >= 4 {
-            self.speaking = true;
-            heard.push(Heard::SpeechStarted { at: frame.at.saturating_sub(Duration::from_millis(60)) });
-        } else if self.speaking && self.quiet >= 10 {
-            self.speaking = false;
-            heard.push(Heard::SpeechEnded { at: frame.at.saturating_sub(Duration::from_millis(180)) });
+        let analysis = self.analyser.hear(&frame.samples);
+        if self.config.progress {
+            let speech_before =
+                self.last_speech.is_some_and(|when| frame.at.saturating_sub(when) < SPEECH_BEFORE_BEEP);
+            let recognised = self.progress.hear(frame.at, &analysis, speech_before);
+            if let Some(recognised) = recognised.filter(|_| !self.music.is_playing()) {
+                let at = frame.at + FRAME_DURATION;
+                heard.push(Heard::Tone { at, end: recognised.end, tone: recognised.tone });
+            }
+        }
+        if self.config.voice {
+            self.hear_voice(frame, &analysis, heard);
         }
     }
 
     /// The probability of speech in the last frame, raw, without hangover.
     pub fn speech_probability(&self) -> f32 {
-        self.probability
+        self.voice.probability()
+    }
+
+    fn hear_voice(&mut self, frame: &AudioFrame, analysis: &Analysis, heard: &mut Vec<Heard>) {
+        let tone = self.digits.is_sounding() || self.progress.is_sounding() && !self.voice.is_speaking();
+        match self.voice.hear(frame.at, analysis, tone) {
+            Some(vad::Change::Started(at)) => heard.push(Heard::SpeechStarted { at }),
+            Some(vad::Change::Ended(at)) => heard.push(Heard::SpeechEnded { at }),
+            None => {}
+        }
+        if self.voice.is_speaking() {
+            self.last_speech = Some(frame.at);
+        }
+        match self.music.hear(frame.at, analysis, self.voice.vote()) {
+            Some(music::Change::Started(at)) => heard.push(Heard::MusicStarted { at }),
+            Some(music::Change::Ended(at)) => heard.push(Heard::MusicEnded { at }),
+            None => {}
+        }
     }
 }

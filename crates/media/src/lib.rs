@@ -4,12 +4,18 @@
 //! datagram → RTP receive → jitter buffer → decode or conceal → [`ear`] → [`Event::Audio`];
 //! [`Order::Play`] → encode → RTP send → datagram.
 
+// The bans of clippy.toml; tests may start a clock.
+#![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
+
+mod analysis;
 pub mod codec;
 pub mod conceal;
 pub mod dtmf;
 pub mod ear;
 mod frame;
 pub mod jitter;
+pub mod music;
+pub mod progress;
 pub mod recorder;
 pub mod resample;
 pub mod rtp;
@@ -17,6 +23,7 @@ mod session;
 #[cfg(test)]
 mod testing;
 pub mod tones;
+pub mod vad;
 pub mod wav;
 
 pub use codec::Codec;

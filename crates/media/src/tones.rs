@@ -1,10 +1,16 @@
-//! Tones made: DTMF, steady tones.
+//! Sound made: sines, digits, the tones of national networks, music on hold.
+
+mod cadence;
+mod hold_music;
 
 use std::f32::consts::TAU;
 use std::time::Duration;
 
 use crate::SAMPLE_RATE;
 use crate::dtmf::Digit;
+
+pub use cadence::{COUNTRIES, CadencePlayer, Country, Part, cadence};
+pub use hold_music::HoldMusic;
 
 /// Amplitude of a sine at 0 dBm0: G.711's full scale is +3.17 dBm0 (µ-law).
 pub const DBM0_AMPLITUDE: f32 = 22_304.0;

@@ -1,0 +1,170 @@
+//! [`Analyser`]: what all detectors but DTMF want to know of a frame, computed once.
+//!
+//! Two windows of 32 ms, 10 ms apart, go through one transform as its real and imaginary part. The magnitude gives the
+//! spectrum; the advance of the phase from one to the other gives the frequency of each peak to about a hertz. Tones and
+//! notes hold their frequency; voices never do for long: that difference is what [`Analysis::steadiness`] measures.
+
+mod fft;
+mod voicing;
+
+use std::f32::consts::TAU;
+
+use crate::tones::DBM0_AMPLITUDE;
+use crate::{FRAME_SAMPLES, SAMPLE_RATE};
+use fft::{Fft, SIZE};
+use voicing::Voicing;
+
+/// Samples between the two windows.
+const HOP: usize = 80;
+/// What is remembered: both windows.
+const HISTORY: usize = SIZE + HOP;
+/// Hertz in a bin.
+const BIN: f32 = SAMPLE_RATE as f32 / SIZE as f32;
+/// The band looked at: 190 to 3440 Hz.
+const FIRST_BIN: usize = 6;
+const LAST_BIN: usize = 110;
+/// Peaks kept of a frame.
+pub(crate) const PEAKS: usize = 6;
+/// A peak this far below the strongest is none: −20 dB.
+const MIN_PEAK: f32 = 0.01;
+/// Bins to either side of a peak that belong to it.
+const PEAK_WIDTH: usize = 3;
+/// Frequencies this close are the same tone: relative, and at least so many hertz.
+const SAME_RELATIVE: f32 = 0.004;
+const SAME_HERTZ: f32 = 2.5;
+/// Levels are not given below this.
+const FLOOR_DBM0: f32 = -90.0;
+/// Parts of a frame whose level is measured: 5 ms each.
+pub(crate) const PARTS: usize = 4;
+
+/// A peak of the spectrum.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(crate) struct Peak {
+    pub hertz: f32,
+    /// Relative to all power in the band.
+    pub share: f32,
+}
+
+/// What a frame sounds like.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Analysis {
+    /// Level of the 20 ms in dBm0.
+    pub level: f32,
+    /// Levels of its four parts.
+    pub parts: [f32; PARTS],
+    /// Peaks of the spectrum, strongest first; the rest is zero.
+    pub peaks: [Peak; PEAKS],
+    /// Share of the power within ±94 Hz of the strongest peak.
+    pub concentration: f32,
+    /// How periodic the sound is, 0 to 1, with a period of 60 to 400 Hz.
+    pub voicing: f32,
+    /// Share of the peaks' power that stands where it stood 20 ms before.
+    pub steady_for_20_ms: f32,
+    /// Share of the peaks' power that stands where it stood 40 ms before.
+    pub steady_for_40_ms: f32,
+}
+
+/// Analyses frames in order.
+#[derive(Debug)]
+pub(crate) struct Analyser {
+    fft: Fft,
+    history: [f32; HISTORY],
+    voicing: Voicing,
+    before: [[Peak; PEAKS]; 2],
+}
+
+impl Analyser {
+    pub fn new() -> Self {
+        Self {
+            fft: Fft::new(),
+            history: [0.0; HISTORY],
+            voicing: Voicing::new(),
+            before: [[Peak::default(); PEAKS]; 2],
+        }
+    }
+
+    pub fn hear(&mut self, samples: &[i16; FRAME_SAMPLES]) -> Analysis {
+        self.history.copy_within(FRAME_SAMPLES.., 0);
+        for (slot, sample) in self.history[HISTORY - FRAME_SAMPLES..].iter_mut().zip(samples) {
+            *slot = f32::from(*sample);
+        }
+        let voicing = self.voicing.hear(samples);
+        let (peaks, concentration) = self.spectrum();
+        let analysis = Analysis {
+            level: level(samples),
+            parts: std::array::from_fn(|n| level(&samples[n * FRAME_SAMPLES / PARTS..(n + 1) * FRAME_SAMPLES / PARTS])),
+            peaks,
+            concentration,
+            voicing,
+            steady_for_20_ms: steady_share(&peaks, &self.before[0]),
+            steady_for_40_ms: steady_share(&peaks, &self.before[1]),
+        };
+        self.before = [peaks, self.before[0]];
+        analysis
+    }
+
+    fn spectrum(&mut self) -> ([Peak; PEAKS], f32) {
+        let (earlier, later) = (&self.history[..SIZE], &self.history[HOP..]);
+        self.fft.transform_pair(earlier, later);
+        let mut power = [0.0; SIZE / 2];
+        let mut total = 1.0;
+        for bin in FIRST_BIN - 1..=LAST_BIN + 1 {
+            let (_, later) = self.fft.pair(bin);
+            power[bin] = later.re * later.re + later.im * later.im;
+            if (FIRST_BIN..=LAST_BIN).contains(&bin) {
+                total += power[bin];
+            }
+        }
+        let mut peaks = [Peak::default(); PEAKS];
+        let mut strongest = FIRST_BIN;
+        for bin in FIRST_BIN..=LAST_BIN {
+            let is_peak = power[bin] >= power[bin - 1] && power[bin] > power[bin + 1];
+            // A tone spreads over its neighbours: that belongs to the peak.
+            let share = (power[bin - 1] + power[bin] + power[bin + 1]) / total;
+            if power[bin] > power[strongest] {
+                strongest = bin;
+            }
+            if is_peak && share > peaks[PEAKS - 1].share {
+                let at = peaks.partition_point(|peak| peak.share >= share);
+                peaks.copy_within(at..PEAKS - 1, at + 1);
+                peaks[at] = Peak { hertz: self.frequency(bin), share };
+            }
+        }
+        let least = peaks[0].share * MIN_PEAK;
+        for peak in peaks.iter_mut().filter(|peak| peak.share < least) {
+            *peak = Peak::default();
+        }
+        let around = strongest.saturating_sub(PEAK_WIDTH).max(FIRST_BIN)..=(strongest + PEAK_WIDTH).min(LAST_BIN);
+        (peaks, power[around].iter().sum::<f32>() / total)
+    }
+
+    /// The true frequency of a peak, from how far its phase advanced from window to window.
+    fn frequency(&self, bin: usize) -> f32 {
+        let (earlier, later) = self.fft.pair(bin);
+        let re = later.re * earlier.re + later.im * earlier.im;
+        let im = later.im * earlier.re - later.re * earlier.im;
+        let expected = TAU * (bin * HOP % SIZE) as f32 / SIZE as f32;
+        let mut ahead = im.atan2(re) - expected;
+        ahead -= TAU * (ahead / TAU).round();
+        bin as f32 * BIN + ahead / TAU * SAMPLE_RATE as f32 / HOP as f32
+    }
+}
+
+/// Level in dBm0 of a sine of the same power.
+pub(crate) fn level(samples: &[i16]) -> f32 {
+    let power = samples.iter().map(|s| f32::from(*s) * f32::from(*s)).sum::<f32>() / samples.len() as f32;
+    (10.0 * (power * 2.0 / (DBM0_AMPLITUDE * DBM0_AMPLITUDE)).max(1e-12).log10()).max(FLOOR_DBM0)
+}
+
+fn steady_share(now: &[Peak; PEAKS], before: &[Peak; PEAKS]) -> f32 {
+    let mut all = 1e-9;
+    let mut steady = 0.0;
+    for peak in now.iter().filter(|peak| peak.share > 0.0) {
+        all += peak.share;
+        let same = (peak.hertz * SAME_RELATIVE).max(SAME_HERTZ);
+        if before.iter().any(|old| old.share > 0.0 && (old.hertz - peak.hertz).abs() <= same) {
+            steady += peak.share;
+        }
+    }
+    steady / all
+}
