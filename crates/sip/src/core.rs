@@ -10,10 +10,9 @@ use crate::deadlines::{Deadlines, Waiting};
 use crate::digest::Challenger;
 use crate::message::{Echo, Method, OutgoingRequest, OutgoingResponse};
 use crate::transaction::{
-    Client, ClientInvite, ClientMachine, ClientNonInvite, MAGIC_COOKIE, Owner, ServerMachine,
-    Table, TransactionKey,
+    Client, ClientInvite, ClientMachine, ClientNonInvite, MAGIC_COOKIE, Owner, ServerMachine, Table, TransactionKey,
 };
-use crate::{Config, Event, Flow, Transmit};
+use crate::{Config, Deadline, Event, Flow, Transmit};
 
 #[derive(Debug)]
 pub(crate) struct Core {
@@ -23,6 +22,8 @@ pub(crate) struct Core {
     pub deadlines: Deadlines,
     pub transmits: VecDeque<Transmit>,
     pub events: VecDeque<Event>,
+    /// Sessions whose end the shell has not been told.
+    pub live_sessions: usize,
     rng: ChaCha12Rng,
 }
 
@@ -38,6 +39,7 @@ impl Core {
             deadlines: Deadlines::default(),
             transmits: VecDeque::new(),
             events: VecDeque::new(),
+            live_sessions: 0,
             rng,
         }
     }
@@ -71,13 +73,7 @@ impl Core {
     }
 
     /// Sends a request in a transaction of its own.
-    pub fn start(
-        &mut self,
-        now: Instant,
-        flow: Flow,
-        request: OutgoingRequest,
-        owner: Owner,
-    ) -> TransactionKey {
+    pub fn start(&mut self, now: Instant, flow: Flow, request: OutgoingRequest, owner: Owner) -> TransactionKey {
         let branch = self.branch();
         self.start_with(now, flow, request, owner, &branch)
     }
@@ -88,13 +84,7 @@ impl Core {
             return;
         };
         let (flow, cancel) = (client.flow, client.request.cancel());
-        self.start_with(
-            now,
-            flow,
-            cancel,
-            Owner::Nobody,
-            &invite.branch().to_owned(),
-        );
+        self.start_with(now, flow, cancel, Owner::Nobody, invite.branch());
     }
 
     fn start_with(
@@ -109,24 +99,22 @@ impl Core {
         let (timers, reliable) = (self.config.timers, flow.transport.is_reliable());
         self.transmit(flow, payload.clone());
         let machine = match request.method {
-            Method::Invite => {
-                ClientMachine::Invite(ClientInvite::new(now, timers, reliable, payload))
-            }
+            Method::Invite => ClientMachine::Invite(ClientInvite::new(now, timers, reliable, payload)),
             _ => ClientMachine::NonInvite(ClientNonInvite::new(now, timers, reliable, payload)),
         };
         let key = TransactionKey::client(branch, &request.method);
-        self.deadlines
-            .set(Waiting::Client(key.clone()), machine.deadline());
-        self.table.clients.insert(
-            key.clone(),
-            Client {
-                machine,
-                request,
-                flow,
-                owner,
-            },
-        );
+        self.deadlines.set(Waiting::Client(key.clone()), machine.deadline());
+        self.table.clients.insert(key.clone(), Client { machine, request, flow, owner });
         key
+    }
+
+    /// Gives up a request of ours: its transaction ends with the next turn of the timers.
+    pub fn abandon(&mut self, now: Instant, key: &TransactionKey) {
+        if let Some(client) = self.table.clients.get_mut(key) {
+            client.machine.abandon();
+            let deadline = Deadline { at: now, timer: "abandoned" };
+            self.deadlines.set(Waiting::Client(key.clone()), Some(deadline));
+        }
     }
 
     /// Answers a request through its transaction.

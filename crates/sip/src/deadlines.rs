@@ -34,17 +34,12 @@ impl Deadlines {
     }
 
     pub fn next(&self) -> Option<Deadline> {
-        self.by_time
-            .first_key_value()
-            .map(|((at, _), timer)| Deadline { at: *at, timer })
+        self.by_time.first_key_value().map(|((at, _), timer)| Deadline { at: *at, timer })
     }
 
     /// Takes one that is due. Its machine sets it anew.
     pub fn pop_due(&mut self, now: Instant) -> Option<Waiting> {
-        let entry = self
-            .by_time
-            .first_entry()
-            .filter(|entry| entry.key().0 <= now)?;
+        let entry = self.by_time.first_entry().filter(|entry| entry.key().0 <= now)?;
         let (_, who) = entry.remove_entry().0;
         self.of.remove(&who);
         Some(who)
@@ -67,34 +62,10 @@ mod tests {
         let at = |seconds| start + Duration::from_secs(seconds);
         let session = |id| Waiting::Session(SessionId(id));
         let mut deadlines = Deadlines::default();
-        deadlines.set(
-            session(1),
-            Some(Deadline {
-                at: at(1),
-                timer: "one",
-            }),
-        );
-        deadlines.set(
-            session(2),
-            Some(Deadline {
-                at: at(2),
-                timer: "two",
-            }),
-        );
-        deadlines.set(
-            session(1),
-            Some(Deadline {
-                at: at(3),
-                timer: "three",
-            }),
-        );
-        assert_eq!(
-            deadlines.next(),
-            Some(Deadline {
-                at: at(2),
-                timer: "two"
-            })
-        );
+        deadlines.set(session(1), Some(Deadline { at: at(1), timer: "one" }));
+        deadlines.set(session(2), Some(Deadline { at: at(2), timer: "two" }));
+        deadlines.set(session(1), Some(Deadline { at: at(3), timer: "three" }));
+        assert_eq!(deadlines.next(), Some(Deadline { at: at(2), timer: "two" }));
         assert_eq!(deadlines.pop_due(at(1)), None);
         assert_eq!(deadlines.pop_due(at(4)), Some(session(2)));
         deadlines.set(session(1), None);

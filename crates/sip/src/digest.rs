@@ -42,11 +42,7 @@ struct Space {
 
 impl Authenticator {
     pub fn new(credentials: Option<Credentials>) -> Self {
-        Self {
-            credentials,
-            spaces: Vec::new(),
-            attempts: 0,
-        }
+        Self { credentials, spaces: Vec::new(), attempts: 0 }
     }
 
     /// Takes the challenges of a 401 or 407; whether it makes sense to send the request again.
@@ -58,24 +54,14 @@ impl Authenticator {
             return false;
         }
         let proxy = status == 407;
-        let name = if proxy {
-            HeaderName::ProxyAuthenticate
-        } else {
-            HeaderName::WwwAuthenticate
-        };
+        let name = if proxy { HeaderName::ProxyAuthenticate } else { HeaderName::WwwAuthenticate };
         // RFC 8760 §2.4: the topmost challenge that we support.
-        let Some(mut space) = headers
-            .all(name)
-            .flat_map(auth_values)
-            .find_map(|challenge| Space::of(proxy, &challenge))
+        let Some(mut space) =
+            headers.all(name).flat_map(auth_values).find_map(|challenge| Space::of(proxy, &challenge))
         else {
             return false;
         };
-        if let Some(known) = self
-            .spaces
-            .iter()
-            .position(|known| known.proxy == proxy && known.realm == space.0.realm)
-        {
+        if let Some(known) = self.spaces.iter().position(|known| known.proxy == proxy && known.realm == space.0.realm) {
             let known = self.spaces.remove(known);
             let refused = known.answered && !space.1;
             if known.nonce == space.0.nonce || refused {
@@ -100,19 +86,11 @@ impl Authenticator {
     }
 
     /// The header fields for a request, counting each nonce up.
-    pub fn headers(
-        &mut self,
-        method: &str,
-        uri: &str,
-        cnonce: impl Fn() -> String,
-    ) -> Vec<(String, String)> {
+    pub fn headers(&mut self, method: &str, uri: &str, cnonce: impl Fn() -> String) -> Vec<(String, String)> {
         let Some(credentials) = &self.credentials else {
             return Vec::new();
         };
-        self.spaces
-            .iter_mut()
-            .map(|space| space.header(credentials, method, uri, &cnonce()))
-            .collect()
+        self.spaces.iter_mut().map(|space| space.header(credentials, method, uri, &cnonce())).collect()
     }
 }
 
@@ -125,13 +103,7 @@ impl Space {
         };
         let qop = match challenge.get("qop") {
             None => false,
-            Some(list)
-                if list
-                    .split(',')
-                    .any(|qop| qop.trim().eq_ignore_ascii_case("auth")) =>
-            {
-                true
-            }
+            Some(list) if list.split(',').any(|qop| qop.trim().eq_ignore_ascii_case("auth")) => true,
             Some(_) => return None,
         };
         let space = Self {
@@ -144,29 +116,13 @@ impl Space {
             nonce_count: 0,
             answered: false,
         };
-        Some((
-            space,
-            challenge
-                .get("stale")
-                .is_some_and(|stale| stale.eq_ignore_ascii_case("true")),
-        ))
+        Some((space, challenge.get("stale").is_some_and(|stale| stale.eq_ignore_ascii_case("true"))))
     }
 
-    fn header(
-        &mut self,
-        credentials: &Credentials,
-        method: &str,
-        uri: &str,
-        cnonce: &str,
-    ) -> (String, String) {
+    fn header(&mut self, credentials: &Credentials, method: &str, uri: &str, cnonce: &str) -> (String, String) {
         self.nonce_count = self.nonce_count.saturating_add(1);
         let nc = format!("{:08x}", self.nonce_count);
-        let ha1 = ha1(
-            self.algorithm,
-            &credentials.username,
-            &self.realm,
-            &credentials.password,
-        );
+        let ha1 = ha1(self.algorithm, &credentials.username, &self.realm, &credentials.password);
         let qop = self.qop.then_some((nc.as_str(), cnonce, "auth"));
         let response = response(self.algorithm, &ha1, &self.nonce, qop, method, uri);
         let mut value = format!(
@@ -182,11 +138,7 @@ impl Space {
         if let Some(opaque) = &self.opaque {
             value.push_str(&format!(", opaque=\"{}\"", quoted(opaque)));
         }
-        let name = if self.proxy {
-            "Proxy-Authorization"
-        } else {
-            "Authorization"
-        };
+        let name = if self.proxy { "Proxy-Authorization" } else { "Authorization" };
         (name.to_owned(), value)
     }
 }
@@ -200,9 +152,7 @@ impl DigestAlgorithm {
     }
 
     fn named(name: &str) -> Option<Self> {
-        [Self::Md5, Self::Sha256]
-            .into_iter()
-            .find(|algorithm| algorithm.name().eq_ignore_ascii_case(name))
+        [Self::Md5, Self::Sha256].into_iter().find(|algorithm| algorithm.name().eq_ignore_ascii_case(name))
     }
 
     fn hex_of(self, text: &str) -> String {
@@ -228,9 +178,7 @@ fn response(
 ) -> String {
     let ha2 = algorithm.hex_of(&format!("{method}:{uri}"));
     match qop {
-        Some((nc, cnonce, qop)) => {
-            algorithm.hex_of(&format!("{ha1}:{nonce}:{nc}:{cnonce}:{qop}:{ha2}"))
-        }
+        Some((nc, cnonce, qop)) => algorithm.hex_of(&format!("{ha1}:{nonce}:{nc}:{cnonce}:{qop}:{ha2}")),
         None => algorithm.hex_of(&format!("{ha1}:{nonce}:{ha2}")),
     }
 }
@@ -262,10 +210,7 @@ pub(crate) struct Challenger {
 
 impl Challenger {
     pub fn new(secret: [u8; 32]) -> Self {
-        Self {
-            secret,
-            epoch: None,
-        }
+        Self { secret, epoch: None }
     }
 
     /// The challenges, best algorithm first.
@@ -281,9 +226,8 @@ impl Challenger {
         let challenge = |algorithm: &DigestAlgorithm| {
             let stale = if stale { ", stale=true" } else { "" };
             let (realm, algorithm) = (quoted(&registrar.realm), algorithm.name());
-            let value = format!(
-                "Digest realm=\"{realm}\", nonce=\"{nonce}\", algorithm={algorithm}, qop=\"auth\"{stale}"
-            );
+            let value =
+                format!("Digest realm=\"{realm}\", nonce=\"{nonce}\", algorithm={algorithm}, qop=\"auth\"{stale}");
             ("WWW-Authenticate".to_owned(), value)
         };
         registrar.algorithms.iter().map(challenge).collect()
@@ -329,25 +273,15 @@ impl Challenger {
     }
 
     fn check_nonce(&mut self, now: Instant, nonce: &str, source: IpAddr) -> NonceAge {
-        let made_at = nonce
-            .split_once('.')
-            .and_then(|(time, _)| u64::from_str_radix(time, 16).ok());
+        let made_at = nonce.split_once('.').and_then(|(time, _)| u64::from_str_radix(time, 16).ok());
         let Some(made_at) = made_at else {
             return NonceAge::Foreign;
         };
-        if !bool::from(
-            self.nonce(made_at, source)
-                .as_bytes()
-                .ct_eq(nonce.as_bytes()),
-        ) {
+        if !bool::from(self.nonce(made_at, source).as_bytes().ct_eq(nonce.as_bytes())) {
             return NonceAge::Foreign;
         }
         let age = self.age(now).saturating_sub(made_at);
-        if u128::from(age) <= NONCE_LIFETIME.as_millis() {
-            NonceAge::Fresh
-        } else {
-            NonceAge::Old
-        }
+        if u128::from(age) <= NONCE_LIFETIME.as_millis() { NonceAge::Fresh } else { NonceAge::Old }
     }
 
     /// HMAC-SHA-256 (RFC 2104).
@@ -359,15 +293,8 @@ impl Challenger {
             }
             block
         };
-        let inner = Sha256::new()
-            .chain_update(pad(0x36))
-            .chain_update(text)
-            .finalize();
-        Sha256::new()
-            .chain_update(pad(0x5c))
-            .chain_update(inner)
-            .finalize()
-            .into()
+        let inner = Sha256::new().chain_update(pad(0x36)).chain_update(text).finalize();
+        Sha256::new().chain_update(pad(0x5c)).chain_update(inner).finalize().into()
     }
 }
 
@@ -379,9 +306,7 @@ enum NonceAge {
 
 /// The user whose password made this response; the nonce is checked apart.
 fn check_response(registrar: &Registrar, method: &str, credentials: &AuthParams) -> Option<String> {
-    let algorithm = credentials
-        .get("algorithm")
-        .map_or(Some(DigestAlgorithm::Md5), DigestAlgorithm::named)?;
+    let algorithm = credentials.get("algorithm").map_or(Some(DigestAlgorithm::Md5), DigestAlgorithm::named)?;
     if !registrar.algorithms.contains(&algorithm) || credentials.get("realm")? != registrar.realm {
         return None;
     }
@@ -393,14 +318,7 @@ fn check_response(registrar: &Registrar, method: &str, credentials: &AuthParams)
     let (_, password) = registrar.users.iter().find(|(user, _)| user == username)?;
     let ha1 = ha1(algorithm, username, &registrar.realm, password);
     let qop = (credentials.get("nc")?, credentials.get("cnonce")?, "auth");
-    let expected = response(
-        algorithm,
-        &ha1,
-        credentials.get("nonce")?,
-        Some(qop),
-        method,
-        credentials.get("uri")?,
-    );
+    let expected = response(algorithm, &ha1, credentials.get("nonce")?, Some(qop), method, credentials.get("uri")?);
     let given = credentials.get("response")?.to_ascii_lowercase();
     bool::from(expected.as_bytes().ct_eq(given.as_bytes())).then(|| username.to_owned())
 }
@@ -412,23 +330,16 @@ mod tests {
 
     fn with_headers<T>(fields: &str, then: impl FnOnce(&Headers<'_>) -> T) -> T {
         let text = format!("SIP/2.0 401 Unauthorized\r\n{fields}\r\n\r\n");
-        let Ok(Message::Response(response)) = Message::parse(text.as_bytes()) else {
-            panic!("{text}")
-        };
+        let Ok(Message::Response(response)) = Message::parse(text.as_bytes()) else { panic!("{text}") };
         then(&response.headers)
     }
 
     fn authenticator() -> Authenticator {
-        Authenticator::new(Some(Credentials {
-            username: "Mufasa".into(),
-            password: "Circle of Life".into(),
-        }))
+        Authenticator::new(Some(Credentials { username: "Mufasa".into(), password: "Circle of Life".into() }))
     }
 
     fn header(authenticator: &mut Authenticator) -> String {
-        authenticator.headers("GET", "/dir/index.html", || {
-            "f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ".into()
-        })[0]
+        authenticator.headers("GET", "/dir/index.html", || "f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ".into())[0]
             .1
             .clone()
     }
@@ -439,10 +350,7 @@ mod tests {
         let nonce = "7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v";
         for (algorithm, response) in [
             ("MD5", "8ca523f5e9506fed4657c9700eebdbec"),
-            (
-                "SHA-256",
-                "753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1",
-            ),
+            ("SHA-256", "753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1"),
         ] {
             let mut authenticator = authenticator();
             let field = format!(
@@ -450,14 +358,8 @@ mod tests {
             );
             assert!(with_headers(&field, |headers| authenticator.challenged(401, headers)));
             let value = header(&mut authenticator);
-            assert!(
-                value.contains(&format!("response=\"{response}\"")),
-                "{value}"
-            );
-            assert!(
-                value.contains("nc=00000001") && value.contains("qop=auth,"),
-                "{value}"
-            );
+            assert!(value.contains(&format!("response=\"{response}\"")), "{value}");
+            assert!(value.contains("nc=00000001") && value.contains("qop=auth,"), "{value}");
             assert!(header(&mut authenticator).contains("nc=00000002"));
         }
     }
@@ -470,44 +372,32 @@ mod tests {
         assert!(with_headers(fields, |headers| authenticator.challenged(401, headers)));
         let value = header(&mut authenticator);
         assert!(
-            value.contains("nonce=\"2\"")
-                && value.contains("algorithm=SHA-256")
-                && !value.contains("qop"),
+            value.contains("nonce=\"2\"") && value.contains("algorithm=SHA-256") && !value.contains("qop"),
             "{value}"
         );
     }
 
     #[test]
     fn refused_credentials_are_not_sent_again() {
-        let challenge = |nonce: &str, more: &str| {
-            format!("WWW-Authenticate: Digest realm=\"r\", nonce=\"{nonce}\"{more}")
-        };
+        let challenge =
+            |nonce: &str, more: &str| format!("WWW-Authenticate: Digest realm=\"r\", nonce=\"{nonce}\"{more}");
         let mut authenticator = authenticator();
-        let mut challenged = |nonce, more| {
-            with_headers(&challenge(nonce, more), |headers| {
-                authenticator.challenged(401, headers)
-            })
-        };
+        let mut challenged =
+            |nonce, more| with_headers(&challenge(nonce, more), |headers| authenticator.challenged(401, headers));
         assert!(challenged("1", ""));
         assert!(challenged("2", ", stale=true"));
         assert!(!challenged("3", ""));
-        assert!(!with_headers(&challenge("1", ""), |headers| {
-            Authenticator::new(None).challenged(401, headers)
-        }));
+        assert!(!with_headers(&challenge("1", ""), |headers| { Authenticator::new(None).challenged(401, headers) }));
     }
 
     #[test]
     fn a_nonce_of_an_earlier_request_may_age_without_stale() {
-        let challenge =
-            |nonce: &str| format!("WWW-Authenticate: Digest realm=\"r\", nonce=\"{nonce}\"");
+        let challenge = |nonce: &str| format!("WWW-Authenticate: Digest realm=\"r\", nonce=\"{nonce}\"");
         let mut authenticator = authenticator();
-        assert!(with_headers(&challenge("1"), |headers| authenticator
-            .challenged(401, headers)));
+        assert!(with_headers(&challenge("1"), |headers| authenticator.challenged(401, headers)));
         authenticator.succeeded();
-        assert!(with_headers(&challenge("2"), |headers| authenticator
-            .challenged(401, headers)));
-        assert!(!with_headers(&challenge("2"), |headers| authenticator
-            .challenged(401, headers)));
+        assert!(with_headers(&challenge("2"), |headers| authenticator.challenged(401, headers)));
+        assert!(!with_headers(&challenge("2"), |headers| authenticator.challenged(401, headers)));
     }
 
     #[test]
@@ -520,38 +410,18 @@ mod tests {
         let (start, source) = (Instant::now(), "192.0.2.9".parse().unwrap());
         let mut challenger = Challenger::new([7; 32]);
         let challenges = challenger.challenges(start, &registrar, source, false);
-        let fields = challenges
-            .iter()
-            .map(|(name, value)| format!("{name}: {value}"))
-            .collect::<Vec<_>>()
-            .join("\r\n");
+        let fields = challenges.iter().map(|(name, value)| format!("{name}: {value}")).collect::<Vec<_>>().join("\r\n");
         let mut authenticator = authenticator();
         assert!(with_headers(&fields, |headers| authenticator.challenged(401, headers)));
-        let (name, value) = authenticator
-            .headers("REGISTER", "sip:x", || "c".into())
-            .remove(0);
+        let (name, value) = authenticator.headers("REGISTER", "sip:x", || "c".into()).remove(0);
         let field = format!("{name}: {value}");
         let mut verify = |at, source, method| {
-            with_headers(&field, |headers| {
-                challenger.verify(at, &registrar, source, method, headers)
-            })
+            with_headers(&field, |headers| challenger.verify(at, &registrar, source, method, headers))
         };
-        assert_eq!(
-            verify(start, source, "REGISTER"),
-            Verdict::Passed("Mufasa".into())
-        );
-        assert_eq!(
-            verify(start, source, "INVITE"),
-            Verdict::Challenge { stale: false }
-        );
-        assert_eq!(
-            verify(start, "192.0.2.10".parse().unwrap(), "REGISTER"),
-            Verdict::Challenge { stale: false }
-        );
+        assert_eq!(verify(start, source, "REGISTER"), Verdict::Passed("Mufasa".into()));
+        assert_eq!(verify(start, source, "INVITE"), Verdict::Challenge { stale: false });
+        assert_eq!(verify(start, "192.0.2.10".parse().unwrap(), "REGISTER"), Verdict::Challenge { stale: false });
         let later = start + NONCE_LIFETIME + Duration::from_millis(1);
-        assert_eq!(
-            verify(later, source, "REGISTER"),
-            Verdict::Challenge { stale: true }
-        );
+        assert_eq!(verify(later, source, "REGISTER"), Verdict::Challenge { stale: true });
     }
 }

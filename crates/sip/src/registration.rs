@@ -71,16 +71,7 @@ impl Registration {
         let (call_id, local_tag) = (core.token(), core.token());
         let authenticator = Authenticator::new(register.credentials.clone());
         let state = State::Waiting { retry_at: now };
-        let mut registration = Self {
-            id,
-            register,
-            call_id,
-            local_tag,
-            cseq: 0,
-            authenticator,
-            failures: 0,
-            state,
-        };
+        let mut registration = Self { id, register, call_id, local_tag, cseq: 0, authenticator, failures: 0, state };
         registration.send_register(core, now);
         registration
     }
@@ -88,9 +79,7 @@ impl Registration {
     pub fn unregister(&mut self, core: &mut Core, now: Instant) {
         match self.state {
             State::Unregistering { .. } => {}
-            State::Done => core.emit(Event::Unregistered {
-                registration: self.id,
-            }),
+            State::Done => core.emit(Event::Unregistered { registration: self.id }),
             _ => {
                 let transaction = self.send(core, now, Duration::ZERO);
                 self.state = State::Unregistering { transaction };
@@ -125,29 +114,18 @@ impl Registration {
             content: None,
         };
         let cnonce = core.token();
-        request.headers.extend(
-            self.authenticator
-                .headers("REGISTER", &request.uri, || cnonce.clone()),
-        );
+        request.headers.extend(self.authenticator.headers("REGISTER", &request.uri, || cnonce.clone()));
         core.start(now, register.flow, request, Owner::Registration(self.id))
     }
 
     fn is_current(&self, key: &TransactionKey) -> bool {
         match &self.state {
-            State::Registering { transaction } | State::Unregistering { transaction } => {
-                transaction == key
-            }
+            State::Registering { transaction } | State::Unregistering { transaction } => transaction == key,
             _ => false,
         }
     }
 
-    pub fn handle_response(
-        &mut self,
-        core: &mut Core,
-        now: Instant,
-        key: &TransactionKey,
-        response: &Response<'_>,
-    ) {
+    pub fn handle_response(&mut self, core: &mut Core, now: Instant, key: &TransactionKey, response: &Response<'_>) {
         if !self.is_current(key) || response.status < 200 {
             return;
         }
@@ -157,11 +135,7 @@ impl Registration {
             200..300 => self.granted(core, now, response),
             status @ (401 | 407) => {
                 if self.authenticator.challenged(status, &response.headers) {
-                    let expires = if removing {
-                        Duration::ZERO
-                    } else {
-                        self.register.expires
-                    };
+                    let expires = if removing { Duration::ZERO } else { self.register.expires };
                     let transaction = self.send(core, now, expires);
                     self.state = match removing {
                         true => State::Unregistering { transaction },
@@ -176,11 +150,7 @@ impl Registration {
             // A binding that cannot be removed runs out by itself.
             _ if removing => self.removed(core),
             status @ 423 => {
-                let least = response
-                    .headers
-                    .optional_number(HeaderName::MinExpires)
-                    .ok()
-                    .flatten();
+                let least = response.headers.optional_number(HeaderName::MinExpires).ok().flatten();
                 let least = Duration::from_secs(least.unwrap_or(0).into());
                 if least > self.register.expires && least <= EXPIRES_MOST {
                     self.register.expires = least;
@@ -191,29 +161,14 @@ impl Registration {
             }
             status @ 403 => self.refused_for_good(core, status, readable(response.reason)),
             status => {
-                let retry_after = response
-                    .headers
-                    .retry_after()
-                    .map(|seconds| Duration::from_secs(seconds.into()));
-                self.failed(
-                    core,
-                    now,
-                    Some(status),
-                    readable(response.reason),
-                    retry_after,
-                );
+                let retry_after = response.headers.retry_after().map(|seconds| Duration::from_secs(seconds.into()));
+                self.failed(core, now, Some(status), readable(response.reason), retry_after);
             }
         }
     }
 
     /// No answer, or the network refused the request.
-    pub fn handle_silence(
-        &mut self,
-        core: &mut Core,
-        now: Instant,
-        key: &TransactionKey,
-        why: &'static str,
-    ) {
+    pub fn handle_silence(&mut self, core: &mut Core, now: Instant, key: &TransactionKey, why: &'static str) {
         match &self.state {
             State::Unregistering { transaction } if transaction == key => self.removed(core),
             State::Registering { transaction } if transaction == key => {
@@ -228,48 +183,22 @@ impl Registration {
         self.authenticator.succeeded();
         let expires = self.granted_time(response);
         // Between half and four fifths of the time granted, so that many clients do not come at once.
-        let share = core
-            .random_between(Duration::from_millis(500), Duration::from_millis(800))
-            .as_millis() as u32;
+        let share = core.random_between(Duration::from_millis(500), Duration::from_millis(800)).as_millis() as u32;
         let refresh_in = (expires * share / 1000).max(REFRESH_SOONEST);
-        self.state = State::Registered {
-            refresh_at: now + refresh_in,
-        };
-        core.emit(Event::Registered {
-            registration: self.id,
-            expires,
-        });
+        self.state = State::Registered { refresh_at: now + refresh_in };
+        core.emit(Event::Registered { registration: self.id, expires });
     }
 
     /// What the registrar says about our Contact among those it lists (RFC 3261 §10.2.4).
     fn granted_time(&self, response: &Response<'_>) -> Duration {
         let ours = contact(&self.register.flow, &self.register.contact_user);
         let ours = ours.trim_start_matches('<').trim_end_matches('>');
-        let contacts = response
-            .headers
-            .name_addrs(HeaderName::Contact)
-            .unwrap_or_default();
+        let contacts = response.headers.name_addrs(HeaderName::Contact).unwrap_or_default();
         let mine = |contact: &&NameAddr<'_>| same_place(contact.uri, ours);
-        let found = contacts.iter().find(mine).or(if contacts.len() == 1 {
-            contacts.first()
-        } else {
-            None
-        });
-        let stated = found
-            .and_then(|contact| contact.params.get("expires"))
-            .and_then(|text| number(text.as_bytes()));
-        let stated = stated.or_else(|| {
-            response
-                .headers
-                .optional_number(HeaderName::Expires)
-                .ok()
-                .flatten()
-        });
-        stated
-            .map_or(self.register.expires, |seconds: u32| {
-                Duration::from_secs(seconds.into())
-            })
-            .min(EXPIRES_MOST)
+        let found = contacts.iter().find(mine).or(if contacts.len() == 1 { contacts.first() } else { None });
+        let stated = found.and_then(|contact| contact.params.get("expires")).and_then(|text| number(text.as_bytes()));
+        let stated = stated.or_else(|| response.headers.optional_number(HeaderName::Expires).ok().flatten());
+        stated.map_or(self.register.expires, |seconds: u32| Duration::from_secs(seconds.into())).min(EXPIRES_MOST)
     }
 
     fn failed(
@@ -283,55 +212,31 @@ impl Registration {
         let most = (BACK_OFF * 2u32.saturating_pow(self.failures.min(16))).min(BACK_OFF_MOST);
         self.failures += 1;
         self.authenticator.succeeded();
-        let wait = core
-            .random_between(most / 2, most)
-            .max(retry_after.unwrap_or_default())
-            .min(EXPIRES_MOST);
-        self.state = State::Waiting {
-            retry_at: now + wait,
-        };
-        core.emit(Event::RegistrationFailed {
-            registration: self.id,
-            status,
-            reason,
-            retry_in: Some(wait),
-        });
+        let wait = core.random_between(most / 2, most).max(retry_after.unwrap_or_default()).min(EXPIRES_MOST);
+        self.state = State::Waiting { retry_at: now + wait };
+        core.emit(Event::RegistrationFailed { registration: self.id, status, reason, retry_in: Some(wait) });
     }
 
     fn refused_for_good(&mut self, core: &mut Core, status: u16, reason: String) {
         self.state = State::Done;
-        core.emit(Event::RegistrationFailed {
-            registration: self.id,
-            status: Some(status),
-            reason,
-            retry_in: None,
-        });
+        core.emit(Event::RegistrationFailed { registration: self.id, status: Some(status), reason, retry_in: None });
     }
 
     fn removed(&mut self, core: &mut Core) {
         self.state = State::Done;
-        core.emit(Event::Unregistered {
-            registration: self.id,
-        });
+        core.emit(Event::Unregistered { registration: self.id });
     }
 
     pub fn deadline(&self) -> Option<Deadline> {
         match self.state {
-            State::Registered { refresh_at } => Some(Deadline {
-                at: refresh_at,
-                timer: "registration refresh",
-            }),
-            State::Waiting { retry_at } => Some(Deadline {
-                at: retry_at,
-                timer: "registration retry",
-            }),
+            State::Registered { refresh_at } => Some(Deadline { at: refresh_at, timer: "registration refresh" }),
+            State::Waiting { retry_at } => Some(Deadline { at: retry_at, timer: "registration retry" }),
             _ => None,
         }
     }
 
     pub fn handle_timeout(&mut self, core: &mut Core, now: Instant) {
-        if matches!(self.state, State::Registered { refresh_at: at } | State::Waiting { retry_at: at } if at <= now)
-        {
+        if matches!(self.state, State::Registered { refresh_at: at } | State::Waiting { retry_at: at } if at <= now) {
             self.send_register(core, now);
         }
     }
@@ -339,11 +244,6 @@ impl Registration {
 
 /// Same user, host and port; registrars add parameters to what they list.
 fn same_place(one: &str, other: &str) -> bool {
-    let parts = |text| {
-        Uri::parse(text)
-            .ok()
-            .and_then(Uri::sip)
-            .map(|uri| (uri.user, uri.host, uri.port))
-    };
+    let parts = |text| Uri::parse(text).ok().and_then(Uri::sip).map(|uri| (uri.user, uri.host, uri.port));
     parts(one) == parts(other)
 }

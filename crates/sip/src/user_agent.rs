@@ -133,7 +133,7 @@ impl UserAgent {
     /// Calls somebody.
     pub fn invite(&mut self, now: Instant, invite: Invite) -> SessionId {
         let id = SessionId(self.take_id());
-        let obstacle = if self.sessions.len() >= self.core.config.max_sessions {
+        let obstacle = if self.core.live_sessions >= self.core.config.max_sessions {
             Some("too many sessions")
         } else if Uri::parse(&invite.request_uri).is_err() || Uri::parse(&invite.from).is_err() {
             Some("not a URI")
@@ -141,10 +141,7 @@ impl UserAgent {
             None
         };
         if let Some(why) = obstacle {
-            self.core.emit(Event::Ended {
-                session: id,
-                end: SessionEnd::Unanswered { why },
-            });
+            self.core.emit(Event::Ended { session: id, end: SessionEnd::Unanswered { why } });
             return id;
         }
         let session = InviteSession::call(&mut self.core, now, id, invite);
@@ -162,9 +159,7 @@ impl UserAgent {
         status: u16,
         description: Option<SessionDescription>,
     ) -> Result<(), WrongState> {
-        self.command(session, "progress", |session, core| {
-            session.progress(core, now, status, description)
-        })
+        self.command(session, "progress", |session, core| session.progress(core, now, status, description))
     }
 
     /// 200 to an `Incoming`; retransmitted until its ACK.
@@ -174,9 +169,7 @@ impl UserAgent {
         session: SessionId,
         description: SessionDescription,
     ) -> Result<(), WrongState> {
-        self.command(session, "answer", |session, core| {
-            session.answer(core, now, description)
-        })
+        self.command(session, "answer", |session, core| session.answer(core, now, description))
     }
 
     /// A final refusal of an `Incoming`.
@@ -187,9 +180,7 @@ impl UserAgent {
         status: u16,
         headers: Vec<(String, String)>,
     ) -> Result<(), WrongState> {
-        self.command(session, "reject", |session, core| {
-            session.reject(core, now, status, headers)
-        })
+        self.command(session, "reject", |session, core| session.reject(core, now, status, headers))
     }
 
     /// Ends a session in whatever way its state asks: CANCEL, BYE, 603 or 487. `Event::Ended` follows.
@@ -203,15 +194,8 @@ impl UserAgent {
     }
 
     /// A re-INVITE of ours; `OfferAnswered` follows.
-    pub fn offer(
-        &mut self,
-        now: Instant,
-        session: SessionId,
-        offer: SessionDescription,
-    ) -> Result<(), WrongState> {
-        self.command(session, "offer", |session, core| {
-            session.offer(core, now, offer)
-        })
+    pub fn offer(&mut self, now: Instant, session: SessionId, offer: SessionDescription) -> Result<(), WrongState> {
+        self.command(session, "offer", |session, core| session.offer(core, now, offer))
     }
 
     /// 200 to an `Offer`, with our answer, or with our offer when theirs was `None`.
@@ -221,21 +205,12 @@ impl UserAgent {
         session: SessionId,
         description: SessionDescription,
     ) -> Result<(), WrongState> {
-        self.command(session, "answer_offer", |session, core| {
-            session.answer_offer(core, now, description)
-        })
+        self.command(session, "answer_offer", |session, core| session.answer_offer(core, now, description))
     }
 
     /// A refusal of an `Offer`, such as 488; the session stays as it was.
-    pub fn reject_offer(
-        &mut self,
-        now: Instant,
-        session: SessionId,
-        status: u16,
-    ) -> Result<(), WrongState> {
-        self.command(session, "reject_offer", |session, core| {
-            session.reject_offer(core, now, status)
-        })
+    pub fn reject_offer(&mut self, now: Instant, session: SessionId, status: u16) -> Result<(), WrongState> {
+        self.command(session, "reject_offer", |session, core| session.reject_offer(core, now, status))
     }
 
     /// An INFO within the call, such as a digit as `application/dtmf-relay`.
@@ -246,9 +221,7 @@ impl UserAgent {
         content_type: &str,
         body: &[u8],
     ) -> Result<(), WrongState> {
-        self.command(session, "info", |session, core| {
-            session.info(core, now, content_type, body)
-        })
+        self.command(session, "info", |session, core| session.info(core, now, content_type, body))
     }
 
     /// Asks whether somebody is there; `OptionsAnswered` follows.
@@ -271,10 +244,7 @@ impl UserAgent {
 
     /// Sessions that have not ended.
     pub fn session_count(&self) -> usize {
-        self.sessions
-            .values()
-            .filter(|session| !session.is_over())
-            .count()
+        self.core.live_sessions
     }
 
     /// Transactions that still wait for something: 0 when nothing remains to be sent or absorbed.
@@ -313,9 +283,7 @@ impl UserAgent {
             Ok(Message::Response(response)) => self.handle_response(now, flow, &response),
             Err(message::Error::KeepAlive) => {}
             Err(message::Error::TooLarge) => self.core.discard(flow, "message too large"),
-            Err(message::Error::TooManyHeaders) => {
-                self.core.discard(flow, "too many header fields")
-            }
+            Err(message::Error::TooManyHeaders) => self.core.discard(flow, "too many header fields"),
             Err(message::Error::NotSip) => self.core.discard(flow, "not a SIP message"),
             Err(message::Error::MalformedResponse(why)) => self.core.discard(flow, why),
         }
@@ -352,9 +320,7 @@ impl UserAgent {
             self.sessions.remove(&id);
             self.core.deadlines.set(Waiting::Session(id), None);
         } else {
-            self.core
-                .deadlines
-                .set(Waiting::Session(id), session.deadline());
+            self.core.deadlines.set(Waiting::Session(id), session.deadline());
         }
     }
 
@@ -362,9 +328,7 @@ impl UserAgent {
         let Some(registration) = self.registrations.get(&id) else {
             return;
         };
-        self.core
-            .deadlines
-            .set(Waiting::Registration(id), registration.deadline());
+        self.core.deadlines.set(Waiting::Registration(id), registration.deadline());
         if registration.is_done() {
             self.registrations.remove(&id);
         }

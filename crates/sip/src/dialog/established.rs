@@ -6,9 +6,7 @@ use super::InviteSession;
 use super::session::{SDP, State, wrong_state};
 use crate::core::Core;
 use crate::message::headers::HeaderName;
-use crate::message::{
-    Echo, Method, OutgoingRequest, OutgoingResponse, Request, Response, SdpPart, sdp_part,
-};
+use crate::message::{Echo, Method, OutgoingRequest, OutgoingResponse, Request, Response, SdpPart, sdp_part};
 use crate::sdp::SessionDescription;
 use crate::transaction::{Retransmit, TransactionKey};
 use crate::{Deadline, Event, Flow, SessionEnd, Timers, WrongState};
@@ -71,33 +69,19 @@ impl AwaitingAck {
         wants_answer: bool,
     ) -> Self {
         let (retransmit, give_up_at) = (Retransmit::first(now, timers.t1), now + timers.patience());
-        Self {
-            flow,
-            payload,
-            cseq,
-            is_first,
-            wants_answer,
-            retransmit,
-            give_up_at,
-        }
+        Self { flow, payload, cseq, is_first, wants_answer, retransmit, give_up_at }
     }
 }
 
 impl Established {
     /// Our INVITE was answered.
     pub fn confirmed() -> Self {
-        Self {
-            awaiting_ack: None,
-            offer: OfferState::Idle,
-        }
+        Self { awaiting_ack: None, offer: OfferState::Idle }
     }
 
     /// We answered theirs.
     pub fn awaiting(ack: AwaitingAck) -> Self {
-        Self {
-            awaiting_ack: Some(ack),
-            offer: OfferState::Idle,
-        }
+        Self { awaiting_ack: Some(ack), offer: OfferState::Idle }
     }
 
     pub fn awaits_first_ack(&self) -> bool {
@@ -105,55 +89,30 @@ impl Established {
     }
 
     fn has_open_offer(&self) -> bool {
-        self.awaiting_ack
-            .as_ref()
-            .is_some_and(|ack| ack.wants_answer)
-            || !matches!(self.offer, OfferState::Idle)
+        self.awaiting_ack.as_ref().is_some_and(|ack| ack.wants_answer) || !matches!(self.offer, OfferState::Idle)
     }
 
     pub fn deadline(&self) -> Option<Deadline> {
-        let ack = self
-            .awaiting_ack
-            .as_ref()
-            .map(|ack| match ack.retransmit.at < ack.give_up_at {
-                true => Deadline {
-                    at: ack.retransmit.at,
-                    timer: "2xx retransmission",
-                },
-                false => Deadline {
-                    at: ack.give_up_at,
-                    timer: "64*T1 (wait for ACK)",
-                },
-            });
+        let ack = self.awaiting_ack.as_ref().map(|ack| match ack.retransmit.at < ack.give_up_at {
+            true => Deadline { at: ack.retransmit.at, timer: "2xx retransmission" },
+            false => Deadline { at: ack.give_up_at, timer: "64*T1 (wait for ACK)" },
+        });
         let retry = match &self.offer {
-            OfferState::Retry { at, .. } => Some(Deadline {
-                at: *at,
-                timer: "re-INVITE after 491",
-            }),
+            OfferState::Retry { at, .. } => Some(Deadline { at: *at, timer: "re-INVITE after 491" }),
             _ => None,
         };
-        [ack, retry]
-            .into_iter()
-            .flatten()
-            .min_by_key(|deadline| deadline.at)
+        [ack, retry].into_iter().flatten().min_by_key(|deadline| deadline.at)
     }
 }
 
 // What the shell asks for.
 impl InviteSession {
     /// A re-INVITE of ours.
-    pub fn offer(
-        &mut self,
-        core: &mut Core,
-        now: Instant,
-        offer: SessionDescription,
-    ) -> Result<(), WrongState> {
+    pub fn offer(&mut self, core: &mut Core, now: Instant, offer: SessionDescription) -> Result<(), WrongState> {
         match &self.state {
             // RFC 3261 §14.1: not while another INVITE is open in either direction.
             State::Established(established)
-                if !self.is_over()
-                    && !established.has_open_offer()
-                    && established.awaiting_ack.is_none() =>
+                if !self.is_over() && !established.has_open_offer() && established.awaiting_ack.is_none() =>
             {
                 self.reinvite(core, now, offer);
                 Ok(())
@@ -164,9 +123,7 @@ impl InviteSession {
 
     fn reinvite(&mut self, core: &mut Core, now: Instant, offer: SessionDescription) {
         let mut request = self.dialog.request(Method::Invite);
-        request
-            .headers
-            .push(("Allow".to_owned(), crate::user_agent::ALLOW.to_owned()));
+        request.headers.push(("Allow".to_owned(), crate::user_agent::ALLOW.to_owned()));
         request.content = Some((SDP.to_owned(), offer.to_bytes()));
         self.authorize(core, &mut request);
         let transaction = self.send(core, now, request);
@@ -183,39 +140,16 @@ impl InviteSession {
             return wrong_state("answer_offer");
         };
         let response = self.dialog_response(200, Some(&description));
-        core.respond(
-            now,
-            &remote.transaction,
-            &remote.echo,
-            &self.dialog.local_tag,
-            &response,
-        );
+        core.respond(now, &remote.transaction, &remote.echo, &self.dialog.local_tag, &response);
         if remote.is_invite {
-            let payload = response.to_bytes(
-                &remote.echo,
-                &self.dialog.local_tag,
-                &core.config.user_agent,
-            );
+            let payload = response.to_bytes(&remote.echo, &self.dialog.local_tag, &core.config.user_agent);
             let (timers, flow) = (core.config.timers, remote.echo.reply_to);
-            self.await_ack(AwaitingAck::new(
-                now,
-                &timers,
-                flow,
-                payload,
-                remote.cseq,
-                false,
-                !remote.has_offer,
-            ));
+            self.await_ack(AwaitingAck::new(now, &timers, flow, payload, remote.cseq, false, !remote.has_offer));
         }
         Ok(())
     }
 
-    pub fn reject_offer(
-        &mut self,
-        core: &mut Core,
-        now: Instant,
-        status: u16,
-    ) -> Result<(), WrongState> {
+    pub fn reject_offer(&mut self, core: &mut Core, now: Instant, status: u16) -> Result<(), WrongState> {
         if !(300..700).contains(&status) || !self.refuse_open_offer(core, now, status) {
             return wrong_state("reject_offer");
         }
@@ -228,23 +162,11 @@ impl InviteSession {
             return false;
         };
         let response = OutgoingResponse::new(status);
-        core.respond(
-            now,
-            &remote.transaction,
-            &remote.echo,
-            &self.dialog.local_tag,
-            &response,
-        );
+        core.respond(now, &remote.transaction, &remote.echo, &self.dialog.local_tag, &response);
         true
     }
 
-    pub fn info(
-        &mut self,
-        core: &mut Core,
-        now: Instant,
-        content_type: &str,
-        body: &[u8],
-    ) -> Result<(), WrongState> {
+    pub fn info(&mut self, core: &mut Core, now: Instant, content_type: &str, body: &[u8]) -> Result<(), WrongState> {
         if self.is_over() || !matches!(self.state, State::Established(_)) {
             return wrong_state("info");
         }
@@ -310,9 +232,7 @@ impl InviteSession {
         let Some(established) = self.established() else {
             return;
         };
-        let OfferState::Local { offer, .. } =
-            std::mem::replace(&mut established.offer, OfferState::Idle)
-        else {
+        let OfferState::Local { offer, .. } = std::mem::replace(&mut established.offer, OfferState::Idle) else {
             return;
         };
         match response.status {
@@ -323,15 +243,8 @@ impl InviteSession {
                 self.acknowledge(core, key, request, &dialog);
                 match sdp_part(&response.headers, response.body) {
                     SdpPart::Found(body) => match SessionDescription::parse(body) {
-                        Ok(description) => {
-                            self.offer_answered(core, response.status, Some(description))
-                        }
-                        Err(_) => self.fail(
-                            core,
-                            now,
-                            Some(response.status),
-                            "unusable answer to our offer",
-                        ),
+                        Ok(description) => self.offer_answered(core, response.status, Some(description)),
+                        Err(_) => self.fail(core, now, Some(response.status), "unusable answer to our offer"),
                     },
                     _ => self.fail(core, now, Some(response.status), "no answer to our offer"),
                 }
@@ -342,39 +255,20 @@ impl InviteSession {
             },
             491 => {
                 let (least, most) = if self.ours { (2100, 4000) } else { (0, 2000) };
-                let wait =
-                    core.random_between(Duration::from_millis(least), Duration::from_millis(most));
-                self.set_offer(OfferState::Retry {
-                    at: now + wait,
-                    offer,
-                });
+                let wait = core.random_between(Duration::from_millis(least), Duration::from_millis(most));
+                self.set_offer(OfferState::Retry { at: now + wait, offer });
             }
             481 => {
-                self.state = State::Closing;
-                self.end(
-                    core,
-                    SessionEnd::Failed {
-                        status: Some(481),
-                        why: "the peer knows no such call",
-                    },
-                );
+                self.close(core, now);
+                self.end(core, SessionEnd::Failed { status: Some(481), why: "the peer knows no such call" });
             }
             408 => self.fail(core, now, Some(408), "request timeout within the call"),
             status => self.offer_answered(core, status, None),
         }
     }
 
-    fn offer_answered(
-        &mut self,
-        core: &mut Core,
-        status: u16,
-        description: Option<SessionDescription>,
-    ) {
-        core.emit(Event::OfferAnswered {
-            session: self.id,
-            status,
-            description,
-        });
+    fn offer_answered(&mut self, core: &mut Core, status: u16, description: Option<SessionDescription>) {
+        core.emit(Event::OfferAnswered { session: self.id, status, description });
     }
 
     pub(super) fn handle_established_timeout(&mut self, core: &mut Core, now: Instant) {
@@ -391,9 +285,7 @@ impl InviteSession {
             }
         }
         if matches!(&established.offer, OfferState::Retry { at, .. } if *at <= now) {
-            let OfferState::Retry { offer, .. } =
-                std::mem::replace(&mut established.offer, OfferState::Idle)
-            else {
+            let OfferState::Retry { offer, .. } = std::mem::replace(&mut established.offer, OfferState::Idle) else {
                 return;
             };
             self.reinvite(core, now, offer);
@@ -428,13 +320,9 @@ impl InviteSession {
         if !self.dialog.advance(in_dialog.cseq) {
             return self.respond(core, now, &in_dialog, OutgoingResponse::new(500));
         }
-        if self.is_over() && matches!(self.state, State::Closing) {
+        if self.is_over() && matches!(self.state, State::Closing { .. }) {
             // BYE crosses BYE: theirs is as good as ours.
-            let status = if in_dialog.request.method == Method::Bye {
-                200
-            } else {
-                481
-            };
+            let status = if in_dialog.request.method == Method::Bye { 200 } else { 481 };
             return self.respond(core, now, &in_dialog, OutgoingResponse::new(status));
         }
         match in_dialog.request.method {
@@ -445,40 +333,24 @@ impl InviteSession {
         }
     }
 
-    fn respond(
-        &self,
-        core: &mut Core,
-        now: Instant,
-        to: &InDialog<'_>,
-        response: OutgoingResponse,
-    ) {
-        core.respond(
-            now,
-            &to.transaction,
-            &to.echo,
-            &self.dialog.local_tag,
-            &response,
-        );
+    fn respond(&self, core: &mut Core, now: Instant, to: &InDialog<'_>, response: OutgoingResponse) {
+        core.respond(now, &to.transaction, &to.echo, &self.dialog.local_tag, &response);
     }
 
     fn handle_bye(&mut self, core: &mut Core, now: Instant, bye: &InDialog<'_>) {
-        let end = SessionEnd::Bye {
-            reason_header: bye.request.headers.text(HeaderName::Reason),
-        };
+        let end = SessionEnd::Bye { reason_header: bye.request.headers.text(HeaderName::Reason) };
         match &self.state {
             // RFC 3261 §15: the callee must not BYE an early dialog; there is no call to end.
-            State::Calling(_) | State::Canceling(_) => {
-                self.respond(core, now, bye, OutgoingResponse::new(481))
-            }
+            State::Calling(_) | State::Canceling(_) => self.respond(core, now, bye, OutgoingResponse::new(481)),
             State::Ringing(_) => {
                 self.respond(core, now, bye, OutgoingResponse::new(200));
                 let _ = self.refuse_invite(core, now, OutgoingResponse::new(487), end);
             }
-            State::Established(_) | State::Closing => {
+            State::Established(_) | State::Closing { .. } => {
                 self.respond(core, now, bye, OutgoingResponse::new(200));
                 // RFC 3261 §15.1.2: pending requests are answered all the same.
                 self.refuse_open_offer(core, now, 487);
-                self.state = State::Closing;
+                self.close(core, now);
                 self.end(core, end);
             }
         }
@@ -488,11 +360,7 @@ impl InviteSession {
         self.respond(core, now, info, OutgoingResponse::new(200));
         if !info.request.body.is_empty() && !self.is_over() {
             let content_type = info.request.headers.content_type().unwrap_or_default();
-            core.emit(Event::Info {
-                session: self.id,
-                content_type,
-                body: info.request.body.to_vec(),
-            });
+            core.emit(Event::Info { session: self.id, content_type, body: info.request.body.to_vec() });
         }
     }
 
@@ -507,21 +375,14 @@ impl InviteSession {
                 Err(_) => return self.respond(core, now, &in_dialog, OutgoingResponse::new(488)),
             },
             SdpPart::Unsupported => {
-                return self.respond(
-                    core,
-                    now,
-                    &in_dialog,
-                    OutgoingResponse::new(415).with("Accept", SDP),
-                );
+                return self.respond(core, now, &in_dialog, OutgoingResponse::new(415).with("Accept", SDP));
             }
         };
         let negotiates = is_invite || offer.is_some();
         if negotiates && let Some(status) = self.offer_obstacle(is_invite) {
             let mut response = OutgoingResponse::new(status);
             if status == 500 {
-                let wait = core
-                    .random_between(Duration::ZERO, Duration::from_secs(10))
-                    .as_secs();
+                let wait = core.random_between(Duration::ZERO, Duration::from_secs(10)).as_secs();
                 response = response.with("Retry-After", wait.to_string());
             }
             return self.respond(core, now, &in_dialog, response);
@@ -531,31 +392,14 @@ impl InviteSession {
             let response = self.dialog_response(200, None);
             return self.respond(core, now, &in_dialog, response);
         }
-        if self
-            .established()
-            .is_some_and(|established| matches!(established.offer, OfferState::Retry { .. }))
-        {
+        if self.established().is_some_and(|established| matches!(established.offer, OfferState::Retry { .. })) {
             // Theirs came first: ours is as good as refused.
             self.offer_answered(core, 491, None);
         }
-        let InDialog {
-            cseq,
-            transaction,
-            echo,
-            ..
-        } = in_dialog;
+        let InDialog { cseq, transaction, echo, .. } = in_dialog;
         let has_offer = offer.is_some();
-        self.set_offer(OfferState::Remote(Remote {
-            transaction,
-            echo,
-            cseq,
-            is_invite,
-            has_offer,
-        }));
-        core.emit(Event::Offer {
-            session: self.id,
-            offer,
-        });
+        self.set_offer(OfferState::Remote(Remote { transaction, echo, cseq, is_invite, has_offer }));
+        core.emit(Event::Offer { session: self.id, offer });
     }
 
     /// Why an offer of theirs cannot be taken now.
@@ -567,16 +411,13 @@ impl InviteSession {
                 OfferState::Remote(_) => Some(500),
                 OfferState::Idle | OfferState::Retry { .. } => {
                     // RFC 5407 §3.1.4: our 2xx may be lost; its offer and answer must be settled first.
-                    let unsettled = established
-                        .awaiting_ack
-                        .as_ref()
-                        .is_some_and(|ack| is_invite || ack.wants_answer);
+                    let unsettled = established.awaiting_ack.as_ref().is_some_and(|ack| is_invite || ack.wants_answer);
                     unsettled.then_some(491)
                 }
             },
             State::Ringing(_) => Some(500),
             State::Calling(_) | State::Canceling(_) => Some(491),
-            State::Closing => Some(481),
+            State::Closing { .. } => Some(481),
         }
     }
 
@@ -600,10 +441,7 @@ impl InviteSession {
             return self.fail(core, now, None, "no usable answer to our offer");
         }
         if ack.is_first || description.is_some() {
-            core.emit(Event::Acknowledged {
-                session: self.id,
-                description,
-            });
+            core.emit(Event::Acknowledged { session: self.id, description });
         }
     }
 }

@@ -29,22 +29,13 @@ pub(super) struct Ringing {
 
 impl Ringing {
     pub fn deadline(&self) -> Deadline {
-        Deadline {
-            at: self.repeat_at,
-            timer: "provisional response, repeated",
-        }
+        Deadline { at: self.repeat_at, timer: "provisional response, repeated" }
     }
 
     pub fn handle_timeout(&mut self, core: &mut Core, now: Instant) {
         if self.repeat_at <= now {
             self.repeat_at = now + REPEAT_PROVISIONAL;
-            core.respond(
-                now,
-                &self.transaction,
-                &self.echo,
-                &self.local_tag,
-                &self.provisional,
-            );
+            core.respond(now, &self.transaction, &self.echo, &self.local_tag, &self.provisional);
         }
     }
 }
@@ -83,13 +74,7 @@ impl InviteSession {
             provisional: OutgoingResponse::new(100),
             repeat_at: now + REPEAT_PROVISIONAL,
         };
-        Self::new(
-            id,
-            dialog,
-            State::Ringing(Box::new(ringing)),
-            false,
-            Authenticator::new(None),
-        )
+        Self::new(core, id, dialog, State::Ringing(Box::new(ringing)), false, Authenticator::new(None))
     }
 
     pub fn progress(
@@ -106,46 +91,22 @@ impl InviteSession {
         if !(101..200).contains(&status) {
             return wrong_state("progress");
         }
-        core.respond(
-            now,
-            &ringing.transaction,
-            &ringing.echo,
-            &ringing.local_tag,
-            &response,
-        );
+        core.respond(now, &ringing.transaction, &ringing.echo, &ringing.local_tag, &response);
         ringing.provisional = response;
         ringing.repeat_at = now + REPEAT_PROVISIONAL;
         Ok(())
     }
 
-    pub fn answer(
-        &mut self,
-        core: &mut Core,
-        now: Instant,
-        description: SessionDescription,
-    ) -> Result<(), WrongState> {
+    pub fn answer(&mut self, core: &mut Core, now: Instant, description: SessionDescription) -> Result<(), WrongState> {
         let response = self.dialog_response(200, Some(&description));
         let State::Ringing(ringing) = &self.state else {
             return wrong_state("answer");
         };
-        core.respond(
-            now,
-            &ringing.transaction,
-            &ringing.echo,
-            &ringing.local_tag,
-            &response,
-        );
+        core.respond(now, &ringing.transaction, &ringing.echo, &ringing.local_tag, &response);
         let payload = response.to_bytes(&ringing.echo, &ringing.local_tag, &core.config.user_agent);
         let cseq = self.dialog.remote_cseq.unwrap_or_default();
-        let ack = AwaitingAck::new(
-            now,
-            &core.config.timers,
-            ringing.echo.reply_to,
-            payload,
-            cseq,
-            true,
-            !ringing.has_offer,
-        );
+        let ack =
+            AwaitingAck::new(now, &core.config.timers, ringing.echo.reply_to, payload, cseq, true, !ringing.has_offer);
         self.state = State::Established(Box::new(Established::awaiting(ack)));
         Ok(())
     }
@@ -160,26 +121,13 @@ impl InviteSession {
         if !(300..700).contains(&status) {
             return wrong_state("reject");
         }
-        self.refuse_invite(
-            core,
-            now,
-            OutgoingResponse {
-                headers,
-                ..OutgoingResponse::new(status)
-            },
-            SessionEnd::Local,
-        )
+        self.refuse_invite(core, now, OutgoingResponse { headers, ..OutgoingResponse::new(status) }, SessionEnd::Local)
     }
 
     /// Their CANCEL, already answered 200: without effect once there is a final response (RFC 3261 §9.2).
     pub fn handle_cancel(&mut self, core: &mut Core, now: Instant, request: &Request<'_>) {
         let reason_header = request.headers.text(HeaderName::Reason);
-        let _ = self.refuse_invite(
-            core,
-            now,
-            OutgoingResponse::new(487),
-            SessionEnd::Canceled { reason_header },
-        );
+        let _ = self.refuse_invite(core, now, OutgoingResponse::new(487), SessionEnd::Canceled { reason_header });
     }
 
     pub(super) fn refuse_invite(
@@ -192,14 +140,8 @@ impl InviteSession {
         let State::Ringing(ringing) = &self.state else {
             return wrong_state("reject");
         };
-        core.respond(
-            now,
-            &ringing.transaction,
-            &ringing.echo,
-            &ringing.local_tag,
-            &response,
-        );
-        self.state = State::Closing;
+        core.respond(now, &ringing.transaction, &ringing.echo, &ringing.local_tag, &response);
+        self.close(core, now);
         self.end(core, end);
         Ok(())
     }

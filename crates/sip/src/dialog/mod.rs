@@ -72,18 +72,11 @@ impl Dialog {
         let headers = &request.headers;
         let from = headers.from().ok();
         let from_uri = from.map_or("", |from| from.uri);
-        let user = request
-            .parsed_uri()
-            .and_then(Uri::sip)
-            .and_then(|uri| uri.user)
-            .unwrap_or("");
+        let user = request.parsed_uri().and_then(Uri::sip).and_then(|uri| uri.user).unwrap_or("");
         let mut dialog = Self {
             call_id: headers.call_id().unwrap_or_default().to_owned(),
             local_tag,
-            remote_tag: from
-                .and_then(|from| from.tag())
-                .unwrap_or_default()
-                .to_owned(),
+            remote_tag: from.and_then(|from| from.tag()).unwrap_or_default().to_owned(),
             local: format!("<{}>", headers.to().map_or("", |to| to.uri)),
             remote: format!("<{from_uri}>"),
             local_cseq: 0,
@@ -99,13 +92,7 @@ impl Dialog {
 
     /// What the response that makes the dialog says (RFC 3261 §12.1.2).
     pub fn adopt(&mut self, response: &Response<'_>) {
-        self.remote_tag = response
-            .headers
-            .to()
-            .ok()
-            .and_then(|to| to.tag())
-            .unwrap_or_default()
-            .to_owned();
+        self.remote_tag = response.headers.to().ok().and_then(|to| to.tag()).unwrap_or_default().to_owned();
         self.routes = record_routes(&response.headers).collect();
         self.routes.reverse();
         self.refresh_target(&response.headers);
@@ -114,9 +101,8 @@ impl Dialog {
     /// Contact of a target refresh (RFC 3261 §12.2); a Contact that we cannot use changes nothing.
     pub fn refresh_target(&mut self, headers: &Headers<'_>) {
         let contacts = headers.name_addrs(HeaderName::Contact).unwrap_or_default();
-        if let Some(contact) = contacts
-            .first()
-            .filter(|contact| Uri::parse(contact.uri).is_ok_and(|uri| uri.sip().is_some()))
+        if let Some(contact) =
+            contacts.first().filter(|contact| Uri::parse(contact.uri).is_ok_and(|uri| uri.sip().is_some()))
         {
             self.target = contact.uri.to_owned();
         }
@@ -151,10 +137,7 @@ impl Dialog {
             // A strict router wants itself in the Request-URI and the target last.
             Some((first, rest)) => {
                 let last = format!("<{target}>");
-                (
-                    route_uri(first).to_owned(),
-                    rest.iter().cloned().chain([last]).collect(),
-                )
+                (route_uri(first).to_owned(), rest.iter().cloned().chain([last]).collect())
             }
         };
         let creates_or_refreshes = matches!(method, Method::Invite | Method::Update);
@@ -178,24 +161,15 @@ impl Dialog {
     /// An address less reachable than that path (a private one behind a public source) was written by a peer
     /// that does not know of its NAT; then too the path is kept.
     pub fn next_hop(&self) -> Flow {
-        let uri = self
-            .routes
-            .first()
-            .map_or(self.target.as_str(), |route| route_uri(route));
-        let address = Uri::parse(uri)
-            .ok()
-            .and_then(Uri::sip)
-            .and_then(|uri: SipUri<'_>| uri.socket_addr());
+        let uri = self.routes.first().map_or(self.target.as_str(), |route| route_uri(route));
+        let address = Uri::parse(uri).ok().and_then(Uri::sip).and_then(|uri: SipUri<'_>| uri.socket_addr());
         match address {
             Some(remote)
                 if remote.is_ipv4() == self.flow.local.is_ipv4()
                     && remote.port() != 0
                     && reach(remote.ip()) >= reach(self.flow.remote.ip()) =>
             {
-                Flow {
-                    remote,
-                    ..self.flow
-                }
+                Flow { remote, ..self.flow }
             }
             _ => self.flow,
         }
@@ -208,11 +182,7 @@ fn reach(address: IpAddr) -> u8 {
         IpAddr::V4(v4) if v4.is_unspecified() || v4.is_multicast() || v4.is_broadcast() => 0,
         IpAddr::V4(v4) if v4.is_loopback() || v4.is_link_local() => 1,
         // RFC 6598: carrier-grade NAT.
-        IpAddr::V4(v4)
-            if v4.is_private() || (v4.octets()[0] == 100 && v4.octets()[1] & 0xc0 == 64) =>
-        {
-            2
-        }
+        IpAddr::V4(v4) if v4.is_private() || (v4.octets()[0] == 100 && v4.octets()[1] & 0xc0 == 64) => 2,
         IpAddr::V6(v6) if v6.is_unspecified() || v6.is_multicast() => 0,
         IpAddr::V6(v6) if v6.is_loopback() || v6.is_unicast_link_local() => 1,
         IpAddr::V6(v6) if v6.is_unique_local() => 2,
@@ -222,25 +192,15 @@ fn reach(address: IpAddr) -> u8 {
 
 /// Our Contact: the user at our end of the flow.
 pub(crate) fn contact(flow: &Flow, user: &str) -> String {
-    if user.is_empty() {
-        format!("<sip:{}>", flow.local)
-    } else {
-        format!("<sip:{user}@{}>", flow.local)
-    }
+    if user.is_empty() { format!("<sip:{}>", flow.local) } else { format!("<sip:{user}@{}>", flow.local) }
 }
 
 pub(crate) fn tagged(name_addr: &str, tag: &str) -> String {
-    if tag.is_empty() {
-        name_addr.to_owned()
-    } else {
-        format!("{name_addr};tag={tag}")
-    }
+    if tag.is_empty() { name_addr.to_owned() } else { format!("{name_addr};tag={tag}") }
 }
 
 fn record_routes<'a>(headers: &Headers<'a>) -> impl Iterator<Item = String> + use<'a> {
-    let routes = headers
-        .name_addrs(HeaderName::RecordRoute)
-        .unwrap_or_default();
+    let routes = headers.name_addrs(HeaderName::RecordRoute).unwrap_or_default();
     routes.into_iter().map(|route| format!("<{}>", route.uri))
 }
 
@@ -250,10 +210,7 @@ fn route_uri(route: &str) -> &str {
 
 /// A route with `lr` (RFC 3261 §19.1.1); one of another scheme cannot be strict.
 fn is_loose(route: &str) -> bool {
-    Uri::parse(route_uri(route))
-        .ok()
-        .and_then(Uri::sip)
-        .is_none_or(|uri| uri.parameter("lr").is_some())
+    Uri::parse(route_uri(route)).ok().and_then(Uri::sip).is_none_or(|uri| uri.parameter("lr").is_some())
 }
 
 #[cfg(test)]
@@ -268,18 +225,9 @@ mod tests {
             local: "192.0.2.1:5060".parse().unwrap(),
             remote: remote.parse().unwrap(),
         };
-        let mut dialog = Dialog::calling(
-            flow,
-            "c".into(),
-            "l".into(),
-            "<sip:me@here>".into(),
-            "sip:you@there",
-            "me",
-        );
+        let mut dialog = Dialog::calling(flow, "c".into(), "l".into(), "<sip:me@here>".into(), "sip:you@there", "me");
         let text = format!("SIP/2.0 200 OK\r\nTo: <sip:you@there>;tag=r\r\n{answer}\r\n\r\n");
-        let Ok(Message::Response(response)) = Message::parse(text.as_bytes()) else {
-            panic!()
-        };
+        let Ok(Message::Response(response)) = Message::parse(text.as_bytes()) else { panic!() };
         dialog.adopt(&response);
         dialog
     }
@@ -292,15 +240,9 @@ mod tests {
         );
         let bye = dialog.request(Method::Bye);
         assert_eq!(bye.uri, "sip:x@203.0.113.3:5070");
-        assert_eq!(
-            bye.routes,
-            ["<sip:203.0.113.2:5080;lr>", "<sip:203.0.113.1;lr>"]
-        );
+        assert_eq!(bye.routes, ["<sip:203.0.113.2:5080;lr>", "<sip:203.0.113.1;lr>"]);
         assert_eq!(bye.to, "<sip:you@there>;tag=r");
-        assert_eq!(
-            dialog.next_hop().remote,
-            "203.0.113.2:5080".parse().unwrap()
-        );
+        assert_eq!(dialog.next_hop().remote, "203.0.113.2:5080".parse().unwrap());
     }
 
     #[test]
@@ -316,32 +258,12 @@ mod tests {
 
     #[test]
     fn the_next_hop_is_an_address_or_the_path_we_have() {
-        let hop = |remote, contact| {
-            dialog(remote, &format!("Contact: <{contact}>"))
-                .next_hop()
-                .remote
-                .to_string()
-        };
-        assert_eq!(
-            hop("203.0.113.9:5060", "sip:x@203.0.113.3"),
-            "203.0.113.3:5060"
-        );
-        assert_eq!(
-            hop("203.0.113.9:5060", "sip:x@pbx.example.com"),
-            "203.0.113.9:5060"
-        );
-        assert_eq!(
-            hop("203.0.113.9:4321", "sip:x@192.168.1.5:5060"),
-            "203.0.113.9:4321"
-        );
+        let hop = |remote, contact| dialog(remote, &format!("Contact: <{contact}>")).next_hop().remote.to_string();
+        assert_eq!(hop("203.0.113.9:5060", "sip:x@203.0.113.3"), "203.0.113.3:5060");
+        assert_eq!(hop("203.0.113.9:5060", "sip:x@pbx.example.com"), "203.0.113.9:5060");
+        assert_eq!(hop("203.0.113.9:4321", "sip:x@192.168.1.5:5060"), "203.0.113.9:4321");
         assert_eq!(hop("10.0.0.1:5060", "sip:x@10.0.0.2:5062"), "10.0.0.2:5062");
-        assert_eq!(
-            hop("127.0.0.1:5060", "sip:x@127.0.0.1:5062"),
-            "127.0.0.1:5062"
-        );
-        assert_eq!(
-            hop("203.0.113.9:5060", "sip:x@[2001:db8::1]"),
-            "203.0.113.9:5060"
-        );
+        assert_eq!(hop("127.0.0.1:5060", "sip:x@127.0.0.1:5062"), "127.0.0.1:5062");
+        assert_eq!(hop("203.0.113.9:5060", "sip:x@[2001:db8::1]"), "203.0.113.9:5060");
     }
 }

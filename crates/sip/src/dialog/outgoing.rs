@@ -67,10 +67,7 @@ impl Canceling {
     pub fn deadline(&self) -> Option<Deadline> {
         match self.cancel {
             Cancel::Held => None,
-            Cancel::Sent { give_up_at } => Some(Deadline {
-                at: give_up_at,
-                timer: "64*T1 after CANCEL",
-            }),
+            Cancel::Sent { give_up_at } => Some(Deadline { at: give_up_at, timer: "64*T1 after CANCEL" }),
         }
     }
 
@@ -85,31 +82,20 @@ impl InviteSession {
         let (call_id, local_tag) = (core.token(), core.token());
         let call_id = format!("{call_id}@{}", invite.flow.local.ip());
         let from = match &invite.display_name {
-            Some(name) => format!(
-                "\"{}\" <{}>",
-                name.replace('\\', "\\\\").replace('"', "\\\""),
-                invite.from
-            ),
+            Some(name) => format!("\"{}\" <{}>", name.replace('\\', "\\\\").replace('"', "\\\""), invite.from),
             None => format!("<{}>", invite.from),
         };
-        let mut dialog = Dialog::calling(
-            invite.flow,
-            call_id,
-            local_tag,
-            from,
-            &invite.request_uri,
-            &invite.contact_user,
-        );
+        let mut dialog =
+            Dialog::calling(invite.flow, call_id, local_tag, from, &invite.request_uri, &invite.contact_user);
         let mut request = dialog.request(Method::Invite);
         request.headers = invite.headers;
-        request
-            .headers
-            .push(("Allow".to_owned(), crate::user_agent::ALLOW.to_owned()));
+        request.headers.push(("Allow".to_owned(), crate::user_agent::ALLOW.to_owned()));
         request.content = Some((SDP.to_owned(), invite.offer.to_bytes()));
         let mut session = Self::new(
+            core,
             id,
             dialog,
-            State::Closing,
+            State::Closing { abandon_at: now },
             true,
             Authenticator::new(invite.credentials),
         );
@@ -119,21 +105,12 @@ impl InviteSession {
 
     fn send_invite(&mut self, core: &mut Core, now: Instant, request: OutgoingRequest) {
         let transaction = self.send(core, now, request);
-        self.state = State::Calling(Calling {
-            transaction,
-            provisional: false,
-            early: Vec::new(),
-        });
+        self.state = State::Calling(Calling { transaction, provisional: false, early: Vec::new() });
     }
 
     pub(super) fn cancel(&mut self, core: &mut Core, now: Instant) {
-        let State::Calling(calling) = std::mem::replace(&mut self.state, State::Closing) else {
-            return;
-        };
-        let mut canceling = Canceling {
-            transaction: calling.transaction,
-            cancel: Cancel::Held,
-        };
+        let State::Calling(calling) = &self.state else { return };
+        let mut canceling = Canceling { transaction: calling.transaction.clone(), cancel: Cancel::Held };
         if calling.provisional {
             canceling.send(core, now);
         }
@@ -159,14 +136,10 @@ impl InviteSession {
             (State::Calling(_), 200..300) => self.answered(core, now, key, request, response),
             (State::Calling(_), _) => match self.answer_challenge(core, now, request, response) {
                 Some(transaction) => {
-                    self.state = State::Calling(Calling {
-                        transaction,
-                        provisional: false,
-                        early: Vec::new(),
-                    });
+                    self.state = State::Calling(Calling { transaction, provisional: false, early: Vec::new() });
                 }
                 None => {
-                    self.state = State::Closing;
+                    self.close(core, now);
                     self.end(core, rejection(response));
                 }
             },
@@ -178,7 +151,7 @@ impl InviteSession {
                 self.acknowledge(core, key, request, &dialog);
                 self.bye(core, now);
             }
-            (State::Canceling(_), _) => self.state = State::Closing,
+            (State::Canceling(_), _) => self.close(core, now),
             _ => {}
         }
     }
@@ -193,12 +166,7 @@ impl InviteSession {
             SdpPart::Absent | SdpPart::Unsupported => None,
         };
         // The To tag may be missing on a 183; such a dialog has none.
-        let tag = response
-            .headers
-            .to()
-            .ok()
-            .and_then(|to| to.tag())
-            .unwrap_or_default();
+        let tag = response.headers.to().ok().and_then(|to| to.tag()).unwrap_or_default();
         if let Some(description) = &description {
             calling.early.retain(|(known, _)| known != tag);
             if calling.early.len() < MAX_EARLY {
@@ -206,12 +174,7 @@ impl InviteSession {
             }
         }
         let (status, reason) = (response.status, readable(response.reason));
-        core.emit(Event::Progress {
-            session: self.id,
-            status,
-            reason,
-            description,
-        });
+        core.emit(Event::Progress { session: self.id, status, reason, description });
     }
 
     fn answered(
@@ -232,28 +195,17 @@ impl InviteSession {
         self.acknowledge(core, key, request, &dialog);
         let description = match sdp_part(&response.headers, response.body) {
             SdpPart::Found(body) => SessionDescription::parse(body).ok(),
-            SdpPart::Absent => early
-                .into_iter()
-                .find(|(tag, _)| *tag == dialog.remote_tag)
-                .map(|(_, description)| description),
+            SdpPart::Absent => {
+                early.into_iter().find(|(tag, _)| *tag == dialog.remote_tag).map(|(_, description)| description)
+            }
             SdpPart::Unsupported => None,
         };
         let Some(description) = description else {
-            return self.fail(
-                core,
-                now,
-                Some(response.status),
-                "answer without a usable session description",
-            );
+            return self.fail(core, now, Some(response.status), "answer without a usable session description");
         };
         self.state = State::Established(Box::new(Established::confirmed()));
         let (status, reason) = (response.status, readable(response.reason));
-        core.emit(Event::Answered {
-            session: self.id,
-            status,
-            reason,
-            description,
-        });
+        core.emit(Event::Answered { session: self.id, status, reason, description });
     }
 }
 
@@ -261,9 +213,7 @@ impl Canceling {
     fn send(&mut self, core: &mut Core, now: Instant) {
         if matches!(self.cancel, Cancel::Held) {
             core.cancel(now, &self.transaction);
-            self.cancel = Cancel::Sent {
-                give_up_at: now + core.config.timers.patience(),
-            };
+            self.cancel = Cancel::Sent { give_up_at: now + core.config.timers.patience() };
         }
     }
 }

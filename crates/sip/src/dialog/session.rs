@@ -6,6 +6,7 @@
 //!   theirs   Ringing ──2xx──▶ Established ──BYE──────┘
 //! ```
 
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 use super::Dialog;
@@ -35,7 +36,7 @@ pub(crate) struct InviteSession {
     over: bool,
     pub(super) authenticator: Authenticator,
     /// Our transactions in progress.
-    transactions: usize,
+    transactions: BTreeSet<TransactionKey>,
     /// The ACKs of the 2xx we got, to be sent again with each repetition.
     acks: Vec<Ack>,
 }
@@ -46,8 +47,10 @@ pub(super) enum State {
     Canceling(Canceling),
     Ringing(Box<Ringing>),
     Established(Box<Established>),
-    /// Over; answers to our last requests may still come.
-    Closing,
+    /// Over; answers to our last requests may still come, for a while.
+    Closing {
+        abandon_at: Instant,
+    },
 }
 
 #[derive(Debug)]
@@ -59,22 +62,15 @@ struct Ack {
 
 impl InviteSession {
     pub(super) fn new(
+        core: &mut Core,
         id: SessionId,
         dialog: Dialog,
         state: State,
         ours: bool,
         authenticator: Authenticator,
     ) -> Self {
-        Self {
-            id,
-            dialog,
-            state,
-            ours,
-            over: false,
-            authenticator,
-            transactions: 0,
-            acks: Vec::new(),
-        }
+        core.live_sessions += 1;
+        Self { id, dialog, state, ours, over: false, authenticator, transactions: BTreeSet::new(), acks: Vec::new() }
     }
 
     pub fn key(&self) -> super::DialogKey {
@@ -88,7 +84,7 @@ impl InviteSession {
 
     /// Whether it can be forgotten.
     pub fn is_finished(&self) -> bool {
-        matches!(self.state, State::Closing) && self.transactions == 0
+        matches!(self.state, State::Closing { .. }) && self.transactions.is_empty()
     }
 
     /// Ends the session in whatever way its state asks.
@@ -110,7 +106,7 @@ impl InviteSession {
                     self.bye(core, now);
                 }
             }
-            State::Canceling(_) | State::Closing => {}
+            State::Canceling(_) | State::Closing { .. } => {}
         }
         self.end(core, SessionEnd::Local);
     }
@@ -119,56 +115,47 @@ impl InviteSession {
     pub(super) fn end(&mut self, core: &mut Core, end: SessionEnd) {
         if !self.over {
             self.over = true;
-            core.emit(Event::Ended {
-                session: self.id,
-                end,
-            });
+            core.live_sessions = core.live_sessions.saturating_sub(1);
+            core.emit(Event::Ended { session: self.id, end });
+        }
+    }
+
+    /// From here on only answers to what we have sent matter. An INVITE that never gets its final response
+    /// must not keep the session for ever.
+    pub(super) fn close(&mut self, core: &Core, now: Instant) {
+        self.state = State::Closing { abandon_at: now + 2 * core.config.timers.patience() };
+    }
+
+    fn abandon(&mut self, core: &mut Core, now: Instant) {
+        for transaction in &self.transactions {
+            core.abandon(now, transaction);
         }
     }
 
     /// The dialog cannot go on: BYE, and the shell learns why.
-    pub(super) fn fail(
-        &mut self,
-        core: &mut Core,
-        now: Instant,
-        status: Option<u16>,
-        why: &'static str,
-    ) {
+    pub(super) fn fail(&mut self, core: &mut Core, now: Instant, status: Option<u16>, why: &'static str) {
         self.bye(core, now);
         self.end(core, SessionEnd::Failed { status, why });
     }
 
     pub(super) fn bye(&mut self, core: &mut Core, now: Instant) {
-        self.state = State::Closing;
+        self.close(core, now);
         let mut bye = self.dialog.request(Method::Bye);
         self.authorize(core, &mut bye);
         self.send(core, now, bye);
     }
 
     /// Sends a request of this session along its dialog.
-    pub(super) fn send(
-        &mut self,
-        core: &mut Core,
-        now: Instant,
-        request: OutgoingRequest,
-    ) -> TransactionKey {
-        self.transactions += 1;
-        core.start(
-            now,
-            self.dialog.next_hop(),
-            request,
-            Owner::Session(self.id),
-        )
+    pub(super) fn send(&mut self, core: &mut Core, now: Instant, request: OutgoingRequest) -> TransactionKey {
+        let key = core.start(now, self.dialog.next_hop(), request, Owner::Session(self.id));
+        self.transactions.insert(key.clone());
+        key
     }
 
     /// Adds credentials for the challenges met so far.
     pub(super) fn authorize(&mut self, core: &mut Core, request: &mut OutgoingRequest) {
         let cnonce = core.token();
-        request.headers.extend(self.authenticator.headers(
-            request.method.as_str(),
-            &request.uri,
-            || cnonce.clone(),
-        ));
+        request.headers.extend(self.authenticator.headers(request.method.as_str(), &request.uri, || cnonce.clone()));
     }
 
     /// Sends a challenged request again with credentials; `None` when that makes no sense.
@@ -181,18 +168,11 @@ impl InviteSession {
         refused: &OutgoingRequest,
         response: &Response<'_>,
     ) -> Option<TransactionKey> {
-        if !matches!(response.status, 401 | 407)
-            || !self
-                .authenticator
-                .challenged(response.status, &response.headers)
-        {
+        if !matches!(response.status, 401 | 407) || !self.authenticator.challenged(response.status, &response.headers) {
             return None;
         }
         let fresh = self.dialog.request(refused.method);
-        let mut request = OutgoingRequest {
-            cseq: fresh.cseq,
-            ..refused.clone()
-        };
+        let mut request = OutgoingRequest { cseq: fresh.cseq, ..refused.clone() };
         request.headers.retain(|(name, _)| !is_authorization(name));
         self.authorize(core, &mut request);
         Some(self.send(core, now, request))
@@ -207,24 +187,14 @@ impl InviteSession {
         dialog: &Dialog,
     ) {
         let mut ack = dialog.ack(request.cseq);
-        ack.headers.extend(
-            request
-                .headers
-                .iter()
-                .filter(|(name, _)| is_authorization(name))
-                .cloned(),
-        );
+        ack.headers.extend(request.headers.iter().filter(|(name, _)| is_authorization(name)).cloned());
         let flow = dialog.next_hop();
         let branch = core.branch();
         let payload = ack.to_bytes(&flow, &branch, &core.config.user_agent);
         let transmit = Transmit { flow, payload };
         core.transmits.push_back(transmit.clone());
         if self.acks.len() < MAX_FORKS {
-            self.acks.push(Ack {
-                invite: invite.clone(),
-                to_tag: dialog.remote_tag.clone(),
-                transmit,
-            });
+            self.acks.push(Ack { invite: invite.clone(), to_tag: dialog.remote_tag.clone(), transmit });
         }
     }
 
@@ -238,17 +208,8 @@ impl InviteSession {
         request: &OutgoingRequest,
         response: &Response<'_>,
     ) {
-        let to_tag = response
-            .headers
-            .to()
-            .ok()
-            .and_then(|to| to.tag())
-            .unwrap_or_default();
-        if let Some(ack) = self
-            .acks
-            .iter()
-            .find(|ack| ack.invite == *invite && ack.to_tag == to_tag)
-        {
+        let to_tag = response.headers.to().ok().and_then(|to| to.tag()).unwrap_or_default();
+        if let Some(ack) = self.acks.iter().find(|ack| ack.invite == *invite && ack.to_tag == to_tag) {
             core.transmits.push_back(ack.transmit.clone());
             return;
         }
@@ -277,9 +238,7 @@ impl InviteSession {
             _ => false,
         };
         match (request.method, response.status) {
-            (Method::Invite, _) if initial => {
-                self.handle_invite_response(core, now, key, request, response)
-            }
+            (Method::Invite, _) if initial => self.handle_invite_response(core, now, key, request, response),
             (Method::Invite, 200..300) if !self.is_pending_offer(key) => {
                 self.handle_late_2xx(core, now, key, request, response);
             }
@@ -291,14 +250,8 @@ impl InviteSession {
             // RFC 3261 §12.2.1.2: these say that the dialog is gone.
             (Method::Bye, _) => {}
             (_, 481) => {
-                self.state = State::Closing;
-                self.end(
-                    core,
-                    SessionEnd::Failed {
-                        status: Some(481),
-                        why: "the peer knows no such call",
-                    },
-                );
+                self.close(core, now);
+                self.end(core, SessionEnd::Failed { status: Some(481), why: "the peer knows no such call" });
             }
             (_, 408) => self.fail(core, now, Some(408), "request timeout within the call"),
             _ => self.authenticator.succeeded(),
@@ -316,22 +269,20 @@ impl InviteSession {
     ) {
         match &mut self.state {
             State::Calling(calling) if calling.transaction == *key => {
-                self.state = State::Closing;
+                self.close(core, now);
                 self.end(core, SessionEnd::Unanswered { why });
             }
             State::Canceling(canceling) if canceling.transaction == *key => {
-                self.state = State::Closing
+                self.close(core, now);
             }
-            State::Established(_) if method != Method::Bye => {
-                self.fail(core, now, None, "no answer within the call")
-            }
+            State::Established(_) if method != Method::Bye => self.fail(core, now, None, "no answer within the call"),
             _ => {}
         }
     }
 
     /// A transaction of ours is gone.
     pub fn transaction_ended(&mut self, key: &TransactionKey) {
-        self.transactions = self.transactions.saturating_sub(1);
+        self.transactions.remove(key);
         self.acks.retain(|ack| ack.invite != *key);
     }
 
@@ -340,15 +291,18 @@ impl InviteSession {
             State::Canceling(canceling) => canceling.deadline(),
             State::Ringing(ringing) => Some(ringing.deadline()),
             State::Established(established) => established.deadline(),
-            State::Calling(_) | State::Closing => None,
+            State::Closing { abandon_at } => Some(Deadline { at: *abandon_at, timer: "end of a closing session" }),
+            State::Calling(_) => None,
         }
     }
 
     pub fn handle_timeout(&mut self, core: &mut Core, now: Instant) {
         match &mut self.state {
             State::Canceling(canceling) if canceling.has_expired(now) => {
-                self.state = State::Closing
+                self.close(core, now);
+                self.abandon(core, now);
             }
+            State::Closing { abandon_at } if *abandon_at <= now => self.abandon(core, now),
             State::Ringing(ringing) => ringing.handle_timeout(core, now),
             State::Established(_) => self.handle_established_timeout(core, now),
             _ => {}
@@ -356,13 +310,8 @@ impl InviteSession {
     }
 
     /// A response of ours that makes or refreshes the dialog.
-    pub(super) fn dialog_response(
-        &self,
-        status: u16,
-        description: Option<&SessionDescription>,
-    ) -> OutgoingResponse {
-        let mut response =
-            OutgoingResponse::new(status).with("Contact", self.dialog.contact.clone());
+    pub(super) fn dialog_response(&self, status: u16, description: Option<&SessionDescription>) -> OutgoingResponse {
+        let mut response = OutgoingResponse::new(status).with("Contact", self.dialog.contact.clone());
         if status >= 200 {
             response = response.with("Allow", crate::user_agent::ALLOW);
         }

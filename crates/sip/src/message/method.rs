@@ -26,14 +26,7 @@ pub enum Method<'a> {
 }
 
 /// Methods of other RFCs: we know what they mean and do not allow them (405, not 501).
-const KNOWN_ELSEWHERE: [&str; 6] = [
-    "PRACK",
-    "SUBSCRIBE",
-    "NOTIFY",
-    "REFER",
-    "MESSAGE",
-    "PUBLISH",
-];
+const KNOWN_ELSEWHERE: [&str; 6] = ["PRACK", "SUBSCRIBE", "NOTIFY", "REFER", "MESSAGE", "PUBLISH"];
 
 impl<'a> Method<'a> {
     /// The method of a token.

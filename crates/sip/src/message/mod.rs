@@ -40,33 +40,19 @@ pub(crate) fn is_lws(byte: u8) -> bool {
 
 /// A character of a `token` (RFC 3261 §25.1).
 pub(crate) fn is_token(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric()
-        || matches!(
-            byte,
-            b'-' | b'.' | b'!' | b'%' | b'*' | b'_' | b'+' | b'`' | b'\'' | b'~'
-        )
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'!' | b'%' | b'*' | b'_' | b'+' | b'`' | b'\'' | b'~')
 }
 
 /// Cuts white space off both ends.
 pub(crate) fn trim(bytes: &[u8]) -> &[u8] {
-    let start = bytes
-        .iter()
-        .position(|byte| !is_lws(*byte))
-        .unwrap_or(bytes.len());
-    let end = bytes
-        .iter()
-        .rposition(|byte| !is_lws(*byte))
-        .map_or(start, |last| last + 1);
+    let start = bytes.iter().position(|byte| !is_lws(*byte)).unwrap_or(bytes.len());
+    let end = bytes.iter().rposition(|byte| !is_lws(*byte)).map_or(start, |last| last + 1);
     bytes.get(start..end).unwrap_or_default()
 }
 
 /// ASCII text; anything else has no place in a token, a URI or a host.
 pub(crate) fn ascii(bytes: &[u8]) -> Option<&str> {
-    if bytes.is_ascii() {
-        std::str::from_utf8(bytes).ok()
-    } else {
-        None
-    }
+    if bytes.is_ascii() { std::str::from_utf8(bytes).ok() } else { None }
 }
 
 /// Digits only, no sign, no overflow.
@@ -86,10 +72,5 @@ pub(crate) fn readable(bytes: &[u8]) -> String {
     if !decoded.contains(['\r', '\n']) {
         return decoded;
     }
-    decoded
-        .split(['\r', '\n'])
-        .map(str::trim)
-        .filter(|line| !line.is_empty())
-        .collect::<Vec<_>>()
-        .join(" ")
+    decoded.split(['\r', '\n']).map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ")
 }

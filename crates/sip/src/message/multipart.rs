@@ -22,10 +22,7 @@ pub(crate) fn sdp_part<'a>(headers: &Headers<'_>, body: &'a [u8]) -> SdpPart<'a>
     if body.is_empty() {
         return SdpPart::Absent;
     }
-    if headers
-        .first(HeaderName::ContentEncoding)
-        .is_some_and(|coding| !coding.eq_ignore_ascii_case(b"identity"))
-    {
+    if headers.first(HeaderName::ContentEncoding).is_some_and(|coding| !coding.eq_ignore_ascii_case(b"identity")) {
         return SdpPart::Unsupported;
     }
     match headers.content_type().as_deref() {
@@ -34,9 +31,7 @@ pub(crate) fn sdp_part<'a>(headers: &Headers<'_>, body: &'a [u8]) -> SdpPart<'a>
         Some("application/sdp") => SdpPart::Found(body),
         Some("multipart/mixed" | "multipart/alternative" | "multipart/related") => {
             let boundary = headers.first(HeaderName::ContentType).and_then(boundary);
-            boundary
-                .and_then(|boundary| part_of(body, &boundary))
-                .map_or(SdpPart::Unsupported, SdpPart::Found)
+            boundary.and_then(|boundary| part_of(body, &boundary)).map_or(SdpPart::Unsupported, SdpPart::Found)
         }
         _ => SdpPart::Unsupported,
     }
@@ -49,14 +44,8 @@ fn boundary(content_type: &[u8]) -> Option<Vec<u8>> {
         let (name, value) = (trim(&parameter[..equals]), trim(&parameter[equals + 1..]));
         name.eq_ignore_ascii_case(b"boundary").then_some(value)
     });
-    let value = value
-        .map(|value| {
-            value
-                .strip_prefix(b"\"")
-                .and_then(|v| v.strip_suffix(b"\""))
-                .unwrap_or(value)
-        })
-        .next()?;
+    let value =
+        value.map(|value| value.strip_prefix(b"\"").and_then(|v| v.strip_suffix(b"\"")).unwrap_or(value)).next()?;
     (!value.is_empty()).then(|| [b"--", value].concat())
 }
 
@@ -79,22 +68,13 @@ fn sdp_content(part: &[u8]) -> Option<&[u8]> {
         (_, Some(lf)) => (lf, 2),
         _ => return None,
     };
-    let header = readable(
-        &part[..header_end]
-            .iter()
-            .map(|b| if *b == b'\r' { b'\n' } else { *b })
-            .collect::<Vec<_>>(),
-    );
+    let header = readable(&part[..header_end].iter().map(|b| if *b == b'\r' { b'\n' } else { *b }).collect::<Vec<_>>());
     let header = header.to_ascii_lowercase();
-    header
-        .contains("application/sdp")
-        .then(|| part.get(header_end + gap..).unwrap_or_default())
+    header.contains("application/sdp").then(|| part.get(header_end + gap..).unwrap_or_default())
 }
 
 fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
-    haystack
-        .windows(needle.len())
-        .position(|window| window == needle)
+    haystack.windows(needle.len()).position(|window| window == needle)
 }
 
 #[cfg(test)]
@@ -103,9 +83,7 @@ mod tests {
     use crate::message::Message;
 
     fn found(message: &str) -> Option<&str> {
-        let Ok(Message::Request(request)) = Message::parse(message.as_bytes()) else {
-            panic!()
-        };
+        let Ok(Message::Request(request)) = Message::parse(message.as_bytes()) else { panic!() };
         match sdp_part(&request.headers, request.body) {
             SdpPart::Found(part) => Some(std::str::from_utf8(part).unwrap()),
             _ => None,
@@ -121,21 +99,9 @@ mod tests {
 
     #[test]
     fn other_types_and_codings_are_unsupported() {
-        assert_eq!(
-            found("INVITE sip:a@b SIP/2.0\r\nContent-Type: application/xml\r\n\r\nv=0"),
-            None
-        );
-        assert_eq!(
-            found("INVITE sip:a@b SIP/2.0\r\nc: application/sdp\r\ne: gzip\r\n\r\nv=0"),
-            None
-        );
-        assert_eq!(
-            found("INVITE sip:a@b SIP/2.0\r\nc: multipart/mixed\r\n\r\nv=0"),
-            None
-        );
-        assert_eq!(
-            found("INVITE sip:a@b SIP/2.0\r\nc: Application/SDP ; x=y\r\n\r\nv=0"),
-            Some("v=0")
-        );
+        assert_eq!(found("INVITE sip:a@b SIP/2.0\r\nContent-Type: application/xml\r\n\r\nv=0"), None);
+        assert_eq!(found("INVITE sip:a@b SIP/2.0\r\nc: application/sdp\r\ne: gzip\r\n\r\nv=0"), None);
+        assert_eq!(found("INVITE sip:a@b SIP/2.0\r\nc: multipart/mixed\r\n\r\nv=0"), None);
+        assert_eq!(found("INVITE sip:a@b SIP/2.0\r\nc: Application/SDP ; x=y\r\n\r\nv=0"), Some("v=0"));
     }
 }

@@ -48,13 +48,8 @@ impl<'a> Message<'a> {
             return Err(Error::TooLarge);
         }
         // RFC 3261 §7.5: empty lines before the start line are ignored.
-        let start = datagram
-            .iter()
-            .position(|byte| !matches!(byte, b'\r' | b'\n'))
-            .ok_or(Error::KeepAlive)?;
-        let mut lines = Lines {
-            rest: &datagram[start..],
-        };
+        let start = datagram.iter().position(|byte| !matches!(byte, b'\r' | b'\n')).ok_or(Error::KeepAlive)?;
+        let mut lines = Lines { rest: &datagram[start..] };
         let first = lines.next_line().unwrap_or_default();
         let start_line = StartLine::parse(first)?;
         let mut defect = None;
@@ -67,26 +62,11 @@ impl<'a> Message<'a> {
             }
         };
         match start_line {
-            StartLine::Request {
-                method,
-                uri,
-                version_ok,
-                defect: line_defect,
-            } => Ok(Self::Request(Request {
-                method,
-                uri,
-                version_ok,
-                headers,
-                body,
-                defect: line_defect.or(defect),
-            })),
+            StartLine::Request { method, uri, version_ok, defect: line_defect } => {
+                Ok(Self::Request(Request { method, uri, version_ok, headers, body, defect: line_defect.or(defect) }))
+            }
             StartLine::Response { status, reason } => match defect {
-                None => Ok(Self::Response(Response {
-                    status,
-                    reason,
-                    headers,
-                    body,
-                })),
+                None => Ok(Self::Response(Response { status, reason, headers, body })),
                 Some(why) => Err(Error::MalformedResponse(why)),
             },
         }
@@ -94,30 +74,16 @@ impl<'a> Message<'a> {
 }
 
 enum StartLine<'a> {
-    Request {
-        method: Method<'a>,
-        uri: &'a str,
-        version_ok: bool,
-        defect: Option<&'static str>,
-    },
-    Response {
-        status: u16,
-        reason: &'a [u8],
-    },
+    Request { method: Method<'a>, uri: &'a str, version_ok: bool, defect: Option<&'static str> },
+    Response { status: u16, reason: &'a [u8] },
 }
 
 impl<'a> StartLine<'a> {
     fn parse(line: &'a [u8]) -> Result<Self, Error> {
-        if line
-            .get(..4)
-            .is_some_and(|start| start.eq_ignore_ascii_case(b"SIP/"))
-        {
+        if line.get(..4).is_some_and(|start| start.eq_ignore_ascii_case(b"SIP/")) {
             return Self::parse_status_line(line);
         }
-        let method_end = line
-            .iter()
-            .position(|byte| *byte == b' ')
-            .ok_or(Error::NotSip)?;
+        let method_end = line.iter().position(|byte| *byte == b' ').ok_or(Error::NotSip)?;
         let (method, rest) = line.split_at(method_end);
         if method.is_empty() || !method.iter().all(|byte| is_token(*byte)) {
             return Err(Error::NotSip);
@@ -125,15 +91,9 @@ impl<'a> StartLine<'a> {
         let method = Method::new(ascii(method).ok_or(Error::NotSip)?);
         // The version is sought from the end: white space inside the URI is then a defect of the URI.
         let trimmed = trim(rest);
-        let version_start = trimmed
-            .iter()
-            .rposition(|byte| *byte == b' ')
-            .ok_or(Error::NotSip)?;
+        let version_start = trimmed.iter().rposition(|byte| *byte == b' ').ok_or(Error::NotSip)?;
         let (uri, version) = (&trimmed[..version_start], &trimmed[version_start + 1..]);
-        if !version
-            .get(..4)
-            .is_some_and(|start| start.eq_ignore_ascii_case(b"SIP/"))
-        {
+        if !version.get(..4).is_some_and(|start| start.eq_ignore_ascii_case(b"SIP/")) {
             return Err(Error::NotSip);
         }
         // RFC 3261 §7.1: single spaces, nothing after the version.
@@ -145,35 +105,19 @@ impl<'a> StartLine<'a> {
             Some(uri) => Uri::parse(uri).err().map(|_| "Request-URI"),
         };
         let version_ok = version.eq_ignore_ascii_case(b"SIP/2.0");
-        Ok(Self::Request {
-            method,
-            uri: uri.unwrap_or(""),
-            version_ok,
-            defect,
-        })
+        Ok(Self::Request { method, uri: uri.unwrap_or(""), version_ok, defect })
     }
 
     fn parse_status_line(line: &'a [u8]) -> Result<Self, Error> {
         let malformed = Error::MalformedResponse("Status-Line");
-        let rest = line
-            .get(..8)
-            .filter(|v| v.eq_ignore_ascii_case(b"SIP/2.0 "))
-            .map(|_| &line[8..])
-            .ok_or(malformed)?;
+        let rest =
+            line.get(..8).filter(|v| v.eq_ignore_ascii_case(b"SIP/2.0 ")).map(|_| &line[8..]).ok_or(malformed)?;
         let code = rest.get(..3).ok_or(malformed)?;
-        let status: u16 = number(code)
-            .filter(|code| (100..700).contains(code))
-            .ok_or(malformed)?;
+        let status: u16 = number(code).filter(|code| (100..700).contains(code)).ok_or(malformed)?;
         // The space after the code is due even before an empty phrase, but not everybody sends it then.
         match rest.get(3) {
-            None => Ok(Self::Response {
-                status,
-                reason: b"",
-            }),
-            Some(b' ') => Ok(Self::Response {
-                status,
-                reason: trim(&rest[4..]),
-            }),
+            None => Ok(Self::Response { status, reason: b"" }),
+            Some(b' ') => Ok(Self::Response { status, reason: trim(&rest[4..]) }),
             Some(_) => Err(malformed),
         }
     }
@@ -243,11 +187,7 @@ fn split_field(field: &[u8]) -> Option<Header<'_>> {
     {
         return None;
     }
-    Some(Header {
-        name: HeaderName::of(raw_name),
-        raw_name,
-        value: trim(&field[colon + 1..]),
-    })
+    Some(Header { name: HeaderName::of(raw_name), raw_name, value: trim(&field[colon + 1..]) })
 }
 
 /// The body that Content-Length delimits; over datagrams all the rest when it is absent (RFC 3261 §18.3).
@@ -262,9 +202,7 @@ fn body<'a>(headers: &Headers<'_>, rest: &'a [u8]) -> Result<&'a [u8], &'static 
     }
     match length {
         None => Ok(rest),
-        Some(length) => rest
-            .get(..length)
-            .ok_or("Content-Length beyond the datagram"),
+        Some(length) => rest.get(..length).ok_or("Content-Length beyond the datagram"),
     }
 }
 
@@ -289,14 +227,9 @@ mod tests {
 
     #[test]
     fn folded_values_and_compact_names_in_any_case_are_found() {
-        let request = request(
-            b"OPTIONS sip:a@b SIP/2.0\r\nI : x\r\nS: one\r\n two\r\n\tthree\r\nL: 0\r\n\r\n",
-        );
+        let request = request(b"OPTIONS sip:a@b SIP/2.0\r\nI : x\r\nS: one\r\n two\r\n\tthree\r\nL: 0\r\n\r\n");
         assert_eq!(request.headers.call_id(), Ok("x"));
-        assert_eq!(
-            request.headers.text(HeaderName::Subject).unwrap(),
-            "one two three"
-        );
+        assert_eq!(request.headers.text(HeaderName::Subject).unwrap(), "one two three");
     }
 
     #[test]
@@ -306,48 +239,23 @@ mod tests {
             ("", None, "12345"),
             ("Content-Length: 3\r\n", None, "123"),
             ("Content-Length : 3\r\nl: 3\r\n", None, "123"),
-            (
-                "Content-Length: 3\r\nl: 4\r\n",
-                Some("conflicting Content-Length"),
-                "12345",
-            ),
-            (
-                "Content-Length: 6\r\n",
-                Some("Content-Length beyond the datagram"),
-                "12345",
-            ),
+            ("Content-Length: 3\r\nl: 4\r\n", Some("conflicting Content-Length"), "12345"),
+            ("Content-Length: 6\r\n", Some("Content-Length beyond the datagram"), "12345"),
             ("Content-Length: -3\r\n", Some("Content-Length"), "12345"),
             ("Content-Length: +3\r\n", Some("Content-Length"), "12345"),
-            (
-                "Content-Length: 99999999999999999999999\r\n",
-                Some("Content-Length"),
-                "12345",
-            ),
+            ("Content-Length: 99999999999999999999999\r\n", Some("Content-Length"), "12345"),
         ] {
             let text = with(fields);
             let request = request(text.as_bytes());
-            assert_eq!(
-                (request.defect, request.body),
-                (defect, body.as_bytes()),
-                "{fields}"
-            );
+            assert_eq!((request.defect, request.body), (defect, body.as_bytes()), "{fields}");
         }
     }
 
     #[test]
     fn start_lines_are_strict_about_space_and_keep_what_they_can() {
-        assert_eq!(
-            request(b"OPTIONS  sip:a@b  SIP/2.0\r\n\r\n").defect,
-            Some("Request-Line spacing")
-        );
-        assert_eq!(
-            request(b"OPTIONS sip:a@b; lr SIP/2.0\r\n\r\n").defect,
-            Some("Request-URI")
-        );
-        assert_eq!(
-            request(b"OPTIONS <sip:a@b> SIP/2.0\r\n\r\n").defect,
-            Some("Request-URI")
-        );
+        assert_eq!(request(b"OPTIONS  sip:a@b  SIP/2.0\r\n\r\n").defect, Some("Request-Line spacing"));
+        assert_eq!(request(b"OPTIONS sip:a@b; lr SIP/2.0\r\n\r\n").defect, Some("Request-URI"));
+        assert_eq!(request(b"OPTIONS <sip:a@b> SIP/2.0\r\n\r\n").defect, Some("Request-URI"));
         assert!(!request(b"OPTIONS sip:a@b SIP/7.0\r\n\r\n").version_ok);
     }
 
@@ -359,45 +267,21 @@ mod tests {
             Err(error) => Err(error),
         };
         assert_eq!(status("SIP/2.0 100 "), Ok((100, vec![])));
-        assert_eq!(
-            status("SIP/2.0 200 = 2**3 * 5**2"),
-            Ok((200, b"= 2**3 * 5**2".to_vec()))
-        );
-        for line in [
-            "SIP/2.0 4294967301 x",
-            "SIP/2.0 99 x",
-            "SIP/2.0 700 x",
-            "SIP/2.0",
-            "SIP/3.0 200 OK",
-            "SIP/2.0 2x0 OK",
-        ] {
-            assert_eq!(
-                status(line),
-                Err(Error::MalformedResponse("Status-Line")),
-                "{line}"
-            );
+        assert_eq!(status("SIP/2.0 200 = 2**3 * 5**2"), Ok((200, b"= 2**3 * 5**2".to_vec())));
+        for line in
+            ["SIP/2.0 4294967301 x", "SIP/2.0 99 x", "SIP/2.0 700 x", "SIP/2.0", "SIP/3.0 200 OK", "SIP/2.0 2x0 OK"]
+        {
+            assert_eq!(status(line), Err(Error::MalformedResponse("Status-Line")), "{line}");
         }
     }
 
     #[test]
     fn what_is_not_sip_is_refused() {
         assert_eq!(Message::parse(b"\r\n\r\n").unwrap_err(), Error::KeepAlive);
-        for bytes in [
-            &b"GET / HTTP/1.1\r\n\r\n"[..],
-            b"\0\x01\x02",
-            b"INVITE",
-            b"",
-            b"I\xe9 sip:a SIP/2.0\r\n\r\n",
-        ] {
+        for bytes in [&b"GET / HTTP/1.1\r\n\r\n"[..], b"\0\x01\x02", b"INVITE", b"", b"I\xe9 sip:a SIP/2.0\r\n\r\n"] {
             assert!(Message::parse(bytes).is_err());
         }
-        let many = format!(
-            "OPTIONS sip:a@b SIP/2.0\r\n{}\r\n",
-            "X: y\r\n".repeat(MAX_HEADERS + 1)
-        );
-        assert_eq!(
-            Message::parse(many.as_bytes()).unwrap_err(),
-            Error::TooManyHeaders
-        );
+        let many = format!("OPTIONS sip:a@b SIP/2.0\r\n{}\r\n", "X: y\r\n".repeat(MAX_HEADERS + 1));
+        assert_eq!(Message::parse(many.as_bytes()).unwrap_err(), Error::TooManyHeaders);
     }
 }

@@ -52,14 +52,7 @@ impl OutgoingRequest {
     /// The bytes, with a Via that asks for the response where we are (RFC 3581).
     pub fn to_bytes(&self, flow: &Flow, branch: &str, user_agent: &str) -> Vec<u8> {
         let mut writer = Writer::request(self.method.as_str(), &self.uri);
-        writer.header(
-            "Via",
-            format!(
-                "SIP/2.0/{} {};branch={branch};rport",
-                flow.transport.token(),
-                flow.local
-            ),
-        );
+        writer.header("Via", format!("SIP/2.0/{} {};branch={branch};rport", flow.transport.token(), flow.local));
         for route in &self.routes {
             writer.header("Route", route);
         }
@@ -77,19 +70,12 @@ impl OutgoingRequest {
         if !user_agent.is_empty() {
             writer.header("User-Agent", user_agent);
         }
-        writer.finish(
-            self.content
-                .as_ref()
-                .map(|(kind, body)| (kind.as_str(), body.as_slice())),
-        )
+        writer.finish(self.content.as_ref().map(|(kind, body)| (kind.as_str(), body.as_slice())))
     }
 
     /// The ACK for a final response other than 2xx (RFC 3261 §17.1.1.3): To comes from the response.
     pub fn ack(&self, to: String) -> Self {
-        Self {
-            to,
-            ..self.without_payload(Method::Ack)
-        }
+        Self { to, ..self.without_payload(Method::Ack) }
     }
 
     /// The CANCEL of this request (RFC 3261 §9.1).

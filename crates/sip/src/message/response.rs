@@ -38,33 +38,23 @@ impl Echo {
         let headers = &request.headers;
         let top = headers.top_via().ok()?;
         let own = |name| headers.first(name).map(<[u8]>::to_vec);
-        let below = headers
-            .all(HeaderName::Via)
-            .flat_map(values)
-            .skip(1)
-            .map(<[u8]>::to_vec);
+        let below = headers.all(HeaderName::Via).flat_map(values).skip(1).map(<[u8]>::to_vec);
         Some(Self {
             vias: std::iter::once(stamped(&top, flow)).chain(below).collect(),
-            record_routes: headers
-                .all(HeaderName::RecordRoute)
-                .map(<[u8]>::to_vec)
-                .collect(),
+            record_routes: headers.all(HeaderName::RecordRoute).map(<[u8]>::to_vec).collect(),
             from: own(HeaderName::From),
             to: own(HeaderName::To),
             to_has_tag: headers.to().is_ok_and(|to| to.tag().is_some()),
             call_id: own(HeaderName::CallId),
             cseq: own(HeaderName::CSeq),
-            reply_to: Flow {
-                remote: reply_address(&top, flow),
-                ..*flow
-            },
+            reply_to: Flow { remote: reply_address(&top, flow), ..*flow },
         })
     }
 }
 
 /// The Via with what we saw of its sender (RFC 3261 §18.2.1, RFC 3581 §4).
 fn stamped(via: &Via<'_>, flow: &Flow) -> Vec<u8> {
-    let mut text = format!("SIP/2.0/{} {}", via.transport, via.host).into_bytes();
+    let mut text = format!("SIP/{}/{} {}", via.version, via.transport, via.host).into_bytes();
     if let Some(port) = via.port {
         text.extend_from_slice(format!(":{port}").as_bytes());
     }
@@ -92,11 +82,7 @@ fn stamped(via: &Via<'_>, flow: &Flow) -> Vec<u8> {
 /// The source when rport asks for it, else the source address with the sent-by port (RFC 3261 §18.2.2). `maddr`
 /// is not followed: it would let a stranger aim our responses.
 fn reply_address(via: &Via<'_>, flow: &Flow) -> SocketAddr {
-    if via.wants_rport() {
-        flow.remote
-    } else {
-        SocketAddr::new(flow.remote.ip(), via.port.unwrap_or(5060))
-    }
+    if via.wants_rport() { flow.remote } else { SocketAddr::new(flow.remote.ip(), via.port.unwrap_or(5060)) }
 }
 
 /// A response of ours.
@@ -112,10 +98,7 @@ pub(crate) struct OutgoingResponse {
 
 impl OutgoingResponse {
     pub fn new(status: u16) -> Self {
-        Self {
-            status,
-            ..Self::default()
-        }
+        Self { status, ..Self::default() }
     }
 
     pub fn with(mut self, name: &str, value: impl Into<String>) -> Self {
@@ -125,10 +108,7 @@ impl OutgoingResponse {
 
     /// The bytes of this response to the request behind `echo`.
     pub fn to_bytes(&self, echo: &Echo, to_tag: &str, server: &str) -> Vec<u8> {
-        let reason = self
-            .reason
-            .as_deref()
-            .unwrap_or_else(|| reason_phrase(self.status));
+        let reason = self.reason.as_deref().unwrap_or_else(|| reason_phrase(self.status));
         let mut writer = Writer::response(self.status, reason);
         for via in &echo.vias {
             writer.header("Via", via);
@@ -161,11 +141,7 @@ impl OutgoingResponse {
         if !server.is_empty() {
             writer.header("Server", server);
         }
-        writer.finish(
-            self.content
-                .as_ref()
-                .map(|(kind, body)| (kind.as_str(), body.as_slice())),
-        )
+        writer.finish(self.content.as_ref().map(|(kind, body)| (kind.as_str(), body.as_slice())))
     }
 }
 
@@ -177,9 +153,7 @@ mod tests {
 
     fn echo(via: &str) -> Echo {
         let text = format!("OPTIONS sip:a@b SIP/2.0\r\n{via}\r\nTo: <sip:a@b>\r\n\r\n");
-        let Ok(Message::Request(request)) = Message::parse(text.as_bytes()) else {
-            panic!()
-        };
+        let Ok(Message::Request(request)) = Message::parse(text.as_bytes()) else { panic!() };
         let flow = Flow {
             transport: Transport::Udp,
             local: "192.0.2.1:5060".parse().unwrap(),
@@ -190,15 +164,10 @@ mod tests {
 
     #[test]
     fn rport_sends_the_response_to_the_source() {
-        let echo = echo(
-            "Via: SIP/2.0/UDP 10.0.0.1:5062;rport;branch=z9hG4bK1, SIP/2.0/UDP x;branch=2\r\nv: SIP/2.0/TCP y",
-        );
+        let echo =
+            echo("Via: SIP/2.0/UDP 10.0.0.1:5062;rport;branch=z9hG4bK1, SIP/2.0/UDP x;branch=2\r\nv: SIP/2.0/TCP y");
         assert_eq!(echo.reply_to.remote, "198.51.100.7:4444".parse().unwrap());
-        let vias: Vec<_> = echo
-            .vias
-            .iter()
-            .map(|via| String::from_utf8_lossy(via).into_owned())
-            .collect();
+        let vias: Vec<_> = echo.vias.iter().map(|via| String::from_utf8_lossy(via).into_owned()).collect();
         assert_eq!(
             vias,
             [
@@ -212,26 +181,16 @@ mod tests {
     #[test]
     fn without_rport_the_sent_by_port_is_used() {
         assert_eq!(
-            echo("Via: SIP/2.0/UDP 198.51.100.7;branch=1")
-                .reply_to
-                .remote,
+            echo("Via: SIP/2.0/UDP 198.51.100.7;branch=1").reply_to.remote,
             "198.51.100.7:5060".parse().unwrap()
         );
-        assert_eq!(
-            echo("Via: SIP/2.0/UDP host:5070;branch=1").reply_to.remote,
-            "198.51.100.7:5070".parse().unwrap()
-        );
+        assert_eq!(echo("Via: SIP/2.0/UDP host:5070;branch=1").reply_to.remote, "198.51.100.7:5070".parse().unwrap());
     }
 
     #[test]
     fn a_100_gets_no_to_tag_and_what_is_missing_stays_missing() {
         let text = |status| {
-            String::from_utf8(OutgoingResponse::new(status).to_bytes(
-                &echo("Via: SIP/2.0/UDP h"),
-                "t",
-                "",
-            ))
-            .unwrap()
+            String::from_utf8(OutgoingResponse::new(status).to_bytes(&echo("Via: SIP/2.0/UDP h"), "t", "")).unwrap()
         };
         assert!(text(100).contains("To: <sip:a@b>\r\n"));
         assert!(text(180).contains("To: <sip:a@b>;tag=t\r\n"));

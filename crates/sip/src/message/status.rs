@@ -57,11 +57,18 @@ pub fn reason_phrase(status: u16) -> &'static str {
         606 => "Not Acceptable",
         607 => "Unwanted",
         608 => "Rejected",
-        ..200 => "Progress",
-        200..300 => "OK",
-        300..400 => "Redirection",
-        400..500 => "Request Failure",
-        500..600 => "Server Failure",
+        other => class_phrase(other),
+    }
+}
+
+/// What the first digit says.
+fn class_phrase(status: u16) -> &'static str {
+    match status / 100 {
+        0 | 1 => "Progress",
+        2 => "OK",
+        3 => "Redirection",
+        4 => "Request Failure",
+        5 => "Server Failure",
         _ => "Global Failure",
     }
 }

@@ -37,21 +37,13 @@ pub struct SipUri<'a> {
 impl<'a> Uri<'a> {
     /// Reads a whole URI; white space, quotes and angle brackets have no place in one.
     pub fn parse(text: &'a str) -> Result<Self, Invalid> {
-        if text
-            .bytes()
-            .any(|byte| byte <= b' ' || matches!(byte, b'<' | b'>' | b'"' | 0x7f..))
-        {
+        if text.bytes().any(|byte| byte <= b' ' || matches!(byte, b'<' | b'>' | b'"' | 0x7f..)) {
             return Err(Invalid("forbidden character in URI"));
         }
         let (scheme, rest) = text.split_once(':').ok_or(Invalid("URI without scheme"))?;
         let mut letters = scheme.bytes();
-        let starts_well = letters
-            .next()
-            .is_some_and(|byte| byte.is_ascii_alphabetic());
-        if !starts_well
-            || !letters
-                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'))
-        {
+        let starts_well = letters.next().is_some_and(|byte| byte.is_ascii_alphabetic());
+        if !starts_well || !letters.all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.')) {
             return Err(Invalid("URI scheme"));
         }
         let secure = scheme.eq_ignore_ascii_case("sips");
@@ -77,23 +69,13 @@ impl<'a> SipUri<'a> {
     fn parse_rest(secure: bool, rest: &'a str) -> Result<Self, Invalid> {
         // RFC 3261 §25.1: a user part may contain `;`, `?` and `/`, so the `@` is looked for first.
         let (user, rest) = match rest.split_once('@') {
-            Some((userinfo, rest)) => (
-                Some(userinfo.split_once(':').map_or(userinfo, |(user, _)| user)),
-                rest,
-            ),
+            Some((userinfo, rest)) => (Some(userinfo.split_once(':').map_or(userinfo, |(user, _)| user)), rest),
             None => (None, rest),
         };
         let (rest, headers) = rest.split_once('?').unwrap_or((rest, ""));
         let (host_port, parameters) = rest.split_once(';').unwrap_or((rest, ""));
         let (host, port) = split_host_port(host_port)?;
-        Ok(Self {
-            secure,
-            user,
-            host,
-            port,
-            parameters,
-            headers,
-        })
+        Ok(Self { secure, user, host, port, parameters, headers })
     }
 
     /// A URI parameter: `None` when absent, `Some("")` when it has no value.
@@ -107,28 +89,19 @@ impl<'a> SipUri<'a> {
     /// Where it points when the host is an address and not a name; port 5060 (5061 for `sips:`) unless given.
     pub fn socket_addr(&self) -> Option<SocketAddr> {
         let default = if self.secure { 5061 } else { 5060 };
-        Some(SocketAddr::new(
-            literal_address(self.host)?,
-            self.port.unwrap_or(default),
-        ))
+        Some(SocketAddr::new(literal_address(self.host)?, self.port.unwrap_or(default)))
     }
 }
 
 /// Splits `host[:port]`, `[v6][:port]`.
 pub(crate) fn split_host_port(text: &str) -> Result<(&str, Option<u16>), Invalid> {
     let host_end = match text.strip_prefix('[') {
-        Some(v6) => {
-            v6.find(']')
-                .ok_or(Invalid("IPv6 address without closing bracket"))?
-                + 2
-        }
+        Some(v6) => v6.find(']').ok_or(Invalid("IPv6 address without closing bracket"))? + 2,
         None => text.find(':').unwrap_or(text.len()),
     };
     let (host, rest) = text.split_at(host_end);
     if host.is_empty()
-        || !host.bytes().all(|b| {
-            b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_' | b'[' | b']' | b':')
-        })
+        || !host.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_' | b'[' | b']' | b':'))
     {
         return Err(Invalid("host"));
     }
@@ -142,11 +115,7 @@ pub(crate) fn split_host_port(text: &str) -> Result<(&str, Option<u16>), Invalid
 
 /// The address that a host is, brackets allowed.
 pub(crate) fn literal_address(host: &str) -> Option<IpAddr> {
-    host.strip_prefix('[')
-        .and_then(|rest| rest.strip_suffix(']'))
-        .unwrap_or(host)
-        .parse()
-        .ok()
+    host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host).parse().ok()
 }
 
 #[cfg(test)]
@@ -160,42 +129,23 @@ mod tests {
     #[test]
     fn a_sip_uri_is_taken_apart() {
         let uri = sip("sips:alice:secret@[2001:db8::1]:5071;transport=tcp;lr?subject=x");
+        assert_eq!((uri.secure, uri.user, uri.host, uri.port), (true, Some("alice"), "[2001:db8::1]", Some(5071)));
         assert_eq!(
-            (uri.secure, uri.user, uri.host, uri.port),
-            (true, Some("alice"), "[2001:db8::1]", Some(5071))
-        );
-        assert_eq!(
-            (
-                uri.parameter("LR"),
-                uri.parameter("transport"),
-                uri.parameter("ttl")
-            ),
+            (uri.parameter("LR"), uri.parameter("transport"), uri.parameter("ttl")),
             (Some(""), Some("tcp"), None)
         );
         assert_eq!(uri.headers, "subject=x");
-        assert_eq!(
-            uri.socket_addr(),
-            Some("[2001:db8::1]:5071".parse().unwrap())
-        );
+        assert_eq!(uri.socket_addr(), Some("[2001:db8::1]:5071".parse().unwrap()));
     }
 
     #[test]
     fn a_user_part_may_hold_semicolons_and_question_marks() {
-        assert_eq!(
-            sip("sip:user;par=u%40h?x@example.com").user,
-            Some("user;par=u%40h?x")
-        );
+        assert_eq!(sip("sip:user;par=u%40h?x@example.com").user, Some("user;par=u%40h?x"));
     }
 
     #[test]
     fn other_schemes_are_kept_as_they_are() {
-        assert_eq!(
-            Uri::parse("tel:+1555;ext=7"),
-            Ok(Uri::Other {
-                scheme: "tel",
-                rest: "+1555;ext=7"
-            })
-        );
+        assert_eq!(Uri::parse("tel:+1555;ext=7"), Ok(Uri::Other { scheme: "tel", rest: "+1555;ext=7" }));
     }
 
     #[test]

@@ -11,9 +11,7 @@ const USUAL_SIZE: usize = 1024;
 
 impl Writer {
     pub(super) fn request(method: &str, uri: &str) -> Self {
-        let mut writer = Self {
-            bytes: Vec::with_capacity(USUAL_SIZE),
-        };
+        let mut writer = Self { bytes: Vec::with_capacity(USUAL_SIZE) };
         writer.text(method.as_bytes());
         writer.bytes.push(b' ');
         writer.text(uri.as_bytes());
@@ -22,12 +20,8 @@ impl Writer {
     }
 
     pub(super) fn response(status: u16, reason: &str) -> Self {
-        let mut writer = Self {
-            bytes: Vec::with_capacity(USUAL_SIZE),
-        };
-        writer
-            .bytes
-            .extend_from_slice(format!("SIP/2.0 {status} ").as_bytes());
+        let mut writer = Self { bytes: Vec::with_capacity(USUAL_SIZE) };
+        writer.bytes.extend_from_slice(format!("SIP/2.0 {status} ").as_bytes());
         writer.text(reason.as_bytes());
         writer.bytes.extend_from_slice(b"\r\n");
         writer
@@ -54,13 +48,7 @@ impl Writer {
 
     /// Line breaks and NUL would end the header field early: header injection.
     fn text(&mut self, text: &[u8]) {
-        self.bytes.extend(text.iter().map(|byte| {
-            if matches!(byte, b'\r' | b'\n' | 0) {
-                b' '
-            } else {
-                *byte
-            }
-        }));
+        self.bytes.extend(text.iter().map(|byte| if matches!(byte, b'\r' | b'\n' | 0) { b' ' } else { *byte }));
     }
 }
 
@@ -72,18 +60,12 @@ mod tests {
     fn a_value_cannot_start_a_line_of_its_own() {
         let mut writer = Writer::response(200, "O\r\nK");
         writer.header("Subject", "x\r\nEvil: y");
-        assert_eq!(
-            writer.finish(None),
-            b"SIP/2.0 200 O  K\r\nSubject: x  Evil: y\r\nContent-Length: 0\r\n\r\n"
-        );
+        assert_eq!(writer.finish(None), b"SIP/2.0 200 O  K\r\nSubject: x  Evil: y\r\nContent-Length: 0\r\n\r\n");
     }
 
     #[test]
     fn a_body_brings_its_type_and_length() {
         let bytes = Writer::request("INFO", "sip:a@b").finish(Some(("text/plain", b"hello")));
-        assert_eq!(
-            bytes,
-            b"INFO sip:a@b SIP/2.0\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nhello"
-        );
+        assert_eq!(bytes, b"INFO sip:a@b SIP/2.0\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nhello");
     }
 }

@@ -96,21 +96,10 @@ impl SessionDescription {
 impl MediaDescription {
     fn write(&self, text: &mut String) {
         // Writing to a String cannot fail.
-        let _ = write!(
-            text,
-            "m={} {} {} {}\r\n",
-            self.media,
-            self.port,
-            self.protocol,
-            self.formats.join(" ")
-        );
+        let _ = write!(text, "m={} {} {} {}\r\n", self.media, self.port, self.protocol, self.formats.join(" "));
         write_connection(text, self.connection);
         for map in &self.rtpmaps {
-            let _ = write!(
-                text,
-                "a=rtpmap:{} {}/{}\r\n",
-                map.payload_type, map.encoding, map.clock_rate
-            );
+            let _ = write!(text, "a=rtpmap:{} {}/{}\r\n", map.payload_type, map.encoding, map.clock_rate);
         }
         for (format, parameters) in &self.fmtps {
             let _ = write!(text, "a=fmtp:{format} {parameters}\r\n");

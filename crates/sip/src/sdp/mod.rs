@@ -48,9 +48,7 @@ impl AudioCodec {
     }
 
     fn named(name: &str) -> Option<Self> {
-        [Self::Pcmu, Self::Pcma]
-            .into_iter()
-            .find(|codec| codec.name().eq_ignore_ascii_case(name))
+        [Self::Pcmu, Self::Pcma].into_iter().find(|codec| codec.name().eq_ignore_ascii_case(name))
     }
 }
 

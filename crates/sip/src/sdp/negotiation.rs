@@ -3,9 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use super::description::address_type;
-use super::{
-    AudioCodec, Connection, Direction, Error, MediaDescription, RtpMap, SessionDescription,
-};
+use super::{AudioCodec, Connection, Direction, Error, MediaDescription, RtpMap, SessionDescription};
 
 /// What we can do on one audio stream; the same `session_id` and a growing `version` for one call.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,18 +50,8 @@ const PTIMES_MS: std::ops::RangeInclusive<u32> = 10..=200;
 
 /// Our offer.
 pub fn offer(capabilities: &Capabilities) -> SessionDescription {
-    let codecs: Vec<_> = capabilities
-        .codecs
-        .iter()
-        .map(|codec| (*codec, codec.static_payload_type()))
-        .collect();
-    let audio = our_audio(
-        capabilities,
-        "RTP/AVP",
-        &codecs,
-        capabilities.telephone_event,
-        capabilities.direction,
-    );
+    let codecs: Vec<_> = capabilities.codecs.iter().map(|codec| (*codec, codec.static_payload_type())).collect();
+    let audio = our_audio(capabilities, "RTP/AVP", &codecs, capabilities.telephone_event, capabilities.direction);
     our_description(capabilities, vec![audio])
 }
 
@@ -74,37 +62,16 @@ pub fn answer(
     offer: &SessionDescription,
     capabilities: &Capabilities,
 ) -> Result<(SessionDescription, Negotiated), Error> {
-    let theirs = offer
-        .media
-        .iter()
-        .map(|media| Theirs::of(offer, media, &capabilities.codecs));
-    let chosen = theirs
-        .enumerate()
-        .find_map(|(index, theirs)| Some((index, theirs?)));
+    let theirs = offer.media.iter().map(|media| Theirs::of(offer, media, &capabilities.codecs));
+    let chosen = theirs.enumerate().find_map(|(index, theirs)| Some((index, theirs?)));
     let (index, theirs) = chosen.ok_or(Error::NoCommonCodec)?;
     let direction = theirs.direction_for_us(capabilities.direction);
     // RFC 3264 §6.1: a payload type keeps its meaning both ways, so the answer uses those of the offer.
-    let telephone_event = theirs
-        .telephone_event
-        .filter(|_| capabilities.telephone_event.is_some());
+    let telephone_event = theirs.telephone_event.filter(|_| capabilities.telephone_event.is_some());
     let protocol = &offer.media[index].protocol;
-    let audio = our_audio(
-        capabilities,
-        protocol,
-        &theirs.codecs,
-        telephone_event,
-        direction,
-    );
+    let audio = our_audio(capabilities, protocol, &theirs.codecs, telephone_event, direction);
     let media = offer.media.iter().enumerate();
-    let media = media
-        .map(|(at, media)| {
-            if at == index {
-                audio.clone()
-            } else {
-                refused(media)
-            }
-        })
-        .collect();
+    let media = media.map(|(at, media)| if at == index { audio.clone() } else { refused(media) }).collect();
     let negotiated = Negotiated {
         remote: theirs.remote,
         remote_rtcp: theirs.remote_rtcp,
@@ -119,28 +86,16 @@ pub fn answer(
 }
 
 /// What the stream became by their answer to our offer.
-pub fn accept(
-    capabilities: &Capabilities,
-    answer: &SessionDescription,
-) -> Result<Negotiated, Error> {
+pub fn accept(capabilities: &Capabilities, answer: &SessionDescription) -> Result<Negotiated, Error> {
     // Our offer had one stream, so theirs is the first; tolerate an answer that puts something before it.
-    let mut theirs = answer
-        .media
-        .iter()
-        .filter_map(|media| Theirs::of(answer, media, &capabilities.codecs));
+    let mut theirs = answer.media.iter().filter_map(|media| Theirs::of(answer, media, &capabilities.codecs));
     let theirs = theirs.next().ok_or(Error::NoCommonCodec)?;
-    let telephone_event_send = theirs
-        .telephone_event
-        .filter(|_| capabilities.telephone_event.is_some());
+    let telephone_event_send = theirs.telephone_event.filter(|_| capabilities.telephone_event.is_some());
     Ok(Negotiated {
         remote: theirs.remote,
         remote_rtcp: theirs.remote_rtcp,
         send: theirs.codecs[0],
-        receive: capabilities
-            .codecs
-            .iter()
-            .map(|codec| (*codec, codec.static_payload_type()))
-            .collect(),
+        receive: capabilities.codecs.iter().map(|codec| (*codec, codec.static_payload_type())).collect(),
         telephone_event_send,
         telephone_event_receive: capabilities.telephone_event,
         direction: theirs.direction_for_us(capabilities.direction),
@@ -160,11 +115,7 @@ struct Theirs {
 }
 
 impl Theirs {
-    fn of(
-        description: &SessionDescription,
-        media: &MediaDescription,
-        ours: &[AudioCodec],
-    ) -> Option<Self> {
+    fn of(description: &SessionDescription, media: &MediaDescription, ours: &[AudioCodec]) -> Option<Self> {
         let plain_rtp = matches!(media.protocol.as_str(), "RTP/AVP" | "RTP/AVPF");
         if media.port == 0 || !plain_rtp || !media.media.eq_ignore_ascii_case("audio") {
             return None;
@@ -174,20 +125,14 @@ impl Theirs {
         };
         let mut codecs: Vec<(AudioCodec, u8)> = Vec::new();
         let mut telephone_event = None;
-        for payload_type in media
-            .formats
-            .iter()
-            .filter_map(|format| format.parse::<u8>().ok())
-        {
+        for payload_type in media.formats.iter().filter_map(|format| format.parse::<u8>().ok()) {
             match Format::of(media, payload_type) {
                 Some(Format::Audio(codec))
                     if ours.contains(&codec) && codecs.iter().all(|(known, _)| *known != codec) =>
                 {
                     codecs.push((codec, payload_type));
                 }
-                Some(Format::TelephoneEvent) => {
-                    telephone_event = telephone_event.or(Some(payload_type))
-                }
+                Some(Format::TelephoneEvent) => telephone_event = telephone_event.or(Some(payload_type)),
                 _ => {}
             }
         }
@@ -199,34 +144,21 @@ impl Theirs {
             Some(rtcp) => SocketAddr::new(rtcp.address.unwrap_or(address), rtcp.port),
             None => SocketAddr::new(address, media.port.saturating_add(1)),
         };
-        let stated = media
-            .direction
-            .or(description.direction)
-            .unwrap_or(Direction::SendRecv);
+        let stated = media.direction.or(description.direction).unwrap_or(Direction::SendRecv);
         Some(Self {
             remote,
             remote_rtcp,
             codecs,
             telephone_event,
             // RFC 3264 §8.4: the hold of RFC 2543.
-            direction: if address.is_unspecified() {
-                Direction::Inactive
-            } else {
-                stated
-            },
-            ptime_ms: media
-                .ptime
-                .filter(|ptime| PTIMES_MS.contains(ptime))
-                .unwrap_or(PTIME_MS),
+            direction: if address.is_unspecified() { Direction::Inactive } else { stated },
+            ptime_ms: media.ptime.filter(|ptime| PTIMES_MS.contains(ptime)).unwrap_or(PTIME_MS),
         })
     }
 
     /// RFC 3264 §6.1: we send only where they receive, and the reverse.
     fn direction_for_us(&self, wanted: Direction) -> Direction {
-        Direction::of(
-            wanted.sends() && self.direction.receives(),
-            wanted.receives() && self.direction.sends(),
-        )
+        Direction::of(wanted.sends() && self.direction.receives(), wanted.receives() && self.direction.sends())
     }
 }
 
@@ -237,16 +169,8 @@ enum Format {
 
 impl Format {
     fn of(media: &MediaDescription, payload_type: u8) -> Option<Self> {
-        match media
-            .rtpmaps
-            .iter()
-            .find(|map| map.payload_type == payload_type)
-        {
-            Some(RtpMap {
-                clock_rate: 8000,
-                encoding,
-                ..
-            }) => {
+        match media.rtpmaps.iter().find(|map| map.payload_type == payload_type) {
+            Some(RtpMap { clock_rate: 8000, encoding, .. }) => {
                 if encoding.eq_ignore_ascii_case("telephone-event") {
                     Some(Self::TelephoneEvent)
                 } else {
@@ -263,21 +187,11 @@ impl Format {
     }
 }
 
-fn our_description(
-    capabilities: &Capabilities,
-    media: Vec<MediaDescription>,
-) -> SessionDescription {
+fn our_description(capabilities: &Capabilities, media: Vec<MediaDescription>) -> SessionDescription {
     let address: IpAddr = capabilities.address.ip();
-    let Capabilities {
-        session_id,
-        version,
-        ..
-    } = capabilities;
+    let Capabilities { session_id, version, .. } = capabilities;
     SessionDescription {
-        origin: format!(
-            "- {session_id} {version} IN {} {address}",
-            address_type(address)
-        ),
+        origin: format!("- {session_id} {version} IN {} {address}", address_type(address)),
         connection: Some(Connection::Address(address)),
         direction: None,
         media,
@@ -291,32 +205,19 @@ fn our_audio(
     telephone_event: Option<u8>,
     direction: Direction,
 ) -> MediaDescription {
-    let audio = codecs
-        .iter()
-        .map(|(codec, payload_type)| (codec.name(), *payload_type));
+    let audio = codecs.iter().map(|(codec, payload_type)| (codec.name(), *payload_type));
     let maps = audio.chain(telephone_event.map(|payload_type| ("telephone-event", payload_type)));
-    let rtpmaps: Vec<_> = maps
-        .map(|(name, payload_type)| RtpMap {
-            payload_type,
-            encoding: name.to_owned(),
-            clock_rate: 8000,
-        })
-        .collect();
+    let rtpmaps: Vec<_> =
+        maps.map(|(name, payload_type)| RtpMap { payload_type, encoding: name.to_owned(), clock_rate: 8000 }).collect();
     MediaDescription {
         media: "audio".to_owned(),
         port: capabilities.address.port(),
         protocol: protocol.to_owned(),
-        formats: rtpmaps
-            .iter()
-            .map(|map| map.payload_type.to_string())
-            .collect(),
+        formats: rtpmaps.iter().map(|map| map.payload_type.to_string()).collect(),
         connection: None,
         direction: Some(direction),
         rtpmaps,
-        fmtps: telephone_event
-            .map(|payload_type| (payload_type.to_string(), "0-15".to_owned()))
-            .into_iter()
-            .collect(),
+        fmtps: telephone_event.map(|payload_type| (payload_type.to_string(), "0-15".to_owned())).into_iter().collect(),
         ptime: Some(PTIME_MS),
         rtcp: None,
     }
@@ -353,18 +254,13 @@ mod tests {
     }
 
     fn theirs(media: &str) -> SessionDescription {
-        SessionDescription::parse(
-            format!("v=0\r\no=- 1 1 IN IP4 h\r\nc=IN IP4 198.51.100.1\r\n{media}").as_bytes(),
-        )
-        .unwrap()
+        SessionDescription::parse(format!("v=0\r\no=- 1 1 IN IP4 h\r\nc=IN IP4 198.51.100.1\r\n{media}").as_bytes())
+            .unwrap()
     }
 
     fn answered(media: &str) -> (String, Negotiated) {
         let (description, negotiated) = answer(&theirs(media), &ours()).unwrap();
-        (
-            String::from_utf8(description.to_bytes()).unwrap(),
-            negotiated,
-        )
+        (String::from_utf8(description.to_bytes()).unwrap(), negotiated)
     }
 
     #[test]
@@ -384,75 +280,32 @@ mod tests {
         let lines: Vec<_> = text.lines().filter(|line| line.starts_with("m=")).collect();
         assert_eq!(
             lines,
-            [
-                "m=image 0 udptl t38",
-                "m=audio 0 RTP/SAVP 0",
-                "m=audio 4000 RTP/AVP 8 0 96",
-                "m=video 0 RTP/AVP 99"
-            ]
+            ["m=image 0 udptl t38", "m=audio 0 RTP/SAVP 0", "m=audio 4000 RTP/AVP 8 0 96", "m=video 0 RTP/AVP 99"]
         );
         assert_eq!(negotiated.remote, "198.51.100.1:5004".parse().unwrap());
         assert_eq!(negotiated.remote_rtcp, "198.51.100.1:5005".parse().unwrap());
         assert_eq!(negotiated.send, (AudioCodec::Pcma, 8));
-        assert_eq!(
-            (
-                negotiated.telephone_event_send,
-                negotiated.telephone_event_receive
-            ),
-            (Some(96), Some(96))
-        );
+        assert_eq!((negotiated.telephone_event_send, negotiated.telephone_event_receive), (Some(96), Some(96)));
     }
 
     #[test]
     fn telephone_events_may_have_a_number_each_way() {
         let answer = theirs("m=audio 5004 RTP/AVP 0 96\r\na=rtpmap:96 telephone-event/8000\r\n");
         let negotiated = accept(&ours(), &answer).unwrap();
-        assert_eq!(
-            (
-                negotiated.telephone_event_send,
-                negotiated.telephone_event_receive
-            ),
-            (Some(96), Some(101))
-        );
-        assert_eq!(
-            negotiated.receive,
-            [(AudioCodec::Pcmu, 0), (AudioCodec::Pcma, 8)]
-        );
+        assert_eq!((negotiated.telephone_event_send, negotiated.telephone_event_receive), (Some(96), Some(101)));
+        assert_eq!(negotiated.receive, [(AudioCodec::Pcmu, 0), (AudioCodec::Pcma, 8)]);
         let wideband = theirs("m=audio 5004 RTP/AVP 0 96\r\na=rtpmap:96 telephone-event/48000\r\n");
-        assert_eq!(
-            accept(&ours(), &wideband).unwrap().telephone_event_send,
-            None
-        );
+        assert_eq!(accept(&ours(), &wideband).unwrap().telephone_event_send, None);
     }
 
     #[test]
     fn hold_in_every_spelling_is_mirrored() {
         for (media, line, direction) in [
-            (
-                "m=audio 5004 RTP/AVP 0\r\na=sendonly\r\n",
-                "a=recvonly",
-                Direction::RecvOnly,
-            ),
-            (
-                "m=audio 5004 RTP/AVP 0\r\na=recvonly\r\n",
-                "a=sendonly",
-                Direction::SendOnly,
-            ),
-            (
-                "a=inactive\r\nm=audio 5004 RTP/AVP 0\r\n",
-                "a=inactive",
-                Direction::Inactive,
-            ),
-            (
-                "m=audio 5004 RTP/AVP 0\r\nc=IN IP4 0.0.0.0\r\n",
-                "a=inactive",
-                Direction::Inactive,
-            ),
-            (
-                "a=inactive\r\nm=audio 5004 RTP/AVP 0\r\na=sendrecv\r\n",
-                "a=sendrecv",
-                Direction::SendRecv,
-            ),
+            ("m=audio 5004 RTP/AVP 0\r\na=sendonly\r\n", "a=recvonly", Direction::RecvOnly),
+            ("m=audio 5004 RTP/AVP 0\r\na=recvonly\r\n", "a=sendonly", Direction::SendOnly),
+            ("a=inactive\r\nm=audio 5004 RTP/AVP 0\r\n", "a=inactive", Direction::Inactive),
+            ("m=audio 5004 RTP/AVP 0\r\nc=IN IP4 0.0.0.0\r\n", "a=inactive", Direction::Inactive),
+            ("a=inactive\r\nm=audio 5004 RTP/AVP 0\r\na=sendrecv\r\n", "a=sendrecv", Direction::SendRecv),
         ] {
             let (text, negotiated) = answered(media);
             assert!(text.contains(line), "{media}");
@@ -466,10 +319,7 @@ mod tests {
             "m=audio 5004 RTP/AVP 97\r\na=rtpmap:97 pcma/8000\r\na=ptime:40\r\na=rtcp:6001 IN IP4 198.51.100.2\r\n",
         );
         assert!(text.contains("m=audio 4000 RTP/AVP 97\r\na=rtpmap:97 PCMA/8000"));
-        assert_eq!(
-            (negotiated.send, negotiated.ptime_ms),
-            ((AudioCodec::Pcma, 97), 40)
-        );
+        assert_eq!((negotiated.send, negotiated.ptime_ms), ((AudioCodec::Pcma, 97), 40));
         assert_eq!(negotiated.remote_rtcp, "198.51.100.2:6001".parse().unwrap());
     }
 
@@ -484,32 +334,18 @@ mod tests {
             "m=audio 5004 RTP/AVP 0\r\nc=IN IP4 media.example.com\r\n",
             "m=video 5004 RTP/AVP 0\r\n",
         ] {
-            assert_eq!(
-                answer(&theirs(media), &ours()),
-                Err(Error::NoCommonCodec),
-                "{media}"
-            );
-            assert_eq!(
-                accept(&ours(), &theirs(media)),
-                Err(Error::NoCommonCodec),
-                "{media}"
-            );
+            assert_eq!(answer(&theirs(media), &ours()), Err(Error::NoCommonCodec), "{media}");
+            assert_eq!(accept(&ours(), &theirs(media)), Err(Error::NoCommonCodec), "{media}");
         }
     }
 
     #[test]
     fn ipv6_is_answered_with_ipv6() {
-        let capabilities = Capabilities {
-            address: "[2001:db8::1]:4000".parse().unwrap(),
-            ..ours()
-        };
+        let capabilities = Capabilities { address: "[2001:db8::1]:4000".parse().unwrap(), ..ours() };
         let text = String::from_utf8(offer(&capabilities).to_bytes()).unwrap();
         assert!(text.contains("c=IN IP6 2001:db8::1\r\n"));
         let back = SessionDescription::parse(text.as_bytes()).unwrap();
-        assert_eq!(
-            accept(&ours(), &back).unwrap().remote,
-            "[2001:db8::1]:4000".parse().unwrap()
-        );
+        assert_eq!(accept(&ours(), &back).unwrap().remote, "[2001:db8::1]:4000".parse().unwrap());
     }
 
     #[test]

@@ -16,19 +16,12 @@ pub(super) fn parse(bytes: &[u8]) -> Result<SessionDescription, Error> {
     if bytes.len() > MAX_SIZE {
         return Err(Error::Malformed("too long"));
     }
-    let mut lines = bytes
-        .split(|byte| matches!(byte, b'\n' | b'\r'))
-        .map(trim)
-        .filter(|line| !line.is_empty());
+    let mut lines = bytes.split(|byte| matches!(byte, b'\n' | b'\r')).map(trim).filter(|line| !line.is_empty());
     if !lines.next().is_some_and(|line| line.starts_with(b"v=")) {
         return Err(Error::Malformed("does not begin with v="));
     }
-    let mut description = SessionDescription {
-        origin: String::new(),
-        connection: None,
-        direction: None,
-        media: Vec::new(),
-    };
+    let mut description =
+        SessionDescription { origin: String::new(), connection: None, direction: None, media: Vec::new() };
     let mut attributes = 0;
     for line in lines {
         let (Some(kind), Some(value)) = (line.first(), line.strip_prefix(&[line[0], b'='])) else {
@@ -60,22 +53,17 @@ fn connection_of(description: &mut SessionDescription) -> &mut Option<Connection
 
 /// `IN IP4 192.0.2.1`, with a multicast TTL behind a slash at most.
 fn connection(value: &[u8]) -> Connection {
-    let mut words = value
-        .split(u8::is_ascii_whitespace)
-        .filter(|word| !word.is_empty());
+    let mut words = value.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
     let address = words.nth(2).and_then(|word| std::str::from_utf8(word).ok());
     let address = address.map(|word| word.split('/').next().unwrap_or(word));
-    address
-        .and_then(|word| word.parse().ok())
-        .map_or(Connection::Unusable, Connection::Address)
+    address.and_then(|word| word.parse().ok()).map_or(Connection::Unusable, Connection::Address)
 }
 
 /// `audio 49170/2 RTP/AVP 0 8 101`; an m= line that cannot be read would put all later ones out of place.
 fn media(value: &[u8]) -> Result<MediaDescription, Error> {
     let text = readable(value);
     let mut words = text.split_ascii_whitespace();
-    let (Some(media), Some(port), Some(protocol)) = (words.next(), words.next(), words.next())
-    else {
+    let (Some(media), Some(port), Some(protocol)) = (words.next(), words.next(), words.next()) else {
         return Err(Error::Malformed("m= line"));
     };
     let port = port.split('/').next().unwrap_or(port);
@@ -95,11 +83,7 @@ fn media(value: &[u8]) -> Result<MediaDescription, Error> {
 
 fn attribute(description: &mut SessionDescription, value: &[u8]) {
     let text = readable(value);
-    let (name, value) = text
-        .split_once(':')
-        .map_or((text.trim(), ""), |(name, value)| {
-            (name.trim(), value.trim())
-        });
+    let (name, value) = text.split_once(':').map_or((text.trim(), ""), |(name, value)| (name.trim(), value.trim()));
     let direction = match name {
         "sendrecv" => Some(Direction::SendRecv),
         "sendonly" => Some(Direction::SendOnly),
@@ -115,16 +99,11 @@ fn attribute(description: &mut SessionDescription, value: &[u8]) {
         "rtpmap" => media.rtpmaps.extend(rtpmap(value)),
         "fmtp" => {
             if let Some((format, parameters)) = value.split_once(' ') {
-                media
-                    .fmtps
-                    .push((format.to_owned(), parameters.trim().to_owned()));
+                media.fmtps.push((format.to_owned(), parameters.trim().to_owned()));
             }
         }
         // `20.0` exists.
-        "ptime" => {
-            media.ptime =
-                number(value.split('.').next().unwrap_or(value).as_bytes()).or(media.ptime)
-        }
+        "ptime" => media.ptime = number(value.split('.').next().unwrap_or(value).as_bytes()).or(media.ptime),
         "rtcp" => media.rtcp = rtcp(value).or(media.rtcp),
         _ => media.direction = direction.or(media.direction),
     }
@@ -136,24 +115,15 @@ fn rtpmap(value: &str) -> Option<RtpMap> {
     let mut parts = encoding.trim().split('/');
     let encoding = parts.next()?.to_owned();
     // Without a clock rate it can only be the usual one.
-    let clock_rate = parts
-        .next()
-        .map_or(Some(8000), |rate| number(rate.trim().as_bytes()))?;
-    Some(RtpMap {
-        payload_type: number(payload_type.as_bytes())?,
-        encoding,
-        clock_rate,
-    })
+    let clock_rate = parts.next().map_or(Some(8000), |rate| number(rate.trim().as_bytes()))?;
+    Some(RtpMap { payload_type: number(payload_type.as_bytes())?, encoding, clock_rate })
 }
 
 /// `53020 IN IP4 126.16.64.4`
 fn rtcp(value: &str) -> Option<Rtcp> {
     let mut words = value.split_ascii_whitespace();
     let port = number(words.next()?.as_bytes())?;
-    Some(Rtcp {
-        port,
-        address: words.nth(2).and_then(|word| word.parse().ok()),
-    })
+    Some(Rtcp { port, address: words.nth(2).and_then(|word| word.parse().ok()) })
 }
 
 #[cfg(test)]
@@ -171,34 +141,15 @@ mod tests {
              a=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-16\r\na=ptime:20\r\na=rtcp:4005 IN IP4 192.0.2.9\r\na=sendonly\r\n",
         );
         let audio = &sdp.media[0];
-        assert_eq!(
-            (audio.media.as_str(), audio.port, audio.formats.len()),
-            ("audio", 4000, 2)
-        );
+        assert_eq!((audio.media.as_str(), audio.port, audio.formats.len()), ("audio", 4000, 2));
         assert_eq!(
             audio.rtpmaps[1],
-            RtpMap {
-                payload_type: 101,
-                encoding: "telephone-event".into(),
-                clock_rate: 8000
-            }
+            RtpMap { payload_type: 101, encoding: "telephone-event".into(), clock_rate: 8000 }
         );
         assert_eq!(audio.fmtps, [("101".to_owned(), "0-16".to_owned())]);
-        assert_eq!(
-            (audio.ptime, audio.direction),
-            (Some(20), Some(Direction::SendOnly))
-        );
-        assert_eq!(
-            audio.rtcp,
-            Some(Rtcp {
-                port: 4005,
-                address: Some("192.0.2.9".parse().unwrap())
-            })
-        );
-        assert_eq!(
-            sdp.connection,
-            Some(Connection::Address("192.0.2.1".parse().unwrap()))
-        );
+        assert_eq!((audio.ptime, audio.direction), (Some(20), Some(Direction::SendOnly)));
+        assert_eq!(audio.rtcp, Some(Rtcp { port: 4005, address: Some("192.0.2.9".parse().unwrap()) }));
+        assert_eq!(sdp.connection, Some(Connection::Address("192.0.2.1".parse().unwrap())));
     }
 
     #[test]
@@ -216,27 +167,16 @@ mod tests {
             "m=image 0 udptl t38",
         ];
         for line in odd {
-            let sdp = parsed(&format!(
-                "v=0\n{line}\nm=audio 4000 RTP/AVP 0\na=ptime:20.0\nc=IN IP4 192.0.2.1"
-            ));
+            let sdp = parsed(&format!("v=0\n{line}\nm=audio 4000 RTP/AVP 0\na=ptime:20.0\nc=IN IP4 192.0.2.1"));
             let audio = sdp.media.last().unwrap();
             assert_eq!((audio.port, audio.ptime), (4000, Some(20)), "{line}");
         }
-        assert_eq!(
-            parse(b"v=0\r\ns=caf\xe9\r\nm=audio 1 RTP/AVP 0\r\n")
-                .unwrap()
-                .media
-                .len(),
-            1
-        );
+        assert_eq!(parse(b"v=0\r\ns=caf\xe9\r\nm=audio 1 RTP/AVP 0\r\n").unwrap().media.len(), 1);
     }
 
     #[test]
     fn a_host_name_is_no_address() {
-        assert_eq!(
-            parsed("v=0\nc=IN IP4 media.example.com").connection,
-            Some(Connection::Unusable)
-        );
+        assert_eq!(parsed("v=0\nc=IN IP4 media.example.com").connection, Some(Connection::Unusable));
         assert_eq!(
             parsed("v=0\nc=IN IP6 2001:db8::1").connection,
             Some(Connection::Address("2001:db8::1".parse().unwrap()))
@@ -245,18 +185,10 @@ mod tests {
 
     #[test]
     fn what_is_no_description_is_refused() {
-        for text in [
-            "",
-            "hello",
-            "o=-\nv=0",
-            "v=0\nm=audio",
-            "v=0\nm=audio x RTP/AVP 0",
-            "v=0\nm=audio 65536 RTP/AVP 0",
-        ] {
-            assert!(
-                matches!(parse(text.as_bytes()), Err(Error::Malformed(_))),
-                "{text}"
-            );
+        for text in
+            ["", "hello", "o=-\nv=0", "v=0\nm=audio", "v=0\nm=audio x RTP/AVP 0", "v=0\nm=audio 65536 RTP/AVP 0"]
+        {
+            assert!(matches!(parse(text.as_bytes()), Err(Error::Malformed(_))), "{text}");
         }
         assert!(parse("v=0\n".repeat(MAX_SIZE).as_bytes()).is_err());
         assert!(parse(format!("v=0\n{}", "m=a 1 b c\n".repeat(MAX_MEDIA + 1)).as_bytes()).is_err());

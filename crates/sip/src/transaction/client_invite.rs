@@ -17,19 +17,10 @@ pub(crate) struct ClientInvite {
 
 #[derive(Debug)]
 enum State {
-    Calling {
-        payload: Vec<u8>,
-        timer_a: Option<Retransmit>,
-        timer_b: Instant,
-    },
+    Calling { payload: Vec<u8>, timer_a: Option<Retransmit>, timer_b: Instant },
     Proceeding,
-    Completed {
-        ack: Vec<u8>,
-        timer_d: Instant,
-    },
-    Accepted {
-        timer_m: Instant,
-    },
+    Completed { ack: Vec<u8>, timer_d: Instant },
+    Accepted { timer_m: Instant },
     Terminated,
 }
 
@@ -37,52 +28,28 @@ impl ClientInvite {
     /// The INVITE has just been sent.
     pub fn new(now: Instant, timers: Timers, reliable: bool, payload: Vec<u8>) -> Self {
         let timer_a = (!reliable).then(|| Retransmit::first(now, timers.t1));
-        Self {
-            timers,
-            reliable,
-            state: State::Calling {
-                payload,
-                timer_a,
-                timer_b: now + timers.patience(),
-            },
-        }
+        Self { timers, reliable, state: State::Calling { payload, timer_a, timer_b: now + timers.patience() } }
     }
 
     /// A response to our INVITE; `ack` writes the ACK for one that is not 2xx.
-    pub fn handle_response(
-        &mut self,
-        now: Instant,
-        status: u16,
-        ack: impl FnOnce() -> Vec<u8>,
-    ) -> Reaction {
+    pub fn handle_response(&mut self, now: Instant, status: u16, ack: impl FnOnce() -> Vec<u8>) -> Reaction {
         match (&self.state, status) {
             (State::Calling { .. } | State::Proceeding, 100..200) => {
                 self.state = State::Proceeding;
                 Reaction::DELIVER
             }
             (State::Calling { .. } | State::Proceeding, 200..300) => {
-                self.state = State::Accepted {
-                    timer_m: now + self.timers.patience(),
-                };
+                self.state = State::Accepted { timer_m: now + self.timers.patience() };
                 Reaction::DELIVER
             }
             (State::Calling { .. } | State::Proceeding, _) => {
                 let ack = ack();
                 let timer_d = if self.reliable { now } else { now + TIMER_D };
-                self.state = State::Completed {
-                    ack: ack.clone(),
-                    timer_d,
-                };
-                Reaction {
-                    deliver: true,
-                    send: Some(ack),
-                }
+                self.state = State::Completed { ack: ack.clone(), timer_d };
+                Reaction { deliver: true, send: Some(ack) }
             }
             // RFC 3261 §17.1.1.2: a repeated final response is acknowledged again, and goes no further.
-            (State::Completed { ack, .. }, 300..) => Reaction {
-                deliver: false,
-                send: Some(ack.clone()),
-            },
+            (State::Completed { ack, .. }, 300..) => Reaction { deliver: false, send: Some(ack.clone()) },
             // RFC 6026 §7.2: every 2xx, repeated or from another fork, is the user's to acknowledge.
             (State::Accepted { .. }, 200..300) => Reaction::DELIVER,
             _ => Reaction::DROP,
@@ -95,17 +62,11 @@ impl ClientInvite {
                 self.state = State::Terminated;
                 Some(Effect::TimedOut)
             }
-            State::Calling {
-                payload,
-                timer_a: Some(timer_a),
-                ..
-            } if timer_a.at <= now => {
+            State::Calling { payload, timer_a: Some(timer_a), .. } if timer_a.at <= now => {
                 *timer_a = timer_a.next(None);
                 Some(Effect::Send(payload.clone()))
             }
-            State::Completed { timer_d: end, .. } | State::Accepted { timer_m: end }
-                if *end <= now =>
-            {
+            State::Completed { timer_d: end, .. } | State::Accepted { timer_m: end } if *end <= now => {
                 self.state = State::Terminated;
                 None
             }
@@ -115,26 +76,12 @@ impl ClientInvite {
 
     pub fn deadline(&self) -> Option<Deadline> {
         match &self.state {
-            State::Calling {
-                timer_a: Some(timer_a),
-                timer_b,
-                ..
-            } if timer_a.at < *timer_b => Some(Deadline {
-                at: timer_a.at,
-                timer: "Timer A (INVITE retransmission)",
-            }),
-            State::Calling { timer_b, .. } => Some(Deadline {
-                at: *timer_b,
-                timer: "Timer B (INVITE timeout)",
-            }),
-            State::Completed { timer_d, .. } => Some(Deadline {
-                at: *timer_d,
-                timer: "Timer D (repeated refusals)",
-            }),
-            State::Accepted { timer_m } => Some(Deadline {
-                at: *timer_m,
-                timer: "Timer M (repeated 2xx)",
-            }),
+            State::Calling { timer_a: Some(timer_a), timer_b, .. } if timer_a.at < *timer_b => {
+                Some(Deadline { at: timer_a.at, timer: "Timer A (INVITE retransmission)" })
+            }
+            State::Calling { timer_b, .. } => Some(Deadline { at: *timer_b, timer: "Timer B (INVITE timeout)" }),
+            State::Completed { timer_d, .. } => Some(Deadline { at: *timer_d, timer: "Timer D (repeated refusals)" }),
+            State::Accepted { timer_m } => Some(Deadline { at: *timer_m, timer: "Timer M (repeated 2xx)" }),
             State::Proceeding | State::Terminated => None,
         }
     }
@@ -159,10 +106,7 @@ mod tests {
 
     fn start() -> (Instant, ClientInvite) {
         let start = Instant::now();
-        (
-            start,
-            ClientInvite::new(start, Timers::default(), false, b"INVITE".to_vec()),
-        )
+        (start, ClientInvite::new(start, Timers::default(), false, b"INVITE".to_vec()))
     }
 
     /// Fires every deadline until none is left; when bytes were sent, and when and how it ended.
@@ -182,20 +126,14 @@ mod tests {
     #[test]
     fn invite_is_resent_at_doubling_intervals_until_timer_b() {
         let (start, mut invite) = start();
-        assert_eq!(
-            run_out(start, &mut invite),
-            (vec![500, 1500, 3500, 7500, 15500, 31500], Some(32000))
-        );
+        assert_eq!(run_out(start, &mut invite), (vec![500, 1500, 3500, 7500, 15500, 31500], Some(32000)));
         assert!(invite.is_terminated());
     }
 
     #[test]
     fn a_provisional_response_stops_retransmission_and_timeout() {
         let (start, mut invite) = start();
-        assert_eq!(
-            invite.handle_response(start, 100, Vec::new),
-            Reaction::DELIVER
-        );
+        assert_eq!(invite.handle_response(start, 100, Vec::new), Reaction::DELIVER);
         assert_eq!(invite.deadline(), None);
     }
 
@@ -203,20 +141,8 @@ mod tests {
     fn every_repeated_refusal_is_acknowledged_and_only_the_first_delivered() {
         let (start, mut invite) = start();
         let ack = || b"ACK".to_vec();
-        assert_eq!(
-            invite.handle_response(start, 486, ack),
-            Reaction {
-                deliver: true,
-                send: Some(ack())
-            }
-        );
-        assert_eq!(
-            invite.handle_response(start, 486, Vec::new),
-            Reaction {
-                deliver: false,
-                send: Some(ack())
-            }
-        );
+        assert_eq!(invite.handle_response(start, 486, ack), Reaction { deliver: true, send: Some(ack()) });
+        assert_eq!(invite.handle_response(start, 486, Vec::new), Reaction { deliver: false, send: Some(ack()) });
         assert_eq!(invite.handle_response(start, 200, Vec::new), Reaction::DROP);
         assert_eq!(invite.deadline().unwrap().at.duration_since(start), TIMER_D);
     }
@@ -224,19 +150,10 @@ mod tests {
     #[test]
     fn every_2xx_is_delivered_until_timer_m() {
         let (start, mut invite) = start();
-        assert_eq!(
-            invite.handle_response(start, 200, Vec::new),
-            Reaction::DELIVER
-        );
-        assert_eq!(
-            invite.handle_response(start, 200, Vec::new),
-            Reaction::DELIVER
-        );
+        assert_eq!(invite.handle_response(start, 200, Vec::new), Reaction::DELIVER);
+        assert_eq!(invite.handle_response(start, 200, Vec::new), Reaction::DELIVER);
         assert_eq!(invite.handle_response(start, 486, Vec::new), Reaction::DROP);
-        assert_eq!(
-            invite.deadline().unwrap().at.duration_since(start),
-            Duration::from_secs(32)
-        );
+        assert_eq!(invite.deadline().unwrap().at.duration_since(start), Duration::from_secs(32));
         assert_eq!(run_out(start, &mut invite), (vec![], None));
         assert!(invite.is_terminated());
     }

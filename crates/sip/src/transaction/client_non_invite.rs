@@ -14,19 +14,9 @@ pub(crate) struct ClientNonInvite {
 
 #[derive(Debug)]
 enum State {
-    Trying {
-        payload: Vec<u8>,
-        timer_e: Option<Retransmit>,
-        timer_f: Instant,
-    },
-    Proceeding {
-        payload: Vec<u8>,
-        timer_e: Option<Retransmit>,
-        timer_f: Instant,
-    },
-    Completed {
-        timer_k: Instant,
-    },
+    Trying { payload: Vec<u8>, timer_e: Option<Retransmit>, timer_f: Instant },
+    Proceeding { payload: Vec<u8>, timer_e: Option<Retransmit>, timer_f: Instant },
+    Completed { timer_k: Instant },
     Terminated,
 }
 
@@ -34,47 +24,21 @@ impl ClientNonInvite {
     /// The request has just been sent.
     pub fn new(now: Instant, timers: Timers, reliable: bool, payload: Vec<u8>) -> Self {
         let timer_e = (!reliable).then(|| Retransmit::first(now, timers.t1));
-        Self {
-            timers,
-            reliable,
-            state: State::Trying {
-                payload,
-                timer_e,
-                timer_f: now + timers.patience(),
-            },
-        }
+        Self { timers, reliable, state: State::Trying { payload, timer_e, timer_f: now + timers.patience() } }
     }
 
     pub fn handle_response(&mut self, now: Instant, status: u16) -> Reaction {
-        match (
-            std::mem::replace(&mut self.state, State::Terminated),
-            status,
-        ) {
+        match (std::mem::replace(&mut self.state, State::Terminated), status) {
             (
-                State::Trying {
-                    payload,
-                    timer_e,
-                    timer_f,
-                }
-                | State::Proceeding {
-                    payload,
-                    timer_e,
-                    timer_f,
-                },
+                State::Trying { payload, timer_e, timer_f } | State::Proceeding { payload, timer_e, timer_f },
                 100..200,
             ) => {
-                self.state = State::Proceeding {
-                    payload,
-                    timer_e,
-                    timer_f,
-                };
+                self.state = State::Proceeding { payload, timer_e, timer_f };
                 Reaction::DELIVER
             }
             (State::Trying { .. } | State::Proceeding { .. }, _) => {
                 if !self.reliable {
-                    self.state = State::Completed {
-                        timer_k: now + self.timers.t4,
-                    };
+                    self.state = State::Completed { timer_k: now + self.timers.t4 };
                 }
                 Reaction::DELIVER
             }
@@ -87,26 +51,16 @@ impl ClientNonInvite {
 
     pub fn handle_timeout(&mut self, now: Instant) -> Option<Effect> {
         match &mut self.state {
-            State::Trying { timer_f, .. } | State::Proceeding { timer_f, .. }
-                if *timer_f <= now =>
-            {
+            State::Trying { timer_f, .. } | State::Proceeding { timer_f, .. } if *timer_f <= now => {
                 self.state = State::Terminated;
                 Some(Effect::TimedOut)
             }
-            State::Trying {
-                payload,
-                timer_e: Some(timer_e),
-                ..
-            } if timer_e.at <= now => {
+            State::Trying { payload, timer_e: Some(timer_e), .. } if timer_e.at <= now => {
                 *timer_e = timer_e.next(Some(self.timers.t2));
                 Some(Effect::Send(payload.clone()))
             }
             // RFC 3261 §17.1.2.2: once proceeding, every T2.
-            State::Proceeding {
-                payload,
-                timer_e: Some(timer_e),
-                ..
-            } if timer_e.at <= now => {
+            State::Proceeding { payload, timer_e: Some(timer_e), .. } if timer_e.at <= now => {
                 *timer_e = Retransmit::first(timer_e.at, self.timers.t2);
                 Some(Effect::Send(payload.clone()))
             }
@@ -120,25 +74,13 @@ impl ClientNonInvite {
 
     pub fn deadline(&self) -> Option<Deadline> {
         match &self.state {
-            State::Trying {
-                timer_e, timer_f, ..
-            }
-            | State::Proceeding {
-                timer_e, timer_f, ..
-            } => match timer_e {
-                Some(timer_e) if timer_e.at < *timer_f => Some(Deadline {
-                    at: timer_e.at,
-                    timer: "Timer E (request retransmission)",
-                }),
-                _ => Some(Deadline {
-                    at: *timer_f,
-                    timer: "Timer F (request timeout)",
-                }),
+            State::Trying { timer_e, timer_f, .. } | State::Proceeding { timer_e, timer_f, .. } => match timer_e {
+                Some(timer_e) if timer_e.at < *timer_f => {
+                    Some(Deadline { at: timer_e.at, timer: "Timer E (request retransmission)" })
+                }
+                _ => Some(Deadline { at: *timer_f, timer: "Timer F (request timeout)" }),
             },
-            State::Completed { timer_k } => Some(Deadline {
-                at: *timer_k,
-                timer: "Timer K (repeated answers)",
-            }),
+            State::Completed { timer_k } => Some(Deadline { at: *timer_k, timer: "Timer K (repeated answers)" }),
             State::Terminated => None,
         }
     }
@@ -178,9 +120,7 @@ mod tests {
     fn a_request_is_resent_at_intervals_up_to_t2_until_timer_f() {
         let start = Instant::now();
         let mut request = ClientNonInvite::new(start, Timers::default(), false, vec![]);
-        let expected = vec![
-            500, 1500, 3500, 7500, 11500, 15500, 19500, 23500, 27500, 31500,
-        ];
+        let expected = vec![500, 1500, 3500, 7500, 11500, 15500, 19500, 23500, 27500, 31500];
         assert_eq!(sent_at(start, &mut request), (expected, Some(32000)));
     }
 
@@ -199,14 +139,6 @@ mod tests {
         let mut request = ClientNonInvite::new(start, Timers::default(), false, vec![]);
         assert_eq!(request.handle_response(start, 200), Reaction::DELIVER);
         assert_eq!(request.handle_response(start, 200), Reaction::DROP);
-        assert_eq!(
-            request
-                .deadline()
-                .unwrap()
-                .at
-                .duration_since(start)
-                .as_secs(),
-            5
-        );
+        assert_eq!(request.deadline().unwrap().at.duration_since(start).as_secs(), 5);
     }
 }

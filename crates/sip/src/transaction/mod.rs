@@ -14,8 +14,7 @@ pub(crate) use client_non_invite::ClientNonInvite;
 pub(crate) use server_invite::ServerInvite;
 pub(crate) use server_non_invite::ServerNonInvite;
 pub(crate) use table::{
-    Client, ClientMachine, MAGIC_COOKIE, MergeKey, Owner, Server, ServerMachine, Table,
-    TransactionKey,
+    Client, ClientMachine, MAGIC_COOKIE, MergeKey, Owner, Server, ServerMachine, Table, TransactionKey,
 };
 
 use std::time::{Duration, Instant};
@@ -41,14 +40,8 @@ pub(crate) struct Reaction {
 }
 
 impl Reaction {
-    const DROP: Self = Self {
-        deliver: false,
-        send: None,
-    };
-    const DELIVER: Self = Self {
-        deliver: true,
-        send: None,
-    };
+    const DROP: Self = Self { deliver: false, send: None };
+    const DELIVER: Self = Self { deliver: true, send: None };
 }
 
 /// The next retransmission and the interval that led to it.
@@ -60,20 +53,14 @@ pub(crate) struct Retransmit {
 
 impl Retransmit {
     pub fn first(now: Instant, interval: Duration) -> Self {
-        Self {
-            at: now + interval,
-            interval,
-        }
+        Self { at: now + interval, interval }
     }
 
     /// The one after: twice the interval, up to `longest`. Counted from the time planned, not from now.
     pub fn next(self, longest: Option<Duration>) -> Self {
         let doubled = self.interval * 2;
         let interval = longest.map_or(doubled, |longest| doubled.min(longest));
-        Self {
-            at: self.at + interval,
-            interval,
-        }
+        Self { at: self.at + interval, interval }
     }
 }
 

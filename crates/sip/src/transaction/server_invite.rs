@@ -42,14 +42,7 @@ enum State {
 impl ServerInvite {
     /// An INVITE arrived; `trying` is its 100.
     pub fn new(now: Instant, timers: Timers, reliable: bool, trying: Vec<u8>) -> Self {
-        Self {
-            timers,
-            reliable,
-            state: State::Silent {
-                trying,
-                trying_at: now + TRYING_AFTER,
-            },
-        }
+        Self { timers, reliable, state: State::Silent { trying, trying_at: now + TRYING_AFTER } }
     }
 
     /// The INVITE came again: what we said last is said again. After a 2xx, its user repeats it.
@@ -67,12 +60,8 @@ impl ServerInvite {
             return false;
         }
         self.state = match status {
-            ..200 => State::Proceeding {
-                provisional: payload.to_vec(),
-            },
-            200..300 => State::Accepted {
-                timer_l: now + self.timers.patience(),
-            },
+            ..200 => State::Proceeding { provisional: payload.to_vec() },
+            200..300 => State::Accepted { timer_l: now + self.timers.patience() },
             _ => State::Completed {
                 response: payload.to_vec(),
                 timer_g: (!self.reliable).then(|| Retransmit::first(now, self.timers.t1)),
@@ -86,11 +75,7 @@ impl ServerInvite {
     pub fn handle_ack(&mut self, now: Instant) -> bool {
         match self.state {
             State::Completed { .. } => {
-                let timer_i = if self.reliable {
-                    now
-                } else {
-                    now + self.timers.t4
-                };
+                let timer_i = if self.reliable { now } else { now + self.timers.t4 };
                 self.state = State::Confirmed { timer_i };
                 true
             }
@@ -104,9 +89,7 @@ impl ServerInvite {
         match &mut self.state {
             State::Silent { trying, trying_at } if *trying_at <= now => {
                 let trying = std::mem::take(trying);
-                self.state = State::Proceeding {
-                    provisional: trying.clone(),
-                };
+                self.state = State::Proceeding { provisional: trying.clone() };
                 Some(Effect::Send(trying))
             }
             // Timer H without an ACK: there is nobody left to tell (RFC 3261 §17.2.1).
@@ -118,11 +101,7 @@ impl ServerInvite {
                 self.state = State::Terminated;
                 None
             }
-            State::Completed {
-                response,
-                timer_g: Some(timer_g),
-                ..
-            } if timer_g.at <= now => {
+            State::Completed { response, timer_g: Some(timer_g), .. } if timer_g.at <= now => {
                 *timer_g = timer_g.next(Some(self.timers.t2));
                 Some(Effect::Send(response.clone()))
             }
@@ -132,30 +111,13 @@ impl ServerInvite {
 
     pub fn deadline(&self) -> Option<Deadline> {
         match &self.state {
-            State::Silent { trying_at, .. } => Some(Deadline {
-                at: *trying_at,
-                timer: "100 Trying",
-            }),
-            State::Completed {
-                timer_g: Some(timer_g),
-                timer_h,
-                ..
-            } if timer_g.at < *timer_h => Some(Deadline {
-                at: timer_g.at,
-                timer: "Timer G (response retransmission)",
-            }),
-            State::Completed { timer_h, .. } => Some(Deadline {
-                at: *timer_h,
-                timer: "Timer H (wait for ACK)",
-            }),
-            State::Confirmed { timer_i } => Some(Deadline {
-                at: *timer_i,
-                timer: "Timer I (repeated ACKs)",
-            }),
-            State::Accepted { timer_l } => Some(Deadline {
-                at: *timer_l,
-                timer: "Timer L (repeated INVITEs)",
-            }),
+            State::Silent { trying_at, .. } => Some(Deadline { at: *trying_at, timer: "100 Trying" }),
+            State::Completed { timer_g: Some(timer_g), timer_h, .. } if timer_g.at < *timer_h => {
+                Some(Deadline { at: timer_g.at, timer: "Timer G (response retransmission)" })
+            }
+            State::Completed { timer_h, .. } => Some(Deadline { at: *timer_h, timer: "Timer H (wait for ACK)" }),
+            State::Confirmed { timer_i } => Some(Deadline { at: *timer_i, timer: "Timer I (repeated ACKs)" }),
+            State::Accepted { timer_l } => Some(Deadline { at: *timer_l, timer: "Timer L (repeated INVITEs)" }),
             State::Proceeding { .. } | State::Terminated => None,
         }
     }
@@ -176,10 +138,7 @@ mod tests {
 
     fn start() -> (Instant, ServerInvite) {
         let start = Instant::now();
-        (
-            start,
-            ServerInvite::new(start, Timers::default(), false, b"100".to_vec()),
-        )
+        (start, ServerInvite::new(start, Timers::default(), false, b"100".to_vec()))
     }
 
     fn sent_at(start: Instant, invite: &mut ServerInvite) -> Vec<u128> {
@@ -209,12 +168,7 @@ mod tests {
         let (start, mut invite) = start();
         assert!(invite.respond(start, 486, b"486"));
         assert!(!invite.respond(start, 200, b"200"));
-        assert_eq!(
-            sent_at(start, &mut invite),
-            [
-                500, 1500, 3500, 7500, 11500, 15500, 19500, 23500, 27500, 31500
-            ]
-        );
+        assert_eq!(sent_at(start, &mut invite), [500, 1500, 3500, 7500, 11500, 15500, 19500, 23500, 27500, 31500]);
         assert!(invite.is_terminated());
 
         let (start, mut invite) = self::start();
@@ -229,14 +183,6 @@ mod tests {
         assert!(invite.respond(start, 200, b"200"));
         assert_eq!(invite.handle_invite(), None);
         assert!(!invite.handle_ack(start));
-        assert_eq!(
-            invite
-                .deadline()
-                .unwrap()
-                .at
-                .duration_since(start)
-                .as_secs(),
-            32
-        );
+        assert_eq!(invite.deadline().unwrap().at.duration_since(start).as_secs(), 32);
     }
 }

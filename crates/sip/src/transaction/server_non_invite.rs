@@ -20,11 +20,7 @@ enum State {
 
 impl ServerNonInvite {
     pub fn new(timers: Timers, reliable: bool) -> Self {
-        Self {
-            timers,
-            reliable,
-            state: State::Trying,
-        }
+        Self { timers, reliable, state: State::Trying }
     }
 
     /// The request came again: the answer goes out again, if there is one.
@@ -40,15 +36,8 @@ impl ServerNonInvite {
         if !matches!(self.state, State::Trying) {
             return false;
         }
-        let timer_j = if self.reliable {
-            now
-        } else {
-            now + self.timers.patience()
-        };
-        self.state = State::Completed {
-            response: payload.to_vec(),
-            timer_j,
-        };
+        let timer_j = if self.reliable { now } else { now + self.timers.patience() };
+        self.state = State::Completed { response: payload.to_vec(), timer_j };
         true
     }
 
@@ -60,10 +49,7 @@ impl ServerNonInvite {
 
     pub fn deadline(&self) -> Option<Deadline> {
         match self.state {
-            State::Completed { timer_j, .. } => Some(Deadline {
-                at: timer_j,
-                timer: "Timer J (repeated requests)",
-            }),
+            State::Completed { timer_j, .. } => Some(Deadline { at: timer_j, timer: "Timer J (repeated requests)" }),
             State::Trying | State::Terminated => None,
         }
     }

@@ -21,11 +21,7 @@ pub(crate) struct TransactionKey {
 impl TransactionKey {
     /// Of a request of ours.
     pub fn client(branch: &str, method: &Method<'_>) -> Self {
-        Self {
-            branch: branch.to_owned(),
-            sent_by: String::new(),
-            method: method.as_str().to_owned(),
-        }
+        Self { branch: branch.to_owned(), sent_by: String::new(), method: method.as_str().to_owned() }
     }
 
     /// The request of ours that a response answers.
@@ -44,11 +40,7 @@ impl TransactionKey {
 
     /// Of a request of theirs.
     pub fn of_request(request: &Request<'_>, via: &Via<'_>) -> Self {
-        let method = if request.method == Method::Ack {
-            Method::Invite
-        } else {
-            request.method
-        };
+        let method = if request.method == Method::Ack { Method::Invite } else { request.method };
         Self::server(request, via, method)
     }
 
@@ -59,36 +51,18 @@ impl TransactionKey {
 
     fn server(request: &Request<'_>, via: &Via<'_>, method: Method<'_>) -> Self {
         let branch = via.branch().unwrap_or("");
-        let sent_by = format!(
-            "{}:{}",
-            via.host.to_ascii_lowercase(),
-            via.port.unwrap_or(5060)
-        );
+        let sent_by = format!("{}:{}", via.host.to_ascii_lowercase(), via.port.unwrap_or(5060));
         let identifies = branch.len() > MAGIC_COOKIE.len()
-            && branch
-                .get(..MAGIC_COOKIE.len())
-                .is_some_and(|start| start.eq_ignore_ascii_case(MAGIC_COOKIE));
-        let branch = if identifies {
-            branch.to_owned()
-        } else {
-            Self::rfc2543(request, branch)
-        };
-        Self {
-            branch,
-            sent_by,
-            method: method.as_str().to_owned(),
-        }
+            && branch.get(..MAGIC_COOKIE.len()).is_some_and(|start| start.eq_ignore_ascii_case(MAGIC_COOKIE));
+        let branch = if identifies { branch.to_owned() } else { Self::rfc2543(request, branch) };
+        Self { branch, sent_by, method: method.as_str().to_owned() }
     }
 
     /// Without the cookie the fields that RFC 2543 compared stand for the branch. The To tag is left out: an ACK
     /// has ours, which its INVITE had not.
     fn rfc2543(request: &Request<'_>, branch: &str) -> String {
         let headers = &request.headers;
-        let from_tag = headers
-            .from()
-            .ok()
-            .and_then(|from| from.tag())
-            .unwrap_or("");
+        let from_tag = headers.from().ok().and_then(|from| from.tag()).unwrap_or("");
         let cseq = headers.cseq().map_or(0, |cseq| cseq.number);
         let call_id = headers.text(HeaderName::CallId).unwrap_or_default();
         format!("{branch} {} {from_tag} {call_id} {cseq}", request.uri)
@@ -227,9 +201,7 @@ mod tests {
         let text = format!(
             "{method} sip:a@b SIP/2.0\r\nVia: SIP/2.0/UDP {via}\r\nFrom: <sip:x@y>;tag=1\r\nTo: <sip:a@b>\r\nCall-ID: c\r\nCSeq: 1 {method}\r\n\r\n"
         );
-        let Ok(Message::Request(request)) = Message::parse(text.as_bytes()) else {
-            panic!()
-        };
+        let Ok(Message::Request(request)) = Message::parse(text.as_bytes()) else { panic!() };
         let via = request.headers.top_via().unwrap();
         TransactionKey::of_request(&request, &via)
     }
@@ -247,13 +219,7 @@ mod tests {
     fn without_the_cookie_the_fields_of_rfc_2543_are_compared() {
         assert_eq!(key("ACK", "host;branch=1"), key("INVITE", "host;branch=1"));
         assert_eq!(key("ACK", "host"), key("INVITE", "host"));
-        assert_ne!(
-            key("INVITE", "host;branch=1"),
-            key("INVITE", "host;branch=2")
-        );
-        assert_eq!(
-            key("INVITE", "host;branch=z9hG4bK"),
-            key("ACK", "host;branch=z9hG4bK")
-        );
+        assert_ne!(key("INVITE", "host;branch=1"), key("INVITE", "host;branch=2"));
+        assert_eq!(key("INVITE", "host;branch=z9hG4bK"), key("ACK", "host;branch=z9hG4bK"));
     }
 }

@@ -28,18 +28,11 @@ impl UserAgent {
             return Some(String::new());
         };
         let (source, method) = (flow.remote.ip(), request.method.as_str());
-        match self
-            .core
-            .challenger
-            .verify(now, registrar, source, method, &request.headers)
-        {
+        match self.core.challenger.verify(now, registrar, source, method, &request.headers) {
             Verdict::Passed(username) => Some(username),
             Verdict::Challenge { stale } => {
                 let mut response = OutgoingResponse::new(401);
-                response.headers = self
-                    .core
-                    .challenger
-                    .challenges(now, registrar, source, stale);
+                response.headers = self.core.challenger.challenges(now, registrar, source, stale);
                 self.respond(now, key, echo, &response);
                 None
             }
@@ -58,33 +51,17 @@ impl UserAgent {
             return;
         };
         let headers = &request.headers;
-        let common = headers
-            .optional_number(HeaderName::Expires)
-            .ok()
-            .flatten()
-            .unwrap_or(EXPIRES_MOST);
+        let common = headers.optional_number(HeaderName::Expires).ok().flatten().unwrap_or(EXPIRES_MOST);
         let mut response = OutgoingResponse::new(200);
-        for contact in headers
-            .name_addrs(HeaderName::Contact)
-            .unwrap_or_default()
-            .iter()
-            .take(MAX_CONTACTS)
-        {
-            let own = contact
-                .params
-                .get("expires")
-                .and_then(|text| number(text.as_bytes()));
+        for contact in headers.name_addrs(HeaderName::Contact).unwrap_or_default().iter().take(MAX_CONTACTS) {
+            let own = contact.params.get("expires").and_then(|text| number(text.as_bytes()));
             let expires = own.unwrap_or(common).min(EXPIRES_MOST);
             if contact.uri == "*" || expires == 0 {
                 continue;
             }
             response = response.with("Contact", format!("<{}>;expires={expires}", contact.uri));
             let (username, contact) = (username.clone(), contact.uri.to_owned());
-            self.core.emit(Event::Bound {
-                username,
-                flow,
-                contact,
-            });
+            self.core.emit(Event::Bound { username, flow, contact });
         }
         self.respond(now, key, echo, &response);
     }

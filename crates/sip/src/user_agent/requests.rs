@@ -43,25 +43,18 @@ impl<'a> Addressed<'a> {
             return Err(Invalid("CSeq method differs from the request's"));
         }
         // Only peers of RFC 2543 have no From tag.
-        let has_cookie = addressed
-            .via
-            .branch()
-            .is_some_and(|branch| branch.starts_with(MAGIC_COOKIE));
+        let has_cookie = addressed.via.branch().is_some_and(|branch| branch.starts_with(MAGIC_COOKIE));
         if has_cookie && addressed.from.tag().is_none() {
             return Err(Invalid("From tag"));
         }
-        headers.max_forwards()?;
-        if matches!(
-            request.method,
-            Method::Invite | Method::Register | Method::Update
-        ) {
-            headers
-                .name_addrs(HeaderName::Contact)
-                .map_err(|_| Invalid("Contact"))?;
+        if !headers.vias_are_well_formed() {
+            return Err(Invalid("Via"));
         }
-        headers
-            .name_addrs(HeaderName::RecordRoute)
-            .map_err(|_| Invalid("Record-Route"))?;
+        headers.max_forwards()?;
+        if matches!(request.method, Method::Invite | Method::Register | Method::Update) {
+            headers.name_addrs(HeaderName::Contact).map_err(|_| Invalid("Contact"))?;
+        }
+        headers.name_addrs(HeaderName::RecordRoute).map_err(|_| Invalid("Record-Route"))?;
         Ok(addressed)
     }
 }
@@ -76,14 +69,11 @@ impl UserAgent {
             (true, None, Ok(addressed)) => addressed,
             _ if is_ack => return self.core.discard(flow, "malformed ACK"),
             (false, ..) => {
-                self.core
-                    .respond_statelessly(&echo, &OutgoingResponse::new(505));
+                self.core.respond_statelessly(&echo, &OutgoingResponse::new(505));
                 return self.core.discard(flow, "unsupported SIP version");
             }
             (true, defect, outcome) => {
-                let why = defect
-                    .or(outcome.err().map(|Invalid(why)| why))
-                    .unwrap_or("malformed");
+                let why = defect.or(outcome.err().map(|Invalid(why)| why)).unwrap_or("malformed");
                 let mut response = OutgoingResponse::new(400);
                 response.reason = Some(format!("Bad Request ({why})"));
                 self.core.respond_statelessly(&echo, &response);
@@ -119,10 +109,7 @@ impl UserAgent {
         request: &Request<'_>,
         addressed: &Addressed<'_>,
     ) {
-        if let Some(Server {
-            machine: ServerMachine::Invite(invite),
-            ..
-        }) = self.core.table.servers.get_mut(key)
+        if let Some(Server { machine: ServerMachine::Invite(invite), .. }) = self.core.table.servers.get_mut(key)
             && invite.handle_ack(now)
         {
             return self.settle_server(key);
@@ -140,10 +127,7 @@ impl UserAgent {
     fn session_between(&self, addressed: &Addressed<'_>) -> Option<SessionId> {
         let key = (addressed.call_id.to_owned(), addressed.to.tag()?.to_owned());
         let id = *self.dialogs.get(&key)?;
-        self.sessions
-            .get(&id)
-            .filter(|session| session.is_between(addressed.from.tag()))
-            .map(|_| id)
+        self.sessions.get(&id).filter(|session| session.is_between(addressed.from.tag())).map(|_| id)
     }
 
     fn handle_new_request(
@@ -162,25 +146,14 @@ impl UserAgent {
         }
         let merge_key = (!in_dialog).then(|| {
             let from_tag = addressed.from.tag().unwrap_or_default().to_owned();
-            (
-                addressed.call_id.to_owned(),
-                from_tag,
-                addressed.cseq.number,
-                request.method.as_str().to_owned(),
-            )
+            (addressed.call_id.to_owned(), from_tag, addressed.cseq.number, request.method.as_str().to_owned())
         });
-        let is_merged = merge_key
-            .as_ref()
-            .is_some_and(|key| self.core.table.is_merged(key));
+        let is_merged = merge_key.as_ref().is_some_and(|key| self.core.table.is_merged(key));
         self.open_transaction(now, &key, &echo, request, merge_key.filter(|_| !is_merged));
         if request.method == Method::Cancel {
             return self.handle_cancel(now, &key, &echo, request, addressed);
         }
-        let refusal = if is_merged {
-            Some(OutgoingResponse::new(482))
-        } else {
-            self.refusal(request, addressed)
-        };
+        let refusal = if is_merged { Some(OutgoingResponse::new(482)) } else { self.refusal(request, addressed) };
         if let Some(refusal) = refusal {
             return self.respond(now, &key, &echo, &refusal);
         }
@@ -197,13 +170,12 @@ impl UserAgent {
     }
 
     fn obstacle_to_new_session(&self) -> Option<Duration> {
-        let full = self.sessions.len() >= self.core.config.max_sessions;
+        let full = self.core.live_sessions >= self.core.config.max_sessions;
         self.refusing.or(full.then_some(OVERLOAD_RETRY))
     }
 
     fn refuse_for_overload(&mut self, flow: Flow, echo: &Echo, wait: Duration) {
-        let response =
-            OutgoingResponse::new(503).with("Retry-After", wait.as_secs().max(1).to_string());
+        let response = OutgoingResponse::new(503).with("Retry-After", wait.as_secs().max(1).to_string());
         self.core.respond_statelessly(echo, &response);
         self.core.discard(flow, "no room for a new call");
     }
@@ -219,33 +191,16 @@ impl UserAgent {
         let (timers, flow) = (self.core.config.timers, echo.reply_to);
         let reliable = flow.transport.is_reliable();
         let machine = if request.method == Method::Invite {
-            let trying =
-                OutgoingResponse::new(100).to_bytes(echo, "", &self.core.config.user_agent);
+            let trying = OutgoingResponse::new(100).to_bytes(echo, "", &self.core.config.user_agent);
             ServerMachine::Invite(ServerInvite::new(now, timers, reliable, trying))
         } else {
             ServerMachine::NonInvite(ServerNonInvite::new(timers, reliable))
         };
-        self.core
-            .deadlines
-            .set(Waiting::Server(key.clone()), machine.deadline());
-        self.core.table.insert_server(
-            key.clone(),
-            Server {
-                machine,
-                flow,
-                session: None,
-                merge_key,
-            },
-        );
+        self.core.deadlines.set(Waiting::Server(key.clone()), machine.deadline());
+        self.core.table.insert_server(key.clone(), Server { machine, flow, session: None, merge_key });
     }
 
-    pub(super) fn respond(
-        &mut self,
-        now: Instant,
-        key: &TransactionKey,
-        echo: &Echo,
-        response: &OutgoingResponse,
-    ) {
+    pub(super) fn respond(&mut self, now: Instant, key: &TransactionKey, echo: &Echo, response: &OutgoingResponse) {
         let to_tag = self.core.token();
         self.core.respond(now, key, echo, &to_tag, response);
     }
@@ -274,11 +229,7 @@ impl UserAgent {
     }
 
     /// The checks of RFC 3261 §8.2.1 to §8.2.3 that any request must pass, in their order.
-    fn refusal(
-        &self,
-        request: &Request<'_>,
-        addressed: &Addressed<'_>,
-    ) -> Option<OutgoingResponse> {
+    fn refusal(&self, request: &Request<'_>, addressed: &Addressed<'_>) -> Option<OutgoingResponse> {
         let headers = &request.headers;
         let registers = self.core.config.registrar.is_some();
         match request.method {
@@ -289,17 +240,13 @@ impl UserAgent {
             }
             _ => {}
         }
-        if !matches!(request.parsed_uri(), Some(Uri::Sip(_))) && !is_telephone(request.parsed_uri())
-        {
+        if !matches!(request.parsed_uri(), Some(Uri::Sip(_))) && !is_telephone(request.parsed_uri()) {
             return Some(OutgoingResponse::new(416));
         }
         if headers.max_forwards() == Ok(Some(0)) {
             return Some(OutgoingResponse::new(483));
         }
-        let required: Vec<_> = headers
-            .tokens(HeaderName::Require)
-            .map(String::from_utf8_lossy)
-            .collect();
+        let required: Vec<_> = headers.tokens(HeaderName::Require).map(String::from_utf8_lossy).collect();
         if !required.is_empty() {
             return Some(OutgoingResponse::new(420).with("Unsupported", required.join(", ")));
         }
@@ -320,11 +267,7 @@ impl UserAgent {
     }
 
     pub(super) fn allow(&self) -> String {
-        if self.core.config.registrar.is_some() {
-            format!("{ALLOW}, REGISTER")
-        } else {
-            ALLOW.to_owned()
-        }
+        if self.core.config.registrar.is_some() { format!("{ALLOW}, REGISTER") } else { ALLOW.to_owned() }
     }
 
     fn handle_in_dialog(
@@ -337,10 +280,7 @@ impl UserAgent {
     ) {
         if request.method == Method::Options {
             // It changes nothing, but its CSeq counts.
-            if let Some(session) = self
-                .session_between(addressed)
-                .and_then(|id| self.sessions.get_mut(&id))
-            {
+            if let Some(session) = self.session_between(addressed).and_then(|id| self.sessions.get_mut(&id)) {
                 session.handle_options(addressed.cseq.number);
             }
             return self.respond(now, &key, &echo, &capabilities());
@@ -348,30 +288,15 @@ impl UserAgent {
         let Some(id) = self.session_between(addressed) else {
             return;
         };
-        let in_dialog = InDialog {
-            request,
-            cseq: addressed.cseq.number,
-            transaction: key,
-            echo,
-        };
+        let in_dialog = InDialog { request, cseq: addressed.cseq.number, transaction: key, echo };
         if let Some(session) = self.sessions.get_mut(&id) {
             session.handle_request(&mut self.core, now, in_dialog);
             self.settle_session(id);
         }
     }
 
-    fn handle_invite(
-        &mut self,
-        now: Instant,
-        flow: Flow,
-        key: TransactionKey,
-        echo: Echo,
-        request: &Request<'_>,
-    ) {
-        if self
-            .authenticated(now, flow, &key, &echo, request)
-            .is_none()
-        {
+    fn handle_invite(&mut self, now: Instant, flow: Flow, key: TransactionKey, echo: Echo, request: &Request<'_>) {
+        if self.authenticated(now, flow, &key, &echo, request).is_none() {
             return;
         }
         let offer = match sdp_part(&request.headers, request.body) {
@@ -379,12 +304,7 @@ impl UserAgent {
                 Ok(offer) => Some(offer),
                 Err(error) => {
                     let warning = format!("399 offhook \"{error}\"");
-                    return self.respond(
-                        now,
-                        &key,
-                        &echo,
-                        &OutgoingResponse::new(488).with("Warning", warning),
-                    );
+                    return self.respond(now, &key, &echo, &OutgoingResponse::new(488).with("Warning", warning));
                 }
             },
             SdpPart::Absent | SdpPart::Unsupported => None,
@@ -393,13 +313,7 @@ impl UserAgent {
         if let Some(server) = self.core.table.servers.get_mut(&key) {
             server.session = Some(id);
         }
-        let invite = NewInvite {
-            request,
-            flow,
-            transaction: key,
-            echo,
-            offer,
-        };
+        let invite = NewInvite { request, flow, transaction: key, echo, offer };
         let session = InviteSession::ring(&mut self.core, now, id, invite);
         self.dialogs.insert(session.key(), id);
         self.sessions.insert(id, session);
@@ -414,10 +328,7 @@ fn is_telephone(uri: Option<Uri<'_>>) -> bool {
 
 /// What an OPTIONS learns (RFC 3261 §11.2).
 fn capabilities() -> OutgoingResponse {
-    OutgoingResponse::new(200)
-        .with("Allow", ALLOW)
-        .with("Accept", ACCEPT)
-        .with("Supported", "")
+    OutgoingResponse::new(200).with("Allow", ALLOW).with("Accept", ACCEPT).with("Supported", "")
 }
 
 /// Whether the caller takes a session description in the answer (RFC 3261 §20.1).

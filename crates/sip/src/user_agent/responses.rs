@@ -12,31 +12,19 @@ use crate::{Event, Flow};
 impl UserAgent {
     pub(super) fn handle_response(&mut self, now: Instant, flow: Flow, response: &Response<'_>) {
         let key = TransactionKey::of_response(response);
-        let Some((key, client)) =
-            key.and_then(|key| Some((key.clone(), self.core.table.clients.get_mut(&key)?)))
+        let Some((key, client)) = key.and_then(|key| Some((key.clone(), self.core.table.clients.get_mut(&key)?)))
         else {
             return self.core.discard(flow, "response to no request of ours");
         };
         // Dialogs are told apart by these, so a response that lacks them is of no use.
-        if response.headers.to().is_err()
-            || response.headers.from().is_err()
-            || response.headers.call_id().is_err()
-        {
-            return self
-                .core
-                .discard(flow, "response with a broken header field");
+        if response.headers.to().is_err() || response.headers.from().is_err() || response.headers.call_id().is_err() {
+            return self.core.discard(flow, "response with a broken header field");
         }
         let (request, path) = (&client.request, client.flow);
         let Reaction { deliver, send } = match &mut client.machine {
             ClientMachine::Invite(invite) => invite.handle_response(now, response.status, || {
-                let to = response
-                    .headers
-                    .first(HeaderName::To)
-                    .map(readable)
-                    .unwrap_or_default();
-                request
-                    .ack(to)
-                    .to_bytes(&path, key.branch(), &self.core.config.user_agent)
+                let to = response.headers.first(HeaderName::To).map(readable).unwrap_or_default();
+                request.ack(to).to_bytes(&path, key.branch(), &self.core.config.user_agent)
             }),
             ClientMachine::NonInvite(request) => request.handle_response(now, response.status),
         };
@@ -69,10 +57,7 @@ impl UserAgent {
                 }
             }
             Owner::Options if response.status >= 200 => {
-                self.core.emit(Event::OptionsAnswered {
-                    flow,
-                    status: Some(response.status),
-                });
+                self.core.emit(Event::OptionsAnswered { flow, status: Some(response.status) });
             }
             Owner::Options | Owner::Nobody => {}
         }
@@ -133,9 +118,7 @@ impl UserAgent {
                     self.settle_registration(id);
                 }
             }
-            Owner::Options => self
-                .core
-                .emit(Event::OptionsAnswered { flow, status: None }),
+            Owner::Options => self.core.emit(Event::OptionsAnswered { flow, status: None }),
             Owner::Nobody => {}
         }
     }
@@ -147,10 +130,7 @@ impl UserAgent {
         };
         if !client.machine.is_terminated() {
             let deadline = client.machine.deadline();
-            return self
-                .core
-                .deadlines
-                .set(Waiting::Client(key.clone()), deadline);
+            return self.core.deadlines.set(Waiting::Client(key.clone()), deadline);
         }
         let owner = client.owner;
         self.core.table.clients.remove(key);
@@ -190,8 +170,6 @@ impl UserAgent {
         if server.machine.is_terminated() {
             self.core.table.remove_server(key);
         }
-        self.core
-            .deadlines
-            .set(Waiting::Server(key.clone()), deadline);
+        self.core.deadlines.set(Waiting::Server(key.clone()), deadline);
     }
 }

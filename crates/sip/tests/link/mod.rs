@@ -1,12 +1,14 @@
 //! A link between two user agents that loses, repeats and delays as its weather and seed have it.
 
+#![allow(dead_code, reason = "each test file uses its own part of this")]
+
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use sip::sdp::{self, AudioCodec, Capabilities, Direction, SessionDescription};
 use sip::{
-    Config, Credentials, DigestAlgorithm, Event, Flow, Input, Invite, Register, Registrar,
-    RegistrationId, SessionId, Transport, UserAgent,
+    Config, Credentials, DigestAlgorithm, Event, Flow, Input, Invite, Register, Registrar, RegistrationId, SessionId,
+    Transport, UserAgent,
 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,16 +26,8 @@ pub struct Weather {
 }
 
 impl Weather {
-    pub const FAIR: Self = Self {
-        loss: 0,
-        duplicate: 0,
-        jitter_ms: 0,
-    };
-    pub const FOUL: Self = Self {
-        loss: 20,
-        duplicate: 10,
-        jitter_ms: 300,
-    };
+    pub const FAIR: Self = Self { loss: 0, duplicate: 0, jitter_ms: 0 };
+    pub const FOUL: Self = Self { loss: 20, duplicate: 10, jitter_ms: 300 };
 }
 
 pub struct Link {
@@ -60,14 +54,7 @@ impl Link {
             users: vec![("alice".into(), "secret".into())],
             algorithms: vec![DigestAlgorithm::Sha256, DigestAlgorithm::Md5],
         };
-        Self::between(
-            seed,
-            weather,
-            Config {
-                registrar: Some(registrar),
-                ..Config::default()
-            },
-        )
+        Self::between(seed, weather, Config { registrar: Some(registrar), ..Config::default() })
     }
 
     pub fn between(seed: u64, weather: Weather, b: Config) -> Self {
@@ -121,17 +108,8 @@ impl Link {
             self.collect();
             let arrival = self.in_flight.first_key_value().map(|((at, _), _)| *at);
             let timers = [self.a.poll_timeout(), self.b.poll_timeout()];
-            let timer = timers
-                .into_iter()
-                .flatten()
-                .map(|deadline| deadline.at)
-                .min();
-            let Some(next) = arrival
-                .into_iter()
-                .chain(timer)
-                .min()
-                .filter(|next| *next <= end)
-            else {
+            let timer = timers.into_iter().flatten().map(|deadline| deadline.at).min();
+            let Some(next) = arrival.into_iter().chain(timer).min().filter(|next| *next <= end) else {
                 break;
             };
             self.now = self.now.max(next);
@@ -140,13 +118,7 @@ impl Link {
                     break;
                 };
                 let now = self.now;
-                self.side(to).handle_input(
-                    now,
-                    Input::Received {
-                        flow: flow(to),
-                        payload: &payload,
-                    },
-                );
+                self.side(to).handle_input(now, Input::Received { flow: flow(to), payload: &payload });
             } else {
                 self.a.handle_input(self.now, Input::Timeout);
                 self.b.handle_input(self.now, Input::Timeout);
@@ -166,10 +138,7 @@ impl Link {
 
     /// How often a side has sent something that begins so.
     pub fn sent(&self, side: Side, start: &str) -> usize {
-        self.log
-            .iter()
-            .filter(|(from, payload)| *from == side && payload.starts_with(start.as_bytes()))
-            .count()
+        self.log.iter().filter(|(from, payload)| *from == side && payload.starts_with(start.as_bytes())).count()
     }
 
     /// After the longest timers nothing is left of anything.
@@ -195,10 +164,7 @@ impl Link {
 
     pub fn random(&mut self, below: u64) -> u64 {
         // Knuth's MMIX generator; its high bits are good.
-        self.random = self
-            .random
-            .wrapping_mul(6364136223846793005)
-            .wrapping_add(1442695040888963407);
+        self.random = self.random.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
         (self.random >> 33) % below
     }
 
@@ -208,16 +174,9 @@ impl Link {
                 self.events[side as usize].push_back(event);
             }
             while let Some(transmit) = self.side(side).poll_transmit() {
-                assert_eq!(
-                    transmit.flow,
-                    flow(side),
-                    "everything goes to the other side"
-                );
+                assert_eq!(transmit.flow, flow(side), "everything goes to the other side");
                 self.log.push((side, transmit.payload.clone()));
-                self.put_on_link(
-                    if side == Side::A { Side::B } else { Side::A },
-                    transmit.payload,
-                );
+                self.put_on_link(if side == Side::A { Side::B } else { Side::A }, transmit.payload);
             }
         }
     }
@@ -230,41 +189,24 @@ impl Link {
             }
             let delay = 10 + self.random(self.weather.jitter_ms + 1);
             self.order += 1;
-            self.in_flight.insert(
-                (self.now + Duration::from_millis(delay), self.order),
-                (to, payload.clone()),
-            );
+            self.in_flight.insert((self.now + Duration::from_millis(delay), self.order), (to, payload.clone()));
         }
     }
 }
 
 pub fn flow(side: Side) -> Flow {
-    let (a, b) = (
-        "192.0.2.1:5060".parse().unwrap(),
-        "192.0.2.2:5060".parse().unwrap(),
-    );
+    let (a, b) = ("192.0.2.1:5060".parse().unwrap(), "192.0.2.2:5060".parse().unwrap());
     let (local, remote) = if side == Side::A { (a, b) } else { (b, a) };
-    Flow {
-        transport: Transport::Udp,
-        local,
-        remote,
-    }
+    Flow { transport: Transport::Udp, local, remote }
 }
 
 pub fn credentials(password: &str) -> Credentials {
-    Credentials {
-        username: "alice".into(),
-        password: password.into(),
-    }
+    Credentials { username: "alice".into(), password: password.into() }
 }
 
 pub fn offer_of(side: Side) -> SessionDescription {
     sdp::offer(&Capabilities {
-        address: if side == Side::A {
-            "192.0.2.1:4000".parse().unwrap()
-        } else {
-            "192.0.2.2:6000".parse().unwrap()
-        },
+        address: if side == Side::A { "192.0.2.1:4000".parse().unwrap() } else { "192.0.2.2:6000".parse().unwrap() },
         codecs: vec![AudioCodec::Pcmu],
         telephone_event: Some(101),
         session_id: 1,

@@ -21,21 +21,14 @@ pub fn auth_values(field: &[u8]) -> Vec<AuthParams> {
         let end = find_unquoted(rest, b',').unwrap_or(rest.len());
         let mut part = trim(&rest[..end]);
         if let Some((scheme, after)) = scheme_before(part) {
-            found.push(
-                scheme
-                    .eq_ignore_ascii_case(b"Digest")
-                    .then(AuthParams::default),
-            );
+            found.push(scheme.eq_ignore_ascii_case(b"Digest").then(AuthParams::default));
             part = after;
         }
-        if let (Some(Some(value)), Some(equals)) =
-            (found.last_mut(), part.iter().position(|byte| *byte == b'='))
+        if let (Some(Some(value)), Some(equals)) = (found.last_mut(), part.iter().position(|byte| *byte == b'='))
             && value.params.len() < MAX_PARAMS
         {
             let name = readable(trim(&part[..equals])).to_ascii_lowercase();
-            value
-                .params
-                .push((name, unquote(trim(&part[equals + 1..]))));
+            value.params.push((name, unquote(trim(&part[equals + 1..]))));
         }
         match rest.get(end + 1..) {
             Some(after) => rest = after,
@@ -48,10 +41,7 @@ pub fn auth_values(field: &[u8]) -> Vec<AuthParams> {
 impl AuthParams {
     /// A parameter, unquoted.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.params
-            .iter()
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| value.as_str())
+        self.params.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 }
 
@@ -59,11 +49,7 @@ impl AuthParams {
 fn scheme_before(part: &[u8]) -> Option<(&[u8], &[u8])> {
     let space = part.iter().position(|byte| is_lws(*byte))?;
     let (first, after) = (&part[..space], trim(&part[space..]));
-    if first.contains(&b'=') || after.first() == Some(&b'=') {
-        None
-    } else {
-        Some((first, after))
-    }
+    if first.contains(&b'=') || after.first() == Some(&b'=') { None } else { Some((first, after)) }
 }
 
 fn unquote(value: &[u8]) -> String {
@@ -93,18 +79,12 @@ mod tests {
         let found = auth_values(br#"Basic realm="x", Digest realm="a, b", qop="auth,auth-int", algorithm=SHA-256, Digest  realm = "c", stale=TRUE"#);
         let realms: Vec<_> = found.iter().map(|value| value.get("realm")).collect();
         assert_eq!(realms, [Some("a, b"), Some("c")]);
-        assert_eq!(
-            (found[0].get("qop"), found[0].get("algorithm")),
-            (Some("auth,auth-int"), Some("SHA-256"))
-        );
+        assert_eq!((found[0].get("qop"), found[0].get("algorithm")), (Some("auth,auth-int"), Some("SHA-256")));
         assert_eq!(found[1].get("stale"), Some("TRUE"));
     }
 
     #[test]
     fn escaped_quotes_are_unescaped() {
-        assert_eq!(
-            auth_values(br#"Digest realm="a\"b\\c""#)[0].get("realm"),
-            Some(r#"a"b\c"#)
-        );
+        assert_eq!(auth_values(br#"Digest realm="a\"b\\c""#)[0].get("realm"), Some(r#"a"b\c"#));
     }
 }

@@ -50,10 +50,7 @@ impl<'a> Headers<'a> {
 
     /// The values of every field of this name, not split at commas.
     pub fn all(&self, name: HeaderName) -> impl Iterator<Item = &'a [u8]> + use<'a, '_> {
-        self.fields
-            .iter()
-            .filter(move |field| field.name == name)
-            .map(|field| field.value)
+        self.fields.iter().filter(move |field| field.name == name).map(|field| field.value)
     }
 
     /// The first value of this name.
@@ -68,9 +65,7 @@ impl<'a> Headers<'a> {
 
     /// Comma-separated tokens over all fields of this name, such as option tags.
     pub fn tokens(&self, name: HeaderName) -> impl Iterator<Item = &'a [u8]> + use<'a, '_> {
-        self.all(name)
-            .flat_map(values)
-            .filter(|token| !token.is_empty())
+        self.all(name).flat_map(values).filter(|token| !token.is_empty())
     }
 
     /// The topmost Via.
@@ -79,11 +74,14 @@ impl<'a> Headers<'a> {
         Via::parse(values(value).next().unwrap_or_default())
     }
 
+    /// Whether every Via can be read; a broken one below the top spoils the way back all the same.
+    pub fn vias_are_well_formed(&self) -> bool {
+        self.all(HeaderName::Via).flat_map(values).all(|value| Via::parse(value).is_ok())
+    }
+
     /// How many Vias there are, on however many lines.
     pub fn via_count(&self) -> usize {
-        self.all(HeaderName::Via)
-            .map(|value| values(value).count())
-            .sum()
+        self.all(HeaderName::Via).map(|value| values(value).count()).sum()
     }
 
     /// From.
@@ -111,13 +109,7 @@ impl<'a> Headers<'a> {
     /// Max-Forwards, if given.
     pub fn max_forwards(&self) -> Result<Option<u32>, Invalid> {
         self.optional_number(HeaderName::MaxForwards)?
-            .map_or(Ok(None), |hops| {
-                if hops <= MAX_HOPS {
-                    Ok(Some(hops))
-                } else {
-                    Err(Invalid("Max-Forwards"))
-                }
-            })
+            .map_or(Ok(None), |hops| if hops <= MAX_HOPS { Ok(Some(hops)) } else { Err(Invalid("Max-Forwards")) })
     }
 
     /// A field that is one number or absent.
@@ -133,33 +125,20 @@ impl<'a> Headers<'a> {
     /// Retry-After in seconds, comment and parameters ignored.
     pub fn retry_after(&self) -> Option<u32> {
         let value = self.first(HeaderName::RetryAfter)?;
-        let end = value
-            .iter()
-            .position(|byte| !byte.is_ascii_digit())
-            .unwrap_or(value.len());
+        let end = value.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(value.len());
         number(&value[..end])
     }
 
     /// Every Contact, Route or Record-Route; a broken one spoils all.
     pub fn name_addrs(&self, name: HeaderName) -> Result<Vec<NameAddr<'a>>, Invalid> {
-        self.all(name)
-            .flat_map(values)
-            .map(NameAddr::parse)
-            .collect()
+        self.all(name).flat_map(values).map(NameAddr::parse).collect()
     }
 
     /// Content-Type without its parameters, in lower case.
     pub fn content_type(&self) -> Option<String> {
         let value = self.first(HeaderName::ContentType)?;
-        let end = value
-            .iter()
-            .position(|byte| *byte == b';')
-            .unwrap_or(value.len());
-        let kept = value[..end]
-            .iter()
-            .filter(|byte| !super::is_lws(**byte))
-            .copied()
-            .collect::<Vec<_>>();
+        let end = value.iter().position(|byte| *byte == b';').unwrap_or(value.len());
+        let kept = value[..end].iter().filter(|byte| !super::is_lws(**byte)).copied().collect::<Vec<_>>();
         ascii(&kept).map(str::to_ascii_lowercase)
     }
 

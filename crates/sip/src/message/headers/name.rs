@@ -38,11 +38,7 @@ impl HeaderName {
     pub fn of(name: &[u8]) -> Self {
         use HeaderName::*;
         let is = |long: &[u8], found: Self| {
-            if name.eq_ignore_ascii_case(long) {
-                found
-            } else {
-                Other
-            }
+            if name.eq_ignore_ascii_case(long) { found } else { Other }
         };
         match (name.len(), name.first().map_or(0, u8::to_ascii_lowercase)) {
             (1, b'v') => Via,
@@ -94,10 +90,7 @@ mod tests {
     fn names_are_found_in_any_case_and_compact() {
         assert_eq!(HeaderName::of(b"CALL-id"), HeaderName::CallId);
         assert_eq!(HeaderName::of(b"I"), HeaderName::CallId);
-        assert_eq!(
-            HeaderName::of(b"www-authenticate"),
-            HeaderName::WwwAuthenticate
-        );
+        assert_eq!(HeaderName::of(b"www-authenticate"), HeaderName::WwwAuthenticate);
         assert_eq!(HeaderName::of(b"Content-LengthX"), HeaderName::Other);
         assert_eq!(HeaderName::of(b""), HeaderName::Other);
     }

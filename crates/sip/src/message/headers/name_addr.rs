@@ -26,36 +26,22 @@ impl<'a> NameAddr<'a> {
     fn parse_bracketed(value: &'a [u8], open: usize) -> Result<Self, Invalid> {
         let display = trim(&value[..open]);
         let well_named = match display {
-            [b'"', .., b'"'] => {
-                find_unquoted(display, b'"').is_none() && quoted_string_ends(display)
-            }
-            words => words
-                .iter()
-                .all(|byte| is_token(*byte) || is_lws(*byte) || *byte >= 0x80),
+            [b'"', .., b'"'] => find_unquoted(display, b'"').is_none() && quoted_string_ends(display),
+            words => words.iter().all(|byte| is_token(*byte) || is_lws(*byte) || *byte >= 0x80),
         };
         if !well_named {
             return Err(Invalid("display name"));
         }
         let inside = &value[open + 1..];
-        let close = inside
-            .iter()
-            .position(|byte| *byte == b'>')
-            .ok_or(Invalid("no closing angle bracket"))?;
+        let close = inside.iter().position(|byte| *byte == b'>').ok_or(Invalid("no closing angle bracket"))?;
         let uri = ascii(&inside[..close]).ok_or(Invalid("URI"))?;
         Uri::parse(uri)?;
-        Ok(Self {
-            display,
-            uri,
-            params: after_uri(&inside[close + 1..])?,
-        })
+        Ok(Self { display, uri, params: after_uri(&inside[close + 1..])? })
     }
 
     fn parse_bare(value: &'a [u8]) -> Result<Self, Invalid> {
         // RFC 3261 §20.10: without brackets, what follows a semicolon belongs to the header.
-        let end = value
-            .iter()
-            .position(|byte| *byte == b';' || is_lws(*byte))
-            .unwrap_or(value.len());
+        let end = value.iter().position(|byte| *byte == b';' || is_lws(*byte)).unwrap_or(value.len());
         let uri = ascii(&value[..end]).ok_or(Invalid("URI"))?;
         if uri != "*" {
             Uri::parse(uri)?;
@@ -64,11 +50,7 @@ impl<'a> NameAddr<'a> {
                 return Err(Invalid("URI needs brackets"));
             }
         }
-        Ok(Self {
-            display: b"",
-            uri,
-            params: after_uri(&value[end..])?,
-        })
+        Ok(Self { display: b"", uri, params: after_uri(&value[end..])? })
     }
 
     /// The tag parameter; an empty one is none.
@@ -97,11 +79,7 @@ impl<'a> NameAddr<'a> {
 /// Between the URI and the end of the value there may be parameters and nothing else.
 fn after_uri(rest: &[u8]) -> Result<Params<'_>, Invalid> {
     let rest = trim(rest);
-    if rest.is_empty() || rest[0] == b';' {
-        Ok(Params::new(rest))
-    } else {
-        Err(Invalid("text after URI"))
-    }
+    if rest.is_empty() || rest[0] == b';' { Ok(Params::new(rest)) } else { Err(Invalid("text after URI")) }
 }
 
 /// Whether the first quoted string reaches to the last byte.
@@ -121,10 +99,7 @@ mod tests {
 
     fn check(value: &[u8], display: Option<&str>, uri: &str, tag: Option<&str>) {
         let parsed = NameAddr::parse(value).unwrap();
-        assert_eq!(
-            (parsed.display_name().as_deref(), parsed.uri, parsed.tag()),
-            (display, uri, tag)
-        );
+        assert_eq!((parsed.display_name().as_deref(), parsed.uri, parsed.tag()), (display, uri, tag));
     }
 
     #[test]
@@ -135,22 +110,12 @@ mod tests {
             "sip:j;a=1@h;lr",
             Some("9"),
         );
-        check(
-            b"caller<sip:c@h>;tag=323",
-            Some("caller"),
-            "sip:c@h",
-            Some("323"),
-        );
+        check(b"caller<sip:c@h>;tag=323", Some("caller"), "sip:c@h", Some("323"));
         check(b"sip:c@h;tag=5", None, "sip:c@h", Some("5"));
         check(b"sip:c@h ; tag = 5", None, "sip:c@h", Some("5"));
         check(b"\"\" <tel:+1555>", None, "tel:+1555", None);
         check(b"*", None, "*", None);
-        check(
-            b"\"J\xfcrgen\" <sip:j@h>;tag=\"\"",
-            Some("J\u{fc}rgen"),
-            "sip:j@h",
-            Some("\"\""),
-        );
+        check(b"\"J\xfcrgen\" <sip:j@h>;tag=\"\"", Some("J\u{fc}rgen"), "sip:j@h", Some("\"\""));
     }
 
     #[test]
@@ -166,11 +131,7 @@ mod tests {
             b"sip:a@b?Route=x",
             b"Bell",
         ] {
-            assert!(
-                NameAddr::parse(value).is_err(),
-                "{}",
-                String::from_utf8_lossy(value)
-            );
+            assert!(NameAddr::parse(value).is_err(), "{}", String::from_utf8_lossy(value));
         }
     }
 }

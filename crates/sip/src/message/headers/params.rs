@@ -27,10 +27,7 @@ impl<'a> Params<'a> {
                     continue;
                 }
                 return Some(match parameter.iter().position(|byte| *byte == b'=') {
-                    Some(equals) => (
-                        trim(&parameter[..equals]),
-                        Some(trim(&parameter[equals + 1..])),
-                    ),
+                    Some(equals) => (trim(&parameter[..equals]), Some(trim(&parameter[equals + 1..]))),
                     None => (parameter, None),
                 });
             }
@@ -39,9 +36,7 @@ impl<'a> Params<'a> {
 
     /// The value of a parameter: `None` when absent, `Some("")` when it has none.
     pub fn get(self, name: &str) -> Option<&'a str> {
-        let (_, value) = self
-            .iter()
-            .find(|(key, _)| key.eq_ignore_ascii_case(name.as_bytes()))?;
+        let (_, value) = self.iter().find(|(key, _)| key.eq_ignore_ascii_case(name.as_bytes()))?;
         ascii(value.unwrap_or_default())
     }
 }
@@ -54,12 +49,7 @@ mod tests {
     fn spaces_folds_quotes_and_flags_are_understood() {
         let params = Params::new(b"; Tag =\r\n 98asjd8 ;lr;x=\"a;b\" ;;");
         assert_eq!(
-            (
-                params.get("tag"),
-                params.get("lr"),
-                params.get("x"),
-                params.get("y")
-            ),
+            (params.get("tag"), params.get("lr"), params.get("x"), params.get("y")),
             (Some("98asjd8"), Some(""), Some("\"a;b\""), None)
         );
         assert_eq!(params.iter().count(), 3);

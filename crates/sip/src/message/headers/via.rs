@@ -7,6 +7,8 @@ use crate::message::{Invalid, ascii, is_lws, is_token, number, trim};
 /// One Via value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Via<'a> {
+    /// `2.0`, or whatever else it claims.
+    pub version: &'a str,
     /// `UDP`, `TCP`, … any token.
     pub transport: &'a str,
     /// The host of sent-by, IPv6 in brackets.
@@ -23,19 +25,17 @@ impl<'a> Via<'a> {
         let bad = Invalid("Via");
         let (name, rest) = token_before_slash(value).ok_or(bad)?;
         let (version, rest) = token_before_slash(rest).ok_or(bad)?;
-        if !name.eq_ignore_ascii_case(b"SIP") || version != b"2.0" {
+        if !name.eq_ignore_ascii_case(b"SIP") || !version.iter().all(|byte| is_token(*byte)) {
             return Err(bad);
         }
+        let version = ascii(version).ok_or(bad)?;
         let rest = trim(rest);
         let transport_end = rest.iter().position(|byte| is_lws(*byte)).ok_or(bad)?;
         let (transport, rest) = rest.split_at(transport_end);
         if !transport.iter().all(|byte| is_token(*byte)) {
             return Err(bad);
         }
-        let sent_by_end = rest
-            .iter()
-            .position(|byte| *byte == b';')
-            .unwrap_or(rest.len());
+        let sent_by_end = rest.iter().position(|byte| *byte == b';').unwrap_or(rest.len());
         let sent_by = trim(&rest[..sent_by_end]);
         let (host, port) = match ascii(sent_by).map(split_host_port) {
             Some(Ok(parts)) => parts,
@@ -43,6 +43,7 @@ impl<'a> Via<'a> {
             _ => spaced_host_port(sent_by).ok_or(bad)?,
         };
         Ok(Self {
+            version,
             transport: ascii(transport).ok_or(bad)?,
             host,
             port,
@@ -81,28 +82,18 @@ mod tests {
 
     #[test]
     fn space_is_allowed_wherever_the_grammar_has_it() {
-        let via = Via::parse(
-            b"SIP  / 2.0\r\n  /TLSX     spindle.example.com : 99 ;\r\n  branch  =   z9hG4bK9ikj8",
-        )
-        .unwrap();
+        let via =
+            Via::parse(b"SIP  / 2.0\r\n  /TLSX     spindle.example.com : 99 ;\r\n  branch  =   z9hG4bK9ikj8").unwrap();
         assert_eq!(
             (via.transport, via.host, via.port, via.branch()),
-            (
-                "TLSX",
-                "spindle.example.com",
-                Some(99),
-                Some("z9hG4bK9ikj8")
-            )
+            ("TLSX", "spindle.example.com", Some(99), Some("z9hG4bK9ikj8"))
         );
     }
 
     #[test]
     fn ipv6_and_rport_are_understood() {
         let via = Via::parse(b"SIP/2.0/UDP [2001:db8::9:1]:5061;rport;branch=z9hG4bK-a").unwrap();
-        assert_eq!(
-            (via.host, via.port, via.wants_rport()),
-            ("[2001:db8::9:1]", Some(5061), true)
-        );
+        assert_eq!((via.host, via.port, via.wants_rport()), ("[2001:db8::9:1]", Some(5061), true));
     }
 
     #[test]
@@ -111,7 +102,7 @@ mod tests {
             &b""[..],
             b"SIP/2.0/UDP",
             b"SIP/2.0 host",
-            b"SIP/3.0/UDP host",
+            b"HTTP/2.0/UDP host",
             b"SIP/2.0/UDP ;branch=1",
             b"SIP/2.0/UDP h:99999",
             b"SIP/2.0/UDP [::1",
