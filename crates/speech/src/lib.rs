@@ -8,6 +8,7 @@ mod once;
 pub mod providers;
 mod recognition;
 mod resample;
+pub mod scripted;
 mod synthesis;
 pub mod words;
 
