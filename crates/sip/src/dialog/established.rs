@@ -15,6 +15,14 @@ use crate::{Deadline, Event, Flow, SessionEnd, Timers, WrongState};
 pub(super) struct Established {
     awaiting_ack: Option<AwaitingAck>,
     offer: OfferState,
+    /// Our re-INVITE met one of theirs; we try again, after theirs.
+    retry: Option<Retry>,
+}
+
+#[derive(Debug)]
+struct Retry {
+    at: Instant,
+    offer: SessionDescription,
 }
 
 /// One offer at a time (RFC 3264 §4): a second cannot be represented.
@@ -24,11 +32,6 @@ enum OfferState {
     /// Our re-INVITE waits for its answer.
     Local {
         transaction: TransactionKey,
-        offer: SessionDescription,
-    },
-    /// Our re-INVITE met one of theirs; we try again.
-    Retry {
-        at: Instant,
         offer: SessionDescription,
     },
     /// Their re-INVITE or UPDATE waits for the shell.
@@ -76,12 +79,12 @@ impl AwaitingAck {
 impl Established {
     /// Our INVITE was answered.
     pub fn confirmed() -> Self {
-        Self { awaiting_ack: None, offer: OfferState::Idle }
+        Self { awaiting_ack: None, offer: OfferState::Idle, retry: None }
     }
 
     /// We answered theirs.
     pub fn awaiting(ack: AwaitingAck) -> Self {
-        Self { awaiting_ack: Some(ack), offer: OfferState::Idle }
+        Self { awaiting_ack: Some(ack), offer: OfferState::Idle, retry: None }
     }
 
     pub fn awaits_first_ack(&self) -> bool {
@@ -89,7 +92,9 @@ impl Established {
     }
 
     fn has_open_offer(&self) -> bool {
-        self.awaiting_ack.as_ref().is_some_and(|ack| ack.wants_answer) || !matches!(self.offer, OfferState::Idle)
+        self.awaiting_ack.as_ref().is_some_and(|ack| ack.wants_answer)
+            || !matches!(self.offer, OfferState::Idle)
+            || self.retry.is_some()
     }
 
     pub fn deadline(&self) -> Option<Deadline> {
@@ -97,10 +102,7 @@ impl Established {
             true => Deadline { at: ack.retransmit.at, timer: "2xx retransmission" },
             false => Deadline { at: ack.give_up_at, timer: "64*T1 (wait for ACK)" },
         });
-        let retry = match &self.offer {
-            OfferState::Retry { at, .. } => Some(Deadline { at: *at, timer: "re-INVITE after 491" }),
-            _ => None,
-        };
+        let retry = self.retry.as_ref().map(|retry| Deadline { at: retry.at, timer: "re-INVITE after 491" });
         [ack, retry].into_iter().flatten().min_by_key(|deadline| deadline.at)
     }
 }
@@ -256,7 +258,9 @@ impl InviteSession {
             491 => {
                 let (least, most) = if self.ours { (2100, 4000) } else { (0, 2000) };
                 let wait = core.random_between(Duration::from_millis(least), Duration::from_millis(most));
-                self.set_offer(OfferState::Retry { at: now + wait, offer });
+                if let Some(established) = self.established() {
+                    established.retry = Some(Retry { at: now + wait, offer });
+                }
             }
             481 => {
                 self.close(core, now);
@@ -284,11 +288,12 @@ impl InviteSession {
                 core.transmit(ack.flow, ack.payload.clone());
             }
         }
-        if matches!(&established.offer, OfferState::Retry { at, .. } if *at <= now) {
-            let OfferState::Retry { offer, .. } = std::mem::replace(&mut established.offer, OfferState::Idle) else {
-                return;
-            };
-            self.reinvite(core, now, offer);
+        let Some(retry) = established.retry.take_if(|retry| retry.at <= now) else { return };
+        if matches!(established.offer, OfferState::Idle) && established.awaiting_ack.is_none() {
+            self.reinvite(core, now, retry.offer);
+        } else {
+            let at = now + core.config.timers.t1;
+            established.retry = Some(Retry { at, ..retry });
         }
     }
 }
@@ -392,10 +397,6 @@ impl InviteSession {
             let response = self.dialog_response(200, None);
             return self.respond(core, now, &in_dialog, response);
         }
-        if self.established().is_some_and(|established| matches!(established.offer, OfferState::Retry { .. })) {
-            // Theirs came first: ours is as good as refused.
-            self.offer_answered(core, 491, None);
-        }
         let InDialog { cseq, transaction, echo, .. } = in_dialog;
         let has_offer = offer.is_some();
         self.set_offer(OfferState::Remote(Remote { transaction, echo, cseq, is_invite, has_offer }));
@@ -409,7 +410,7 @@ impl InviteSession {
             State::Established(established) => match &established.offer {
                 OfferState::Local { .. } => Some(491),
                 OfferState::Remote(_) => Some(500),
-                OfferState::Idle | OfferState::Retry { .. } => {
+                OfferState::Idle => {
                     // RFC 5407 §3.1.4: our 2xx may be lost; its offer and answer must be settled first.
                     let unsettled = established.awaiting_ack.as_ref().is_some_and(|ack| is_invite || ack.wants_answer);
                     unsettled.then_some(491)
