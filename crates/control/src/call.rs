@@ -61,9 +61,7 @@ pub struct Call {
 
 impl Call {
     pub(crate) fn from_row(row: CallRow) -> Result<Self, Error> {
-        fn read<T: serde::de::DeserializeOwned>(
-            json: Option<&String>,
-        ) -> Result<Option<T>, serde_json::Error> {
+        fn read<T: serde::de::DeserializeOwned>(json: Option<&String>) -> Result<Option<T>, serde_json::Error> {
             json.map(|json| serde_json::from_str(json)).transpose()
         }
         Ok(Self {
@@ -108,12 +106,7 @@ pub struct CallResult {
 impl CallResult {
     /// A result with nothing but a summary.
     pub(crate) fn plain(outcome: &str, summary: String) -> Self {
-        Self {
-            outcome: outcome.to_owned(),
-            summary,
-            answers: BTreeMap::new(),
-            evidence: Vec::new(),
-        }
+        Self { outcome: outcome.to_owned(), summary, answers: BTreeMap::new(), evidence: Vec::new() }
     }
 }
 
@@ -125,11 +118,7 @@ impl From<agent::CallResult> for CallResult {
             agent::OutcomeKind::Failed => "failed",
             agent::OutcomeKind::Unknown => "unknown",
         };
-        let evidence = |piece: agent::Evidence| Evidence {
-            at_ms: piece.at_ms,
-            kind: piece.kind,
-            text: piece.text,
-        };
+        let evidence = |piece: agent::Evidence| Evidence { at_ms: piece.at_ms, kind: piece.kind, text: piece.text };
         Self {
             outcome: outcome.to_owned(),
             summary: result.summary,
@@ -162,22 +151,13 @@ pub struct Latency {
 impl Latency {
     /// Percentiles by nearest rank.
     pub(crate) fn of(turns: &[agent::TurnLatency]) -> Self {
-        let mut sorted: Vec<f64> = turns
-            .iter()
-            .map(|turn| turn.response_ms)
-            .filter(|ms| ms.is_finite())
-            .collect();
+        let mut sorted: Vec<f64> = turns.iter().map(|turn| turn.response_ms).filter(|ms| ms.is_finite()).collect();
         sorted.sort_by(f64::total_cmp);
         let percentile = |percent: usize| {
-            sorted
-                .get((sorted.len() * percent).div_ceil(100).saturating_sub(1))
-                .map(|&ms| round(ms, 1))
+            sorted.get((sorted.len() * percent).div_ceil(100).saturating_sub(1)).map(|&ms| round(ms, 1))
         };
         Self {
-            response_ms: ResponseMs {
-                p50: percentile(50),
-                p95: percentile(95),
-            },
+            response_ms: ResponseMs { p50: percentile(50), p95: percentile(95) },
             turns: turns.iter().map(Turn::from).collect(),
         }
     }
@@ -253,21 +233,14 @@ impl Cost {
     pub(crate) fn of(price: &Price, duration_ms: i64) -> Self {
         let seconds = u64::try_from(duration_ms).unwrap_or(0).div_ceil(1000);
         let micros = price.micros_per_minute.saturating_mul(seconds) / 60;
-        Self {
-            amount: micros as f64 / 1e6,
-            currency: price.currency.clone(),
-        }
+        Self { amount: micros as f64 / 1e6, currency: price.currency.clone() }
     }
 }
 
 /// Rounds; what is no number (a meter that saw nothing) is 0, since JSON has no word for it.
 fn round(value: f64, decimals: i32) -> f64 {
     let scale = 10_f64.powi(decimals);
-    if value.is_finite() {
-        (value * scale).round() / scale
-    } else {
-        0.0
-    }
+    if value.is_finite() { (value * scale).round() / scale } else { 0.0 }
 }
 
 #[cfg(test)]
@@ -277,35 +250,14 @@ mod tests {
     #[test]
     fn percentiles_are_those_of_the_nearest_rank() {
         let turns: Vec<_> = (1..=20).rev().map(|n| turn(f64::from(n) * 100.0)).collect();
-        assert_eq!(
-            Latency::of(&turns).response_ms,
-            ResponseMs {
-                p50: Some(1000.0),
-                p95: Some(1900.0)
-            }
-        );
-        assert_eq!(
-            Latency::of(&turns[..1]).response_ms,
-            ResponseMs {
-                p50: Some(2000.0),
-                p95: Some(2000.0)
-            }
-        );
-        assert_eq!(
-            Latency::of(&[]).response_ms,
-            ResponseMs {
-                p50: None,
-                p95: None
-            }
-        );
+        assert_eq!(Latency::of(&turns).response_ms, ResponseMs { p50: Some(1000.0), p95: Some(1900.0) });
+        assert_eq!(Latency::of(&turns[..1]).response_ms, ResponseMs { p50: Some(2000.0), p95: Some(2000.0) });
+        assert_eq!(Latency::of(&[]).response_ms, ResponseMs { p50: None, p95: None });
     }
 
     #[test]
     fn a_second_begun_is_a_second_paid() {
-        let price = Price {
-            micros_per_minute: 13_000,
-            currency: "USD".to_owned(),
-        };
+        let price = Price { micros_per_minute: 13_000, currency: "USD".to_owned() };
         assert_eq!(Cost::of(&price, 90_001).amount, 0.019716);
         assert_eq!(Cost::of(&price, 0).amount, 0.0);
         assert_eq!(Cost::of(&Price::default(), 90_001).amount, 0.0);
@@ -313,21 +265,9 @@ mod tests {
 
     #[test]
     fn a_meter_that_saw_nothing_shows_zero() {
-        let quality = gateway::Quality {
-            mos: f32::NAN,
-            loss: 0.031_25,
-            jitter_ms: 3.14,
-            level_dbm0: f32::NEG_INFINITY,
-        };
-        assert_eq!(
-            Quality::from(quality),
-            Quality {
-                mos: 0.0,
-                loss: 0.0313,
-                jitter_ms: 3.1,
-                level_dbm0: 0.0
-            }
-        );
+        let quality =
+            gateway::Quality { mos: f32::NAN, loss: 0.031_25, jitter_ms: 3.14, level_dbm0: f32::NEG_INFINITY };
+        assert_eq!(Quality::from(quality), Quality { mos: 0.0, loss: 0.0313, jitter_ms: 3.1, level_dbm0: 0.0 });
     }
 
     fn turn(response_ms: f64) -> agent::TurnLatency {

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use agent::{AgentCommand, AgentConfig, Task};
+use agent::{AgentCommand, AgentConfig};
 use gateway::{CallLimits, Dial, IncomingCall};
 use store::{CallRow, IdempotentRow};
 use tokio::sync::{Notify, Semaphore, mpsc};
@@ -67,40 +67,30 @@ struct Live {
 
 impl std::fmt::Debug for Calls {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Calls")
-            .field("config", &self.inner.config)
-            .finish_non_exhaustive()
+        f.debug_struct("Calls").field("config", &self.inner.config).finish_non_exhaustive()
     }
 }
 
 impl Calls {
     /// Opens the journal and ends what a crash left open.
-    pub(crate) async fn start(
-        config: ControlConfig,
-        runner: Arc<dyn CallRunner>,
-    ) -> Result<Self, Error> {
+    pub(crate) async fn start(config: ControlConfig, runner: Arc<dyn CallRunner>) -> Result<Self, Error> {
         let store = config.store.clone();
+        if let Some(directory) = &config.recordings_dir {
+            std::fs::create_dir_all(directory)
+                .map_err(|source| Error::Recordings { directory: directory.display().to_string(), source })?;
+        }
         // Two generators, two seeds: an id of a call must not tell the id of an event.
         let event_seed = config.seed.map(|byte| !byte);
         let journal = Journal::open(store.clone(), event_seed).await?;
-        let last_call = store
-            .calls(&store::CallFilter::default(), 1)
-            .await?
-            .pop()
-            .map(|row| row.id);
+        let last_call = store.calls(&store::CallFilter::default(), 1).await?.pop().map(|row| row.id);
         let limits = config.limits;
         let calls = Self {
             inner: Arc::new(Inner {
                 ids: Mutex::new(Ids::after(last_call.as_deref(), config.seed)),
                 places: Arc::new(Semaphore::new(
-                    limits
-                        .concurrent_calls
-                        .saturating_add(limits.queued_calls)
-                        .min(Semaphore::MAX_PERMITS),
+                    limits.concurrent_calls.saturating_add(limits.queued_calls).min(Semaphore::MAX_PERMITS),
                 )),
-                lines: Arc::new(Semaphore::new(
-                    limits.concurrent_calls.clamp(1, Semaphore::MAX_PERMITS),
-                )),
+                lines: Arc::new(Semaphore::new(limits.concurrent_calls.clamp(1, Semaphore::MAX_PERMITS))),
                 idempotency: Idempotency::new(store),
                 config,
                 runner,
@@ -118,11 +108,7 @@ impl Calls {
 
     /// Checks a request, keeps the call as `queued` and lets it go on by itself. With `pending`,
     /// the answer is kept in the same transaction.
-    pub(crate) async fn place(
-        &self,
-        request: NewCall,
-        pending: Option<&Pending>,
-    ) -> Result<Call, Error> {
+    pub(crate) async fn place(&self, request: NewCall, pending: Option<&Pending>) -> Result<Call, Error> {
         if self.is_draining() {
             return Err(Error::Draining);
         }
@@ -133,52 +119,23 @@ impl Calls {
         }
         let trunk = self.trunk(request.trunk.as_deref())?;
         let max_duration = request.duration(inner.config.limits.call)?;
-        let agent_id = request
-            .agent_id
-            .clone()
-            .unwrap_or_else(|| DEFAULT_AGENT.to_owned());
+        let agent_id = request.agent_id.clone().unwrap_or_else(|| DEFAULT_AGENT.to_owned());
         let id = self.new_id();
-        let agent = self.agent(
-            &AgentRequest {
-                call_id: id.clone(),
-                agent_id: agent_id.clone(),
-                task: Some(Task {
-                    goal: request.task.goal.clone(),
-                    facts: request.task.facts.clone(),
-                }),
-                on_behalf_of: request
-                    .on_behalf_of
-                    .as_ref()
-                    .map(|person| person.name.clone()),
-                context: request.context.clone(),
-            },
-            max_duration,
-        );
+        let agent = self.agent(&request.for_agent(&id, &agent_id), max_duration);
         if let Err(AgentError::Unknown(name)) = &agent {
-            return Err(Error::invalid(
-                "agent_id",
-                format!("no agent is named {name:?}"),
-            ));
+            return Err(Error::invalid("agent_id", format!("no agent is named {name:?}")));
         }
-        let place =
-            Arc::clone(&inner.places)
-                .try_acquire_owned()
-                .map_err(|_| Error::QueueFull {
-                    queued: inner.config.limits.queued_calls,
-                })?;
+        let place = Arc::clone(&inner.places)
+            .try_acquire_owned()
+            .map_err(|_| Error::QueueFull { queued: inner.config.limits.queued_calls })?;
 
         let row = CallRow {
             id: id.clone(),
             status: "queued".to_owned(),
             direction: "outbound".to_owned(),
             to: request.to.clone(),
-            from: request
-                .caller_id
-                .clone()
-                .or(trunk.map(|trunk| trunk.caller_id.clone())),
-            trunk: trunk
-                .map(|trunk| trunk.name.clone())
-                .or(request.trunk.clone()),
+            from: request.caller_id.clone().or(trunk.map(|trunk| trunk.caller_id.clone())),
+            trunk: trunk.map(|trunk| trunk.name.clone()).or(request.trunk.clone()),
             agent_id: Some(agent_id),
             request_json: serde_json::to_string(&request)?,
             created_at: clock::rfc3339(clock::now()),
@@ -187,15 +144,10 @@ impl Calls {
         };
         let call = Call::from_row(row.clone())?;
         let answer = match pending {
-            Some(pending) => {
-                Some(pending.answer(202, Some(location(&id)), serde_json::to_string(&call)?))
-            }
+            Some(pending) => Some(pending.answer(202, Some(location(&id)), serde_json::to_string(&call)?)),
             None => None,
         };
-        inner
-            .journal
-            .record(&id, Change::Insert(&row, answer.as_ref()), Vec::new())
-            .await?;
+        inner.journal.record(&id, Change::Insert(&row, answer.as_ref()), Vec::new()).await?;
 
         let dial = Dial {
             to: request.to,
@@ -224,10 +176,7 @@ impl Calls {
     ) -> Result<Call, Error> {
         let before = self.inner.journal.newest();
         let call = self.place(request, None).await?;
-        let mut events = self
-            .inner
-            .journal
-            .follow_after(before, Some(call.id.clone()));
+        let mut events = self.inner.journal.follow_after(before, Some(call.id.clone()));
         while let Some(event) = events.next().await {
             on_event(&event);
             // The last event of every call.
@@ -240,20 +189,11 @@ impl Calls {
 
     /// Answers an inbound call and gives it to an agent.
     pub(crate) async fn take(&self, incoming: IncomingCall, agent_id: String) {
-        let IncomingCall {
-            to,
-            from,
-            trunk,
-            mut call,
-        } = incoming;
+        let IncomingCall { to, from, trunk, mut call } = incoming;
         let inner = &self.inner;
         let id = self.new_id();
         let limit = inner.config.limits.call;
-        let request = AgentRequest {
-            call_id: id.clone(),
-            agent_id: agent_id.clone(),
-            ..AgentRequest::default()
-        };
+        let request = AgentRequest { call_id: id.clone(), agent_id: agent_id.clone(), ..AgentRequest::default() };
         let row = CallRow {
             id: id.clone(),
             status: "ringing".to_owned(),
@@ -275,11 +215,7 @@ impl Calls {
                 return call.line.reject(480);
             }
         };
-        if let Err(error) = inner
-            .journal
-            .record(&id, Change::Insert(&row, None), ringing)
-            .await
-        {
+        if let Err(error) = inner.journal.record(&id, Change::Insert(&row, None), ringing).await {
             tracing::error!(%error, "an inbound call cannot be recorded");
             return call.line.reject(500);
         }
@@ -288,21 +224,12 @@ impl Calls {
         let (connected, events, commands) = Connected::channels();
         let conversation = converse(call, agent, events, commands);
         let carry = self.go_live(id, limit);
-        inner
-            .tasks
-            .spawn(Box::pin(carry.inbound(connected.with(conversation))));
+        inner.tasks.spawn(Box::pin(carry.inbound(connected.with(conversation))));
     }
 
     /// One call as it is now.
     pub(crate) async fn call(&self, id: &str) -> Result<Call, Error> {
-        Call::from_row(
-            self.inner
-                .config
-                .store
-                .call(id)
-                .await?
-                .ok_or(Error::NotFound("call"))?,
-        )
+        Call::from_row(self.inner.config.store.call(id).await?.ok_or(Error::NotFound("call"))?)
     }
 
     /// Ends a call; again does no harm.
@@ -323,27 +250,18 @@ impl Calls {
     pub(crate) async fn command(&self, id: &str, command: AgentCommand) -> Result<Call, Error> {
         let call = self.call(id).await?;
         let Some(live) = self.live(id) else {
-            return Err(Error::Conflict {
-                code: "call_ended",
-                message: "the call has ended".to_owned(),
-            });
+            return Err(Error::Conflict { code: "call_ended", message: "the call has ended".to_owned() });
         };
-        if live
-            .line
-            .get()
-            .is_none_or(|line| line.answered_at().is_none())
-        {
+        if live.line.get().is_none_or(|line| line.answered_at().is_none()) {
             return Err(Error::Conflict {
                 code: "call_not_answered",
                 message: "nobody has answered the call yet".to_owned(),
             });
         }
-        live.orders
-            .try_send(Order::Agent(command))
-            .map_err(|_| Error::Conflict {
-                code: "too_many_orders",
-                message: format!("{ORDERS} orders to this call wait already"),
-            })?;
+        live.orders.try_send(Order::Agent(command)).map_err(|_| Error::Conflict {
+            code: "too_many_orders",
+            message: format!("{ORDERS} orders to this call wait already"),
+        })?;
         Ok(call)
     }
 
@@ -354,13 +272,7 @@ impl Calls {
 
     /// Where a call is recorded.
     pub(crate) fn recording_of(&self, id: &str) -> Option<PathBuf> {
-        Some(
-            self.inner
-                .config
-                .recordings_dir
-                .as_ref()?
-                .join(format!("{id}.wav")),
-        )
+        Some(self.inner.config.recordings_dir.as_ref()?.join(format!("{id}.wav")))
     }
 
     pub(crate) fn is_draining(&self) -> bool {
@@ -377,17 +289,11 @@ impl Calls {
         let inner = &self.inner;
         inner.draining.store(true, Ordering::Relaxed);
         inner.tasks.close();
-        if tokio::time::timeout(grace, inner.tasks.wait())
-            .await
-            .is_err()
-        {
+        if tokio::time::timeout(grace, inner.tasks.wait()).await.is_err() {
             tracing::info!("time to drain is over: ending the calls that are left");
         }
         inner.stop.cancel();
-        if tokio::time::timeout(LAST_WORDS, inner.tasks.wait())
-            .await
-            .is_err()
-        {
+        if tokio::time::timeout(LAST_WORDS, inner.tasks.wait()).await.is_err() {
             tracing::error!("calls are left that did not end");
         }
     }
@@ -418,44 +324,24 @@ impl Calls {
 
     /// Takes a call that has ended off the list.
     pub(crate) fn leave(&self, id: &str) {
-        self.inner
-            .live
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(id);
+        self.inner.live.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
         self.inner.line_freed.notify_waiters();
     }
 
     fn live(&self, id: &str) -> Option<Live> {
-        self.inner
-            .live
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(id)
-            .cloned()
+        self.inner.live.lock().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
     }
 
     fn go_live(&self, id: String, max_duration: Duration) -> Carry {
         let (orders, received) = mpsc::channel(ORDERS);
         let line = Arc::new(OnceLock::new());
-        let live = Live {
-            orders,
-            line: Arc::clone(&line),
-        };
-        self.inner
-            .live
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(id.clone(), live);
+        let live = Live { orders, line: Arc::clone(&line) };
+        self.inner.live.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone(), live);
         Carry::new(self.clone(), id, received, line, max_duration)
     }
 
     fn new_id(&self) -> String {
-        self.inner
-            .ids
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .next(CALL_PREFIX, clock::now())
+        self.inner.ids.lock().unwrap_or_else(PoisonError::into_inner).next(CALL_PREFIX, clock::now())
     }
 
     fn trunk(&self, name: Option<&str>) -> Result<Option<&crate::TrunkInfo>, Error> {
@@ -469,11 +355,7 @@ impl Calls {
         }
     }
 
-    fn agent(
-        &self,
-        request: &AgentRequest,
-        max_duration: Duration,
-    ) -> Result<AgentConfig, AgentError> {
+    fn agent(&self, request: &AgentRequest, max_duration: Duration) -> Result<AgentConfig, AgentError> {
         let mut agent = (self.inner.config.agents)(request)?;
         // The gateway ends the call at its limit whatever happens; the agent wants to say goodbye before.
         let spoken = max_duration.saturating_sub(GOODBYE.min(max_duration / 4));

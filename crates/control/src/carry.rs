@@ -30,12 +30,8 @@ const OVERDUE: Duration = Duration::from_secs(60);
 /// How often a call that found the gateway full tries again when nothing tells it to.
 const FULL_RETRY: Duration = Duration::from_secs(1);
 /// How long we wait before each attempt to write down an end.
-const END_RETRIES: [Duration; 4] = [
-    Duration::ZERO,
-    Duration::from_millis(100),
-    Duration::from_secs(1),
-    Duration::from_secs(5),
-];
+const END_RETRIES: [Duration; 4] =
+    [Duration::ZERO, Duration::from_millis(100), Duration::from_secs(1), Duration::from_secs(5)];
 
 /// An order to a call from outside.
 #[derive(Debug)]
@@ -75,23 +71,11 @@ impl Connected<()> {
     pub(crate) fn channels() -> (Self, mpsc::Sender<AgentEvent>, mpsc::Receiver<AgentCommand>) {
         let (events_in, events) = mpsc::channel(EVENTS);
         let (commands, commands_out) = mpsc::channel(COMMANDS);
-        (
-            Self {
-                conversation: (),
-                events,
-                commands,
-            },
-            events_in,
-            commands_out,
-        )
+        (Self { conversation: (), events, commands }, events_in, commands_out)
     }
 
     pub(crate) fn with(self, conversation: Conversation) -> Connected {
-        Connected {
-            conversation,
-            events: self.events,
-            commands: self.commands,
-        }
+        Connected { conversation, events: self.events, commands: self.commands }
     }
 }
 
@@ -107,14 +91,7 @@ struct Ended {
 
 impl Ended {
     fn without_agent(cause: EndCause, reason: Option<String>) -> Self {
-        Self {
-            cause,
-            sip_status: None,
-            reason,
-            agent: None,
-            outcome: None,
-            quality: None,
-        }
+        Self { cause, sip_status: None, reason, agent: None, outcome: None, quality: None }
     }
 }
 
@@ -142,13 +119,10 @@ impl Carry {
 
     /// Waits for a line, dials, and follows the call to its end.
     pub(crate) async fn outbound(mut self, dial: Dial, agent: Result<AgentConfig, AgentError>) {
-        let ended = match self.connect(dial, agent).await {
-            Ok((connected, line)) => {
-                let ended = self.follow(connected).await;
-                drop(line);
-                ended
-            }
-            Err(ended) => ended,
+        // The line is given back when the end is written down.
+        let (ended, _line) = match self.connect(dial, agent).await {
+            Ok((connected, line)) => (self.follow(connected).await, Some(line)),
+            Err(ended) => (ended, None),
         };
         self.end(ended).await;
     }
@@ -165,8 +139,7 @@ impl Carry {
         dial: Dial,
         agent: Result<AgentConfig, AgentError>,
     ) -> Result<(Connected, OwnedSemaphorePermit), Ended> {
-        let agent = agent
-            .map_err(|error| Ended::without_agent(EndCause::Failed, Some(error.to_string())))?;
+        let agent = agent.map_err(|error| Ended::without_agent(EndCause::Failed, Some(error.to_string())))?;
         let deadline = Instant::now() + self.calls.config().limits.queue_wait;
         let lines = Arc::clone(self.calls.lines());
         let line = tokio::select! {
@@ -177,20 +150,9 @@ impl Carry {
         };
         loop {
             let (connected, events, commands) = Connected::channels();
-            match self
-                .calls
-                .clone()
-                .runner()
-                .dial(dial.clone(), agent.clone(), events, commands)
-                .await
-            {
+            match self.calls.clone().runner().dial(dial.clone(), agent.clone(), events, commands).await {
                 Ok(conversation) => {
-                    self.change(
-                        "dialing",
-                        CallChange::default(),
-                        NewEvent::new("call.dialing", 0),
-                    )
-                    .await;
+                    self.change("dialing", CallChange::default(), NewEvent::new("call.dialing", 0)).await;
                     return Ok((connected.with(conversation), line));
                 }
                 // Inbound calls took the lines: wait as `queued`.
@@ -205,16 +167,10 @@ impl Carry {
                 }
                 Err(gateway::Error::Full { .. }) => return Err(no_line()),
                 Err(error @ gateway::Error::Stopping) => {
-                    return Err(Ended::without_agent(
-                        EndCause::Shutdown,
-                        Some(error.to_string()),
-                    ));
+                    return Err(Ended::without_agent(EndCause::Shutdown, Some(error.to_string())));
                 }
                 Err(error) => {
-                    return Err(Ended::without_agent(
-                        EndCause::Failed,
-                        Some(error.to_string()),
-                    ));
+                    return Err(Ended::without_agent(EndCause::Failed, Some(error.to_string())));
                 }
             }
         }
@@ -232,22 +188,11 @@ impl Carry {
     }
 
     fn given_up(&self) -> Ended {
-        Ended::without_agent(
-            if self.stopping {
-                EndCause::Shutdown
-            } else {
-                EndCause::Canceled
-            },
-            None,
-        )
+        Ended::without_agent(if self.stopping { EndCause::Shutdown } else { EndCause::Canceled }, None)
     }
 
     async fn follow(&mut self, connected: Connected) -> Ended {
-        let Connected {
-            conversation: Conversation { live, outcome },
-            mut events,
-            commands,
-        } = connected;
+        let Connected { conversation: Conversation { live, outcome }, mut events, commands } = connected;
         // Set once: a call is connected once.
         let _ = self.line.set(Arc::clone(&live));
         let stop = self.calls.stopped();
@@ -317,10 +262,7 @@ impl Carry {
                 quality,
                 outcome: Some(outcome),
             },
-            None => Ended {
-                quality,
-                ..Ended::without_agent(EndCause::Failed, Some("the agent failed".to_owned()))
-            },
+            None => Ended { quality, ..Ended::without_agent(EndCause::Failed, Some("the agent failed".to_owned())) },
         }
     }
 
@@ -333,12 +275,7 @@ impl Carry {
     }
 
     /// Hands an order on. False when a goodbye has begun that must not take forever.
-    fn obey(
-        &mut self,
-        order: Order,
-        commands: &mpsc::Sender<AgentCommand>,
-        live: &dyn LiveCall,
-    ) -> bool {
+    fn obey(&mut self, order: Order, commands: &mpsc::Sender<AgentCommand>, live: &dyn LiveCall) -> bool {
         match order {
             Order::Agent(command) => {
                 if commands.try_send(command).is_err() {
@@ -348,8 +285,7 @@ impl Carry {
             }
             Order::HangUp => {
                 self.ordered = true;
-                let goodbye =
-                    live.answered_at().is_some() && commands.try_send(AgentCommand::HangUp).is_ok();
+                let goodbye = live.answered_at().is_some() && commands.try_send(AgentCommand::HangUp).is_ok();
                 if !goodbye {
                     live.hang_up();
                 }
@@ -372,9 +308,7 @@ impl Carry {
         let mut change = CallChange::default();
         if status == CallStatus::Answered {
             let ago = live.answered_at().map_or(Duration::ZERO, |at| at.elapsed());
-            let at = clock::now()
-                .checked_sub(ago)
-                .unwrap_or_else(|_| clock::now());
+            let at = clock::now().checked_sub(ago).unwrap_or_else(|_| clock::now());
             self.answered_at = Some(at);
             change.answered_at = Some(clock::rfc3339(at));
         }
@@ -382,10 +316,7 @@ impl Carry {
     }
 
     async fn change(&self, status: &str, change: CallChange, event: NewEvent) {
-        let change = CallChange {
-            status: Some(status.to_owned()),
-            ..change
-        };
+        let change = CallChange { status: Some(status.to_owned()), ..change };
         self.record(Change::Update(&change), event).await;
     }
 
@@ -395,8 +326,7 @@ impl Carry {
             Record::Nothing => self.record(Change::Nothing, told.event).await,
             Record::Said(row) => self.record(Change::Said(row), told.event).await,
             Record::Change(change) => {
-                self.digits
-                    .push_str(change.digits.as_deref().unwrap_or_default());
+                self.digits.push_str(change.digits.as_deref().unwrap_or_default());
                 self.record(Change::Update(change), told.event).await;
             }
         }
@@ -405,43 +335,24 @@ impl Carry {
     /// A record that cannot be written does not disturb the call.
     async fn record(&self, change: Change<'_>, event: NewEvent) {
         let kind = event.kind;
-        if let Err(error) = self
-            .calls
-            .journal()
-            .record(&self.id, change, vec![event])
-            .await
-        {
+        if let Err(error) = self.calls.journal().record(&self.id, change, vec![event]).await {
             tracing::error!(call_id = %self.id, kind, %error, "an event could not be written");
         }
     }
 
     async fn end(self, ended: Ended) {
-        let reason = End {
-            cause: ended.cause,
-            agent: ended.agent,
-            answered: self.answered_at.is_some(),
-            ordered: self.ordered,
-        }
-        .reason();
+        let reason =
+            End { cause: ended.cause, agent: ended.agent, answered: self.answered_at.is_some(), ordered: self.ordered }
+                .reason();
         let recording = match self.calls.recording_of(&self.id) {
-            Some(path) if tokio::fs::try_exists(&path).await.unwrap_or(false) => {
-                Some(path.display().to_string())
-            }
+            Some(path) if tokio::fs::try_exists(&path).await.unwrap_or(false) => Some(path.display().to_string()),
             _ => None,
         };
         let outcome = ended.outcome;
         let result = match (&outcome, self.answered_at) {
-            (Some(outcome), Some(_)) => with_summary(
-                outcome.result.clone().into(),
-                reason,
-                ended.reason.as_deref(),
-            ),
-            (None, Some(_)) => {
-                CallResult::plain("unknown", summary(reason, true, ended.reason.as_deref()))
-            }
-            (_, None) => {
-                CallResult::plain("failed", summary(reason, false, ended.reason.as_deref()))
-            }
+            (Some(outcome), Some(_)) => with_summary(outcome.result.clone().into(), reason, ended.reason.as_deref()),
+            (None, Some(_)) => CallResult::plain("unknown", summary(reason, true, ended.reason.as_deref())),
+            (_, None) => CallResult::plain("failed", summary(reason, false, ended.reason.as_deref())),
         };
         let final_words = FinalWords {
             reason,
@@ -450,10 +361,7 @@ impl Carry {
             result,
             latency: Latency::of(outcome.as_ref().map_or(&[], |outcome| &outcome.turns)),
             quality: ended.quality,
-            answered_by: outcome
-                .as_ref()
-                .and_then(|outcome| outcome.answered_by)
-                .map(answered_by_name),
+            answered_by: outcome.as_ref().and_then(|outcome| outcome.answered_by).map(answered_by_name),
             digits: outcome.map_or(self.digits, |outcome| outcome.digits_sent),
             answered_at: self.answered_at,
             ended_at: clock::now(),
@@ -479,13 +387,9 @@ pub(crate) async fn end_interrupted(calls: &Calls) -> Result<(), Error> {
     for row in store.unfinished_calls().await? {
         let time = |text: Option<String>| text.and_then(|text| text.parse::<Timestamp>().ok());
         let last_sign = store.last_event_of(&row.id).await?;
-        let ended_at = time(last_sign.and_then(|event| timestamp_of(&event.body)))
-            .or(time(Some(row.created_at)));
+        let ended_at = time(last_sign.and_then(|event| timestamp_of(&event.body))).or(time(Some(row.created_at)));
         let answered = row.answered_at.is_some();
-        let recording = calls
-            .recording_of(&row.id)
-            .filter(|path| path.exists())
-            .map(|path| path.display().to_string());
+        let recording = calls.recording_of(&row.id).filter(|path| path.exists()).map(|path| path.display().to_string());
         let final_words = FinalWords {
             reason: "interrupted",
             sip_status: None,
@@ -523,9 +427,7 @@ struct FinalWords {
 impl FinalWords {
     /// Writes all of it, and the events, in one transaction. `call.ended` is the last event of a call.
     async fn write(&self, calls: &Calls, id: &str) -> Result<bool, Error> {
-        let lasted = self
-            .answered_at
-            .map_or(0, |at| self.ended_at.duration_since(at).as_millis().max(0));
+        let lasted = self.answered_at.map_or(0, |at| self.ended_at.duration_since(at).as_millis().max(0));
         let duration_ms = i64::try_from(lasted).unwrap_or(i64::MAX);
         let at_ms = duration_ms.unsigned_abs();
         let ending = CallEnding {
@@ -539,11 +441,7 @@ impl FinalWords {
             digits_sent: self.digits.clone(),
             result_json: serde_json::to_string(&self.result)?,
             latency_json: serde_json::to_string(&self.latency)?,
-            quality_json: self
-                .quality
-                .as_ref()
-                .map(serde_json::to_string)
-                .transpose()?,
+            quality_json: self.quality.as_ref().map(serde_json::to_string).transpose()?,
             cost_json: serde_json::to_string(&Cost::of(&calls.config().price, duration_ms))?,
             recording: self.recording.clone(),
         };
@@ -553,10 +451,7 @@ impl FinalWords {
             events.push(NewEvent::new("call.quality", at_ms).with("quality", quality));
         }
         if self.recording.is_some() {
-            events.push(
-                NewEvent::new("call.recording.ready", at_ms)
-                    .with("url", format!("/v1/calls/{id}/recording")),
-            );
+            events.push(NewEvent::new("call.recording.ready", at_ms).with("url", format!("/v1/calls/{id}/recording")));
         }
         events.push(
             NewEvent::new("call.ended", at_ms)
@@ -566,27 +461,18 @@ impl FinalWords {
                 .with("duration_ms", duration_ms)
                 .with("result", serde_json::to_value(&self.result)?),
         );
-        calls
-            .journal()
-            .record(id, Change::End(&ending), events)
-            .await
+        calls.journal().record(id, Change::End(&ending), events).await
     }
 }
 
 fn no_line() -> Ended {
-    Ended::without_agent(
-        EndCause::Failed,
-        Some("no line became free in time".to_owned()),
-    )
+    Ended::without_agent(EndCause::Failed, Some("no line became free in time".to_owned()))
 }
 
 /// A result says something in every case.
 fn with_summary(result: CallResult, end_reason: &str, words: Option<&str>) -> CallResult {
     if result.summary.trim().is_empty() {
-        CallResult {
-            summary: summary(end_reason, true, words),
-            ..result
-        }
+        CallResult { summary: summary(end_reason, true, words), ..result }
     } else {
         result
     }

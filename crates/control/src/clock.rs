@@ -20,9 +20,6 @@ mod tests {
     fn times_have_exactly_three_decimals() {
         let time = |text: &str| rfc3339(text.parse().unwrap());
         assert_eq!(time("2026-01-02T03:04:05Z"), "2026-01-02T03:04:05.000Z");
-        assert_eq!(
-            time("2026-01-02T03:04:05.123999+01:00"),
-            "2026-01-02T02:04:05.123Z"
-        );
+        assert_eq!(time("2026-01-02T03:04:05.123999+01:00"), "2026-01-02T02:04:05.123Z");
     }
 }

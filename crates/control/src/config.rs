@@ -113,10 +113,7 @@ pub struct Price {
 
 impl Default for Price {
     fn default() -> Self {
-        Self {
-            micros_per_minute: 0,
-            currency: "USD".to_owned(),
-        }
+        Self { micros_per_minute: 0, currency: "USD".to_owned() }
     }
 }
 
@@ -133,10 +130,7 @@ pub struct ApiKey {
 
 impl std::fmt::Debug for ApiKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ApiKey")
-            .field("name", &self.name)
-            .field("role", &self.role)
-            .finish_non_exhaustive()
+        f.debug_struct("ApiKey").field("name", &self.name).field("role", &self.role).finish_non_exhaustive()
     }
 }
 
@@ -166,9 +160,7 @@ impl Role {
 
     /// Reads what [`Role::as_str`] writes.
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Read, Self::Operate, Self::Dial, Self::Admin]
-            .into_iter()
-            .find(|role| role.as_str() == name)
+        [Self::Read, Self::Operate, Self::Dial, Self::Admin].into_iter().find(|role| role.as_str() == name)
     }
 }
 

@@ -13,9 +13,7 @@ pub(crate) fn parse(text: &str) -> Option<Duration> {
     while !rest.is_empty() {
         let digits = rest.find(|c: char| !c.is_ascii_digit())?;
         let (number, after) = rest.split_at(digits);
-        let letters = after
-            .find(|c: char| c.is_ascii_digit())
-            .unwrap_or(after.len());
+        let letters = after.find(|c: char| c.is_ascii_digit()).unwrap_or(after.len());
         let (unit, after) = after.split_at(letters);
         let number: u64 = number.parse().ok()?;
         let milliseconds: u64 = match unit {
@@ -42,17 +40,7 @@ mod tests {
         assert_eq!(seconds("10m"), Some(600.0));
         assert_eq!(seconds("1h30m"), Some(5400.0));
         assert_eq!(seconds("1500ms"), Some(1.5));
-        for text in [
-            "",
-            "90",
-            "s",
-            "-1s",
-            "1.5s",
-            "1d",
-            "99999999999999999999s",
-            "18446744073709551615h",
-            "1é",
-        ] {
+        for text in ["", "90", "s", "-1s", "1.5s", "1d", "99999999999999999999s", "18446744073709551615h", "1é"] {
             assert_eq!(seconds(text), None, "{text}");
         }
     }

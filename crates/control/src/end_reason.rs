@@ -92,14 +92,7 @@ mod tests {
             (EndCause::Shutdown, "shutdown"),
         ] {
             assert_eq!(unanswered(cause).reason(), reason);
-            assert_eq!(
-                End {
-                    agent: Some(AgentEnd::TimeLimit),
-                    ..unanswered(cause)
-                }
-                .reason(),
-                reason
-            );
+            assert_eq!(End { agent: Some(AgentEnd::TimeLimit), ..unanswered(cause) }.reason(), reason);
         }
     }
 
@@ -115,19 +108,8 @@ mod tests {
             (AgentEnd::ToolLoop, "tool_loop"),
             (AgentEnd::TimeLimit, "time_limit"),
         ] {
-            for cause in [
-                EndCause::HungUp,
-                EndCause::CalleeHungUp,
-                EndCause::MediaTimeout,
-            ] {
-                assert_eq!(
-                    End {
-                        agent: Some(agent),
-                        ..answered(cause)
-                    }
-                    .reason(),
-                    reason
-                );
+            for cause in [EndCause::HungUp, EndCause::CalleeHungUp, EndCause::MediaTimeout] {
+                assert_eq!(End { agent: Some(agent), ..answered(cause) }.reason(), reason);
             }
         }
     }
@@ -148,36 +130,16 @@ mod tests {
 
     #[test]
     fn an_ordered_end_is_canceled_unless_they_were_faster() {
-        let ordered = |cause| End {
-            ordered: true,
-            ..answered(cause)
-        };
+        let ordered = |cause| End { ordered: true, ..answered(cause) };
         assert_eq!(ordered(EndCause::HungUp).reason(), "canceled");
-        assert_eq!(
-            End {
-                agent: Some(AgentEnd::Completed),
-                ..ordered(EndCause::HungUp)
-            }
-            .reason(),
-            "canceled"
-        );
-        assert_eq!(
-            End {
-                agent: Some(AgentEnd::MessageLeft),
-                ..ordered(EndCause::HungUp)
-            }
-            .reason(),
-            "message_left"
-        );
+        assert_eq!(End { agent: Some(AgentEnd::Completed), ..ordered(EndCause::HungUp) }.reason(), "canceled");
+        assert_eq!(End { agent: Some(AgentEnd::MessageLeft), ..ordered(EndCause::HungUp) }.reason(), "message_left");
         assert_eq!(ordered(EndCause::CalleeHungUp).reason(), "callee_hung_up");
     }
 
     #[test]
     fn a_summary_carries_the_peers_words_where_they_explain() {
-        assert_eq!(
-            summary("busy", false, Some("Busy Here")),
-            "The line was busy."
-        );
+        assert_eq!(summary("busy", false, Some("Busy Here")), "The line was busy.");
         assert_eq!(
             summary("rejected", false, Some("Forbidden")),
             "The call was declined. The reason given: Forbidden."
@@ -185,18 +147,10 @@ mod tests {
     }
 
     fn unanswered(cause: EndCause) -> End {
-        End {
-            cause,
-            agent: None,
-            answered: false,
-            ordered: false,
-        }
+        End { cause, agent: None, answered: false, ordered: false }
     }
 
     fn answered(cause: EndCause) -> End {
-        End {
-            answered: true,
-            ..unanswered(cause)
-        }
+        End { answered: true, ..unanswered(cause) }
     }
 }

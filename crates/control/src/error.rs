@@ -40,6 +40,15 @@ pub enum Error {
         /// How many.
         queued: usize,
     },
+    /// The directory of recordings cannot be made.
+    #[error("cannot make the directory {directory} for recordings")]
+    Recordings {
+        /// Which.
+        directory: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
     /// The database failed.
     #[error("a record could not be read or written")]
     Store(#[from] store::Error),
@@ -50,10 +59,7 @@ pub enum Error {
 
 impl Error {
     pub(crate) fn invalid(field: impl Into<String>, message: impl Into<String>) -> Self {
-        Self::Invalid {
-            field: field.into(),
-            message: message.into(),
-        }
+        Self::Invalid { field: field.into(), message: message.into() }
     }
 
     /// The stable name of this kind of error.
@@ -66,7 +72,7 @@ impl Error {
             Self::IdempotencyKeyReused => "idempotency_key_reused",
             Self::Draining => "draining",
             Self::QueueFull { .. } => "queue_full",
-            Self::Store(_) | Self::Damaged(_) => "internal",
+            Self::Recordings { .. } | Self::Store(_) | Self::Damaged(_) => "internal",
         }
     }
 }

@@ -42,12 +42,7 @@ pub(crate) struct Pending {
 
 impl Pending {
     /// The answer as it is kept.
-    pub(crate) fn answer(
-        &self,
-        status: u16,
-        location: Option<String>,
-        body: String,
-    ) -> IdempotentRow {
+    pub(crate) fn answer(&self, status: u16, location: Option<String>, body: String) -> IdempotentRow {
         IdempotentRow {
             api_key: self.api_key.clone(),
             key: self.key.clone(),
@@ -62,45 +57,24 @@ impl Pending {
 
 impl Idempotency {
     pub(crate) fn new(store: Store) -> Self {
-        Self {
-            store,
-            turn: Arc::default(),
-        }
+        Self { store, turn: Arc::default() }
     }
 
     /// Looks a request up. The key belongs to the API key that sends it.
-    pub(crate) async fn begin(
-        &self,
-        api_key: &str,
-        key: &str,
-        path: &str,
-        body: &[u8],
-    ) -> Result<Turn, Error> {
+    pub(crate) async fn begin(&self, api_key: &str, key: &str, path: &str, body: &[u8]) -> Result<Turn, Error> {
         if !(1..=MAX_KEY).contains(&key.len()) || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
             let message = format!("send 1 to {MAX_KEY} visible ASCII characters");
             return Err(Error::invalid("Idempotency-Key", message));
         }
         let turn = Arc::clone(&self.turn).lock_owned().await;
         let too_old = clock::now() - jiff::SignedDuration::from_secs(KEPT.as_secs() as i64);
-        self.store
-            .forget_idempotent_requests_before(&clock::rfc3339(too_old))
-            .await?;
+        self.store.forget_idempotent_requests_before(&clock::rfc3339(too_old)).await?;
 
-        let digest = Sha256::new()
-            .chain_update(path)
-            .chain_update([0])
-            .chain_update(body)
-            .finalize()
-            .to_vec();
+        let digest = Sha256::new().chain_update(path).chain_update([0]).chain_update(body).finalize().to_vec();
         match self.store.idempotent_request(api_key, key).await? {
             Some(answer) if answer.digest == digest => Ok(Turn::Answered(answer)),
             Some(_) => Err(Error::IdempotencyKeyReused),
-            None => Ok(Turn::New(Pending {
-                api_key: api_key.to_owned(),
-                key: key.to_owned(),
-                digest,
-                _turn: turn,
-            })),
+            None => Ok(Turn::New(Pending { api_key: api_key.to_owned(), key: key.to_owned(), digest, _turn: turn })),
         }
     }
 

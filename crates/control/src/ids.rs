@@ -20,34 +20,23 @@ pub(crate) struct Ids {
 impl Ids {
     /// Ids after `last` (with its prefix), the greatest one kept so far.
     pub(crate) fn after(last: Option<&str>, seed: [u8; 32]) -> Self {
-        let last = last
-            .and_then(|id| decode(id.rsplit('_').next()?))
-            .unwrap_or(0);
-        Self {
-            random: ChaCha12Rng::from_seed(seed),
-            last,
-        }
+        let last = last.and_then(|id| decode(id.rsplit('_').next()?)).unwrap_or(0);
+        Self { random: ChaCha12Rng::from_seed(seed), last }
     }
 
     /// The next id.
     pub(crate) fn next(&mut self, prefix: &str, now: Timestamp) -> String {
         let milliseconds = u128::try_from(now.as_millisecond()).unwrap_or(0);
-        let random =
-            u128::from(self.random.next_u64()) << 16 | u128::from(self.random.next_u32() >> 16);
+        let random = u128::from(self.random.next_u64()) << 16 | u128::from(self.random.next_u32() >> 16);
         let fresh = milliseconds << 80 | random;
-        self.last = if fresh >> 80 > self.last >> 80 {
-            fresh
-        } else {
-            self.last.wrapping_add(1)
-        };
+        self.last = if fresh >> 80 > self.last >> 80 { fresh } else { self.last.wrapping_add(1) };
         format!("{prefix}{}", encode(self.last))
     }
 }
 
 /// Whether a text is an id with this prefix.
 pub(crate) fn is_id(text: &str, prefix: &str) -> bool {
-    text.strip_prefix(prefix)
-        .is_some_and(|ulid| decode(ulid).is_some())
+    text.strip_prefix(prefix).is_some_and(|ulid| decode(ulid).is_some())
 }
 
 fn encode(value: u128) -> String {
@@ -89,10 +78,7 @@ mod tests {
     #[test]
     fn ids_grow_over_a_restart() {
         let last = "evt_01ARYZ6S41ZZZZZZZZZZZZZZZZ";
-        assert_eq!(
-            Ids::after(Some(last), [3; 32]).next("evt_", at(7)),
-            "evt_01ARYZ6S420000000000000000"
-        );
+        assert_eq!(Ids::after(Some(last), [3; 32]).next("evt_", at(7)), "evt_01ARYZ6S420000000000000000");
     }
 
     #[test]

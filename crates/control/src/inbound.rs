@@ -38,10 +38,7 @@ fn agent_or_refusal(calls: &Calls, incoming: &IncomingCall) -> Result<String, u1
 
 /// The first route of a number.
 fn route<'a>(routes: &'a [InboundRoute], to: &str) -> Option<&'a RouteTarget> {
-    routes
-        .iter()
-        .find(|route| route.to == "*" || route.to == to)
-        .map(|route| &route.target)
+    routes.iter().find(|route| route.to == "*" || route.to == to).map(|route| &route.target)
 }
 
 #[cfg(test)]
@@ -50,24 +47,15 @@ mod tests {
 
     #[test]
     fn the_first_route_that_matches_counts() {
-        let to = |number: &str, target| InboundRoute {
-            to: number.to_owned(),
-            target,
-        };
+        let to = |number: &str, target| InboundRoute { to: number.to_owned(), target };
         let routes = [
             to("+15550100", RouteTarget::Agent("front-desk".to_owned())),
             to("+15550199", RouteTarget::Reject),
             to("*", RouteTarget::Agent("default".to_owned())),
         ];
-        assert_eq!(
-            route(&routes, "+15550100"),
-            Some(&RouteTarget::Agent("front-desk".to_owned()))
-        );
+        assert_eq!(route(&routes, "+15550100"), Some(&RouteTarget::Agent("front-desk".to_owned())));
         assert_eq!(route(&routes, "+15550199"), Some(&RouteTarget::Reject));
-        assert_eq!(
-            route(&routes, "2047"),
-            Some(&RouteTarget::Agent("default".to_owned()))
-        );
+        assert_eq!(route(&routes, "2047"), Some(&RouteTarget::Agent("default".to_owned())));
         assert_eq!(route(&routes[..2], "2047"), None);
     }
 }

@@ -41,11 +41,7 @@ pub(crate) struct NewEvent {
 
 impl NewEvent {
     pub(crate) fn new(kind: &'static str, at_ms: u64) -> Self {
-        Self {
-            kind,
-            at_ms,
-            data: Map::new(),
-        }
+        Self { kind, at_ms, data: Map::new() }
     }
 
     pub(crate) fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
@@ -74,20 +70,11 @@ impl Journal {
     pub(crate) async fn open(store: Store, seed: [u8; 32]) -> Result<Self, Error> {
         let newest = store.last_event_id().await?;
         let ids = Mutex::new(Ids::after(newest.as_deref(), seed));
-        Ok(Self {
-            store,
-            ids,
-            newest: watch::Sender::new(newest.unwrap_or_default()),
-        })
+        Ok(Self { store, ids, newest: watch::Sender::new(newest.unwrap_or_default()) })
     }
 
     /// Writes a change of a call and the events that tell of it. False when the call had ended before.
-    pub(crate) async fn record(
-        &self,
-        call_id: &str,
-        change: Change<'_>,
-        events: Vec<NewEvent>,
-    ) -> Result<bool, Error> {
+    pub(crate) async fn record(&self, call_id: &str, change: Change<'_>, events: Vec<NewEvent>) -> Result<bool, Error> {
         // Held until the events are committed: ids must appear in the journal in their order, or
         // a reader that resumes after one could miss a smaller one committed later.
         let mut ids = self.ids.lock().await;
@@ -96,17 +83,9 @@ impl Journal {
             .map(|event| row(ids.next(EVENT_PREFIX, clock::now()), call_id, &event))
             .collect::<Result<Vec<_>, _>>()?;
         let written = match change {
-            Change::Insert(call, answer) => self
-                .store
-                .insert_call(call, &rows, answer)
-                .await
-                .map(|()| true),
+            Change::Insert(call, answer) => self.store.insert_call(call, &rows, answer).await.map(|()| true),
             Change::Update(change) => self.store.change_call(call_id, change, &rows).await,
-            Change::Said(said) => self
-                .store
-                .append_transcript(call_id, said, &rows)
-                .await
-                .map(|()| true),
+            Change::Said(said) => self.store.append_transcript(call_id, said, &rows).await.map(|()| true),
             Change::End(ending) => self.store.end_call(call_id, ending, &rows).await,
             Change::Nothing => self.store.append_events(&rows).await.map(|()| true),
         }?;
@@ -117,12 +96,7 @@ impl Journal {
     }
 
     /// A page of events after an id.
-    pub(crate) async fn page(
-        &self,
-        after: &str,
-        call_id: Option<&str>,
-        limit: u32,
-    ) -> Result<Vec<StoredEvent>, Error> {
+    pub(crate) async fn page(&self, after: &str, call_id: Option<&str>, limit: u32) -> Result<Vec<StoredEvent>, Error> {
         let rows = self.store.events_after(after, call_id, limit).await?;
         Ok(rows.into_iter().map(StoredEvent::from).collect())
     }
@@ -144,19 +118,8 @@ impl Journal {
         self.follower(after, call_id, self.newest.subscribe())
     }
 
-    fn follower(
-        &self,
-        after: String,
-        call_id: Option<String>,
-        newest: watch::Receiver<String>,
-    ) -> Follower {
-        Follower {
-            store: self.store.clone(),
-            newest,
-            after,
-            call_id,
-            read: VecDeque::new(),
-        }
+    fn follower(&self, after: String, call_id: Option<String>, newest: watch::Receiver<String>) -> Follower {
+        Follower { store: self.store.clone(), newest, after, call_id, read: VecDeque::new() }
     }
 }
 
@@ -178,13 +141,8 @@ impl From<EventRow> for StoredEvent {
             #[serde(rename = "type")]
             kind: String,
         }
-        let kind = serde_json::from_str(&row.body)
-            .map_or_else(|_| String::new(), |typed: Typed| typed.kind);
-        Self {
-            id: row.id,
-            kind,
-            json: row.body,
-        }
+        let kind = serde_json::from_str(&row.body).map_or_else(|_| String::new(), |typed: Typed| typed.kind);
+        Self { id: row.id, kind, json: row.body }
     }
 }
 
@@ -208,14 +166,8 @@ impl Follower {
             }
             // Marked as seen before reading, so that an event written meanwhile rings again.
             self.newest.borrow_and_update();
-            match self
-                .store
-                .events_after(&self.after, self.call_id.as_deref(), PAGE)
-                .await
-            {
-                Ok(rows) if !rows.is_empty() => {
-                    self.read.extend(rows.into_iter().map(StoredEvent::from))
-                }
+            match self.store.events_after(&self.after, self.call_id.as_deref(), PAGE).await {
+                Ok(rows) if !rows.is_empty() => self.read.extend(rows.into_iter().map(StoredEvent::from)),
                 Ok(_) => self.newest.changed().await.ok()?,
                 Err(error) => {
                     tracing::warn!(%error, "the journal cannot be read");
@@ -243,20 +195,7 @@ fn row(id: String, call_id: &str, event: &NewEvent) -> Result<EventRow, Error> {
         rest: &'a Map<String, Value>,
     }
     let timestamp = clock::rfc3339(clock::now());
-    let data = Data {
-        call_id,
-        at_ms: event.at_ms,
-        rest: &event.data,
-    };
-    let body = serde_json::to_string(&Body {
-        id: &id,
-        kind: event.kind,
-        timestamp,
-        data,
-    })?;
-    Ok(EventRow {
-        id,
-        call_id: Some(call_id.to_owned()),
-        body,
-    })
+    let data = Data { call_id, at_ms: event.at_ms, rest: &event.data };
+    let body = serde_json::to_string(&Body { id: &id, kind: event.kind, timestamp, data })?;
+    Ok(EventRow { id, call_id: Some(call_id.to_owned()), body })
 }

@@ -31,8 +31,8 @@ mod telling;
 pub use api::openapi_json;
 pub use call::{Call, CallResult, Cost, Evidence, Latency, Quality, ResponseMs, Turn};
 pub use config::{
-    AgentError, AgentFactory, AgentRequest, ApiKey, ControlConfig, InboundRoute, Limits, Price,
-    Role, RouteTarget, TrunkInfo,
+    AgentError, AgentFactory, AgentRequest, ApiKey, ControlConfig, InboundRoute, Limits, Price, Role, RouteTarget,
+    TrunkInfo,
 };
 pub use error::Error;
 pub use journal::{Follower, StoredEvent};
@@ -59,10 +59,7 @@ impl Control {
     }
 
     /// As [`Control::new`], with something else than a gateway to carry the calls.
-    pub async fn with_runner(
-        config: ControlConfig,
-        runner: Arc<dyn CallRunner>,
-    ) -> Result<Self, Error> {
+    pub async fn with_runner(config: ControlConfig, runner: Arc<dyn CallRunner>) -> Result<Self, Error> {
         let keys = Arc::new(api::auth::Keys::install(&config.store, &config.keys).await?);
         let calls = Calls::start(config, runner).await?;
         Ok(Self { calls, keys })
@@ -74,11 +71,7 @@ impl Control {
     }
 
     /// Places a call and waits for its end, without HTTP. `on_event` sees every event of it, live.
-    pub async fn place_and_wait(
-        &self,
-        request: NewCall,
-        on_event: impl FnMut(&StoredEvent),
-    ) -> Result<Call, Error> {
+    pub async fn place_and_wait(&self, request: NewCall, on_event: impl FnMut(&StoredEvent)) -> Result<Call, Error> {
         self.calls.place_and_wait(request, on_event).await
     }
 

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use agent::Task;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{Error, duration, target};
+use crate::{AgentRequest, Error, duration, target};
 
 /// Bounds of a request, in bytes where not said otherwise.
 const MAX_GOAL: usize = 4000;
@@ -66,7 +67,7 @@ pub struct NewTask {
 pub struct OnBehalfOf {
     /// Their name.
     pub name: String,
-    /// Their number.
+    /// Their number: the fact `phone`, unless the task has another.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phone: Option<String>,
 }
@@ -77,26 +78,15 @@ impl NewCall {
         target::check_form(&self.to)?;
         let goal = self.task.goal.trim();
         if goal.is_empty() || goal.len() > MAX_GOAL {
-            return Err(Error::invalid(
-                "task.goal",
-                format!("say in 1 to {MAX_GOAL} bytes what the call is for"),
-            ));
+            return Err(Error::invalid("task.goal", format!("say in 1 to {MAX_GOAL} bytes what the call is for")));
         }
         if self.task.facts.len() > MAX_FACTS {
-            return Err(Error::invalid(
-                "task.facts",
-                format!("send at most {MAX_FACTS} facts"),
-            ));
+            return Err(Error::invalid("task.facts", format!("send at most {MAX_FACTS} facts")));
         }
         for (name, fact) in &self.task.facts {
             if name.trim().is_empty() || name.len() > MAX_NAME || fact.len() > MAX_FACT {
-                let message = format!(
-                    "a fact has a name of 1 to {MAX_NAME} bytes and a value of at most {MAX_FACT}"
-                );
-                return Err(Error::invalid(
-                    format!("task.facts.{}", shortened(name)),
-                    message,
-                ));
+                let message = format!("a fact has a name of 1 to {MAX_NAME} bytes and a value of at most {MAX_FACT}");
+                return Err(Error::invalid(format!("task.facts.{}", shortened(name)), message));
             }
         }
         if let Some(caller_id) = &self.caller_id {
@@ -109,11 +99,25 @@ impl NewCall {
             }
         }
         match &self.context {
-            Some(context) if context.len() > MAX_CONTEXT_ENTRIES => Err(Error::invalid(
-                "context",
-                format!("send at most {MAX_CONTEXT_ENTRIES} entries"),
-            )),
+            Some(context) if context.len() > MAX_CONTEXT_ENTRIES => {
+                Err(Error::invalid("context", format!("send at most {MAX_CONTEXT_ENTRIES} entries")))
+            }
             _ => Ok(()),
+        }
+    }
+
+    /// What its agent has to know.
+    pub(crate) fn for_agent(&self, call_id: &str, agent_id: &str) -> AgentRequest {
+        let mut facts = self.task.facts.clone();
+        if let Some(phone) = self.on_behalf_of.as_ref().and_then(|person| person.phone.clone()) {
+            facts.entry("phone".to_owned()).or_insert(phone);
+        }
+        AgentRequest {
+            call_id: call_id.to_owned(),
+            agent_id: agent_id.to_owned(),
+            task: Some(Task { goal: self.task.goal.clone(), facts }),
+            on_behalf_of: self.on_behalf_of.as_ref().map(|person| person.name.clone()),
+            context: self.context.clone(),
         }
     }
 
@@ -126,10 +130,7 @@ impl NewCall {
             Some(duration) if (MIN_DURATION..=limit).contains(&duration) => Ok(duration),
             _ => Err(Error::invalid(
                 "max_duration",
-                format!(
-                    "send a duration from \"1s\" to \"{}s\", such as \"90s\"",
-                    limit.as_secs()
-                ),
+                format!("send a duration from \"1s\" to \"{}s\", such as \"90s\"", limit.as_secs()),
             )),
         }
     }
@@ -154,58 +155,16 @@ mod tests {
     fn each_bad_field_is_named() {
         let fact = |name: &str, value: &str| BTreeMap::from([(name.to_owned(), value.to_owned())]);
         for (request, field) in [
+            (NewCall { to: "tel:1".into(), ..good() }, "to"),
+            (NewCall { task: NewTask { goal: " ".into(), ..NewTask::default() }, ..good() }, "task.goal"),
+            (NewCall { task: NewTask { facts: fact("", "x"), ..good().task }, ..good() }, "task.facts."),
             (
-                NewCall {
-                    to: "tel:1".into(),
-                    ..good()
-                },
-                "to",
-            ),
-            (
-                NewCall {
-                    task: NewTask {
-                        goal: " ".into(),
-                        ..NewTask::default()
-                    },
-                    ..good()
-                },
-                "task.goal",
-            ),
-            (
-                NewCall {
-                    task: NewTask {
-                        facts: fact("", "x"),
-                        ..good().task
-                    },
-                    ..good()
-                },
-                "task.facts.",
-            ),
-            (
-                NewCall {
-                    task: NewTask {
-                        facts: fact("n", &"x".repeat(1001)),
-                        ..good().task
-                    },
-                    ..good()
-                },
+                NewCall { task: NewTask { facts: fact("n", &"x".repeat(1001)), ..good().task }, ..good() },
                 "task.facts.n",
             ),
+            (NewCall { caller_id: Some("a b".into()), ..good() }, "caller_id"),
             (
-                NewCall {
-                    caller_id: Some("a b".into()),
-                    ..good()
-                },
-                "caller_id",
-            ),
-            (
-                NewCall {
-                    on_behalf_of: Some(OnBehalfOf {
-                        name: String::new(),
-                        phone: None,
-                    }),
-                    ..good()
-                },
+                NewCall { on_behalf_of: Some(OnBehalfOf { name: String::new(), phone: None }), ..good() },
                 "on_behalf_of.name",
             ),
         ] {
@@ -218,15 +177,20 @@ mod tests {
     }
 
     #[test]
+    fn the_number_of_whom_a_call_is_for_is_a_fact() {
+        let request = NewCall {
+            on_behalf_of: Some(OnBehalfOf { name: "Ada".into(), phone: Some("+15550100".into()) }),
+            ..good()
+        };
+        let agent = request.for_agent("call_1", "default");
+        assert_eq!(agent.on_behalf_of.as_deref(), Some("Ada"));
+        assert_eq!(agent.task.unwrap().facts["phone"], "+15550100");
+    }
+
+    #[test]
     fn a_call_may_ask_for_less_time_but_not_for_more() {
         let limit = Duration::from_secs(600);
-        let ask = |text: &str| {
-            NewCall {
-                max_duration: Some(text.into()),
-                ..good()
-            }
-            .duration(limit)
-        };
+        let ask = |text: &str| NewCall { max_duration: Some(text.into()), ..good() }.duration(limit);
         assert_eq!(good().duration(limit).unwrap(), limit);
         assert_eq!(ask("90s").unwrap(), Duration::from_secs(90));
         for text in ["0s", "11m", "90", "soon"] {
@@ -237,10 +201,7 @@ mod tests {
     fn good() -> NewCall {
         NewCall {
             to: "+15550100".into(),
-            task: NewTask {
-                goal: "ask for the hours".into(),
-                ..NewTask::default()
-            },
+            task: NewTask { goal: "ask for the hours".into(), ..NewTask::default() },
             ..NewCall::default()
         }
     }

@@ -127,8 +127,5 @@ pub(crate) fn converse(
         handle.ended().await;
         outcome
     };
-    Conversation {
-        live,
-        outcome: Box::pin(outcome),
-    }
+    Conversation { live, outcome: Box::pin(outcome) }
 }

@@ -11,9 +11,7 @@ const MAX_USER: usize = 64;
 /// Checks the form of a `to`: a number, a user name or extension, or a `sip:` URI.
 pub(crate) fn check_form(to: &str) -> Result<(), Error> {
     let valid = match (to.strip_prefix('+'), to.strip_prefix("sip:")) {
-        (Some(digits), _) => {
-            (3..=15).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit())
-        }
+        (Some(digits), _) => (3..=15).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit()),
         (_, Some(rest)) => is_sip_rest(rest),
         _ => is_user(to),
     };
@@ -32,9 +30,7 @@ pub(crate) fn check_form(to: &str) -> Result<(), Error> {
 /// `sip:` every URI. A URI's prefix should reach past its host (`sip:bob@pbx.test;`
 /// or the full URI), since `sip:bob@pbx.te` covers other hosts too. An empty prefix is ignored.
 pub(crate) fn is_allowed(to: &str, allow: &[String]) -> bool {
-    allow
-        .iter()
-        .any(|prefix| !prefix.is_empty() && to.starts_with(prefix.as_str()))
+    allow.iter().any(|prefix| !prefix.is_empty() && to.starts_with(prefix.as_str()))
 }
 
 /// Checks a caller id: a number or a user name.
@@ -60,16 +56,9 @@ pub(crate) fn warnings(to: &str) -> Vec<String> {
     }
     // The North American plan: +1, area code and exchange of three digits that begin with 2 to 9, four digits.
     if let Some(national) = digits.strip_prefix('1') {
-        let begins_well = |at: usize| {
-            national
-                .as_bytes()
-                .get(at)
-                .is_some_and(|byte| (b'2'..=b'9').contains(byte))
-        };
+        let begins_well = |at: usize| national.as_bytes().get(at).is_some_and(|byte| (b'2'..=b'9').contains(byte));
         if national.len() != 10 || !begins_well(0) || !begins_well(3) {
-            warnings.push(format!(
-                "{to}: not a valid number of the North American plan"
-            ));
+            warnings.push(format!("{to}: not a valid number of the North American plan"));
         }
     }
     warnings
@@ -83,20 +72,12 @@ fn is_user(text: &str) -> bool {
 /// The part after `sip:`: `[user@]host[:port][;parameters]`, without headers, which would let a
 /// caller of the API write into the INVITE.
 fn is_sip_rest(rest: &str) -> bool {
-    let visible = rest
-        .bytes()
-        .all(|byte| byte.is_ascii_graphic() && !b"<>\"?,".contains(&byte));
+    let visible = rest.bytes().all(|byte| byte.is_ascii_graphic() && !b"<>\"?,".contains(&byte));
     let host_part = rest.split_once('@').map_or(rest, |(_, host)| host);
-    let user_present = rest
-        .split_once('@')
-        .is_none_or(|(user, _)| !user.is_empty());
+    let user_present = rest.split_once('@').is_none_or(|(user, _)| !user.is_empty());
     let host = host_part.split([':', ';']).next().unwrap_or_default();
-    let is_host = |host: &str| {
-        !host.is_empty()
-            && host
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || b".-".contains(&byte))
-    };
+    let is_host =
+        |host: &str| !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-".contains(&byte));
     let is_ipv6 = host_part.starts_with('[') && host_part.contains(']');
     visible && user_present && (is_ipv6 || is_host(host))
 }
@@ -148,12 +129,7 @@ mod tests {
 
     #[test]
     fn only_listed_prefixes_are_allowed() {
-        let allow = |prefixes: &[&str]| {
-            prefixes
-                .iter()
-                .map(|&prefix| prefix.to_owned())
-                .collect::<Vec<_>>()
-        };
+        let allow = |prefixes: &[&str]| prefixes.iter().map(|&prefix| prefix.to_owned()).collect::<Vec<_>>();
         assert!(is_allowed("+44201", &allow(&["+1", "+44"])));
         assert!(!is_allowed("+33201", &allow(&["+1", "+44"])));
         assert!(is_allowed("+33201", &allow(&["+"])));
@@ -166,10 +142,7 @@ mod tests {
     #[test]
     fn odd_numbers_get_a_warning() {
         assert_eq!(warnings("+12025550123"), [""; 0]);
-        assert_eq!(
-            warnings("+15550100"),
-            ["+15550100: not a valid number of the North American plan"]
-        );
+        assert_eq!(warnings("+15550100"), ["+15550100: not a valid number of the North American plan"]);
         assert_eq!(warnings("+0123"), ["+0123: no country code begins with 0"]);
         assert_eq!(warnings("2047"), [""; 0]);
     }

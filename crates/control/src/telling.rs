@@ -26,17 +26,9 @@ pub(crate) enum Record {
 }
 
 pub(crate) fn tell(event: AgentEvent) -> Told {
-    let only = |event| Told {
-        event,
-        record: Record::Nothing,
-    };
+    let only = |event| Told { event, record: Record::Nothing };
     match event {
-        AgentEvent::Transcript {
-            at_ms,
-            end_ms,
-            speaker,
-            text,
-        } => Told {
+        AgentEvent::Transcript { at_ms, end_ms, speaker, text } => Told {
             event: NewEvent::new("call.transcript", at_ms)
                 .with("end_ms", end_ms)
                 .with("speaker", speaker_name(speaker))
@@ -49,17 +41,10 @@ pub(crate) fn tell(event: AgentEvent) -> Told {
                 text,
             }),
         },
-        AgentEvent::AnsweredBy {
-            at_ms,
-            answered_by,
-            confidence,
-        } => Told {
+        AgentEvent::AnsweredBy { at_ms, answered_by, confidence } => Told {
             event: NewEvent::new("call.answered_by", at_ms)
                 .with("answered_by", answered_by_name(answered_by))
-                .with(
-                    "confidence",
-                    (f64::from(confidence) * 1000.0).round() / 1000.0,
-                ),
+                .with("confidence", (f64::from(confidence) * 1000.0).round() / 1000.0),
             record: Record::Change(CallChange {
                 answered_by: Some(answered_by_name(answered_by).to_owned()),
                 ..CallChange::default()
@@ -67,38 +52,21 @@ pub(crate) fn tell(event: AgentEvent) -> Told {
         },
         AgentEvent::DtmfSent { at_ms, digits } => Told {
             event: NewEvent::new("call.dtmf.sent", at_ms).with("digits", digits.clone()),
-            record: Record::Change(CallChange {
-                digits: Some(digits),
-                ..CallChange::default()
-            }),
+            record: Record::Change(CallChange { digits: Some(digits), ..CallChange::default() }),
         },
-        AgentEvent::PromptClassified { at_ms, kind, text } => only(
-            NewEvent::new("call.prompt.classified", at_ms)
-                .with("kind", kind)
-                .with("text", text),
-        ),
+        AgentEvent::PromptClassified { at_ms, kind, text } => {
+            only(NewEvent::new("call.prompt.classified", at_ms).with("kind", kind).with("text", text))
+        }
         AgentEvent::Menu { at_ms, options } => {
-            let options: Vec<Value> = options
-                .into_iter()
-                .map(|(key, label)| json!({"key": key, "label": label}))
-                .collect();
+            let options: Vec<Value> =
+                options.into_iter().map(|(key, label)| json!({"key": key, "label": label})).collect();
             only(NewEvent::new("call.ivr.menu", at_ms).with("options", options))
         }
-        AgentEvent::Chose { at_ms, key, label } => only(
-            NewEvent::new("call.ivr.chose", at_ms)
-                .with("key", key)
-                .with("label", label),
-        ),
+        AgentEvent::Chose { at_ms, key, label } => {
+            only(NewEvent::new("call.ivr.chose", at_ms).with("key", key).with("label", label))
+        }
         AgentEvent::Turn(turn) => {
-            let Turn {
-                at_ms,
-                response_ms,
-                endpoint_ms,
-                stt_ms,
-                llm_ms,
-                tts_ms,
-                gateway_ms,
-            } = Turn::from(&turn);
+            let Turn { at_ms, response_ms, endpoint_ms, stt_ms, llm_ms, tts_ms, gateway_ms } = Turn::from(&turn);
             only(
                 NewEvent::new("call.turn.completed", at_ms)
                     .with("response_ms", response_ms)
@@ -109,23 +77,10 @@ pub(crate) fn tell(event: AgentEvent) -> Told {
                     .with("gateway_ms", gateway_ms),
             )
         }
-        AgentEvent::Hold {
-            at_ms,
-            holding: true,
-        } => only(NewEvent::new("call.hold.started", at_ms)),
-        AgentEvent::Hold {
-            at_ms,
-            holding: false,
-        } => only(NewEvent::new("call.hold.ended", at_ms)),
-        AgentEvent::Nudged { at_ms, count } => {
-            only(NewEvent::new("call.nudged", at_ms).with("count", count))
-        }
-        AgentEvent::ToolCalled {
-            at_ms,
-            name,
-            arguments,
-            because,
-        } => {
+        AgentEvent::Hold { at_ms, holding: true } => only(NewEvent::new("call.hold.started", at_ms)),
+        AgentEvent::Hold { at_ms, holding: false } => only(NewEvent::new("call.hold.ended", at_ms)),
+        AgentEvent::Nudged { at_ms, count } => only(NewEvent::new("call.nudged", at_ms).with("count", count)),
+        AgentEvent::ToolCalled { at_ms, name, arguments, because } => {
             // A model may write what is no JSON; it is then shown as it is.
             let arguments = serde_json::from_str(&arguments).unwrap_or(Value::String(arguments));
             only(
@@ -169,55 +124,22 @@ mod tests {
     #[test]
     fn each_observation_has_its_event() {
         for (event, kind, data) in [
+            (AgentEvent::Hold { at_ms: 7, holding: true }, "call.hold.started", json!({})),
+            (AgentEvent::Hold { at_ms: 7, holding: false }, "call.hold.ended", json!({})),
+            (AgentEvent::Nudged { at_ms: 7, count: 2 }, "call.nudged", json!({"count": 2})),
+            (AgentEvent::VoicemailLeft { at_ms: 7 }, "call.voicemail.left", json!({})),
             (
-                AgentEvent::Hold {
-                    at_ms: 7,
-                    holding: true,
-                },
-                "call.hold.started",
-                json!({}),
-            ),
-            (
-                AgentEvent::Hold {
-                    at_ms: 7,
-                    holding: false,
-                },
-                "call.hold.ended",
-                json!({}),
-            ),
-            (
-                AgentEvent::Nudged { at_ms: 7, count: 2 },
-                "call.nudged",
-                json!({"count": 2}),
-            ),
-            (
-                AgentEvent::VoicemailLeft { at_ms: 7 },
-                "call.voicemail.left",
-                json!({}),
-            ),
-            (
-                AgentEvent::Menu {
-                    at_ms: 7,
-                    options: vec![("1".into(), "billing".into())],
-                },
+                AgentEvent::Menu { at_ms: 7, options: vec![("1".into(), "billing".into())] },
                 "call.ivr.menu",
                 json!({"options": [{"key": "1", "label": "billing"}]}),
             ),
             (
-                AgentEvent::Chose {
-                    at_ms: 7,
-                    key: "1".into(),
-                    label: "billing".into(),
-                },
+                AgentEvent::Chose { at_ms: 7, key: "1".into(), label: "billing".into() },
                 "call.ivr.chose",
                 json!({"key": "1", "label": "billing"}),
             ),
             (
-                AgentEvent::PromptClassified {
-                    at_ms: 7,
-                    kind: "menu".into(),
-                    text: "press one".into(),
-                },
+                AgentEvent::PromptClassified { at_ms: 7, kind: "menu".into(), text: "press one".into() },
                 "call.prompt.classified",
                 json!({"kind": "menu", "text": "press one"}),
             ),
@@ -243,58 +165,25 @@ mod tests {
             ),
         ] {
             let told = tell(event);
-            assert_eq!(
-                (
-                    told.event.kind,
-                    told.event.at_ms,
-                    Value::Object(told.event.data)
-                ),
-                (kind, 7, data)
-            );
+            assert_eq!((told.event.kind, told.event.at_ms, Value::Object(told.event.data)), (kind, 7, data));
             assert_eq!(told.record, Record::Nothing);
         }
     }
 
     #[test]
     fn keys_words_and_who_answered_change_the_record() {
-        let digits = tell(AgentEvent::DtmfSent {
-            at_ms: 1,
-            digits: "12".into(),
-        });
-        assert_eq!(
-            digits.record,
-            Record::Change(CallChange {
-                digits: Some("12".into()),
-                ..CallChange::default()
-            })
-        );
-        let human = tell(AgentEvent::AnsweredBy {
-            at_ms: 1,
-            answered_by: AnsweredBy::Human,
-            confidence: 0.9,
-        });
+        let digits = tell(AgentEvent::DtmfSent { at_ms: 1, digits: "12".into() });
+        assert_eq!(digits.record, Record::Change(CallChange { digits: Some("12".into()), ..CallChange::default() }));
+        let human = tell(AgentEvent::AnsweredBy { at_ms: 1, answered_by: AnsweredBy::Human, confidence: 0.9 });
         assert_eq!(human.event.data["confidence"], 0.9);
         assert_eq!(
             human.record,
-            Record::Change(CallChange {
-                answered_by: Some("human".into()),
-                ..CallChange::default()
-            })
+            Record::Change(CallChange { answered_by: Some("human".into()), ..CallChange::default() })
         );
-        let said = tell(AgentEvent::Transcript {
-            at_ms: 1,
-            end_ms: 2,
-            speaker: Speaker::Agent,
-            text: "hello".into(),
-        });
+        let said = tell(AgentEvent::Transcript { at_ms: 1, end_ms: 2, speaker: Speaker::Agent, text: "hello".into() });
         assert_eq!(
             said.record,
-            Record::Said(TranscriptRow {
-                at_ms: 1,
-                end_ms: 2,
-                speaker: "agent".into(),
-                text: "hello".into()
-            })
+            Record::Said(TranscriptRow { at_ms: 1, end_ms: 2, speaker: "agent".into(), text: "hello".into() })
         );
     }
 }

@@ -50,10 +50,7 @@ pub(crate) async fn hangup(
     Body(body): Body,
 ) -> Result<Response, Problem> {
     let path = format!("/v1/calls/{id}/actions/hangup");
-    once(&api, &caller, &headers, &path, &body, async |HangUp {}| {
-        api.calls.hang_up(&id).await
-    })
-    .await
+    once(&api, &caller, &headers, &path, &body, async |HangUp {}| api.calls.hang_up(&id).await).await
 }
 
 /// Presses keys on an answered call.
@@ -84,26 +81,14 @@ pub(crate) async fn dtmf(
     Body(body): Body,
 ) -> Result<Response, Problem> {
     let path = format!("/v1/calls/{id}/actions/dtmf");
-    once(
-        &api,
-        &caller,
-        &headers,
-        &path,
-        &body,
-        async |order: Dtmf| {
-            let is_key = |key: char| "0123456789*#ABCDabcdwW,".contains(key);
-            if !(1..=MAX_DIGITS).contains(&order.digits.len()) || !order.digits.chars().all(is_key)
-            {
-                let message = format!(
-                    "send 1 to {MAX_DIGITS} of 0-9, *, #, A-D, and w or a comma for half a second"
-                );
-                return Err(Error::invalid("digits", message));
-            }
-            api.calls
-                .command(&id, AgentCommand::Press(order.digits))
-                .await
-        },
-    )
+    once(&api, &caller, &headers, &path, &body, async |order: Dtmf| {
+        let is_key = |key: char| "0123456789*#ABCDabcdwW,".contains(key);
+        if !(1..=MAX_DIGITS).contains(&order.digits.len()) || !order.digits.chars().all(is_key) {
+            let message = format!("send 1 to {MAX_DIGITS} of 0-9, *, #, A-D, and w or a comma for half a second");
+            return Err(Error::invalid("digits", message));
+        }
+        api.calls.command(&id, AgentCommand::Press(order.digits)).await
+    })
     .await
 }
 
@@ -137,10 +122,7 @@ pub(crate) async fn say(
     let path = format!("/v1/calls/{id}/actions/say");
     once(&api, &caller, &headers, &path, &body, async |order: Say| {
         if order.text.trim().is_empty() || order.text.len() > MAX_TEXT {
-            return Err(Error::invalid(
-                "text",
-                format!("send 1 to {MAX_TEXT} bytes to say"),
-            ));
+            return Err(Error::invalid("text", format!("send 1 to {MAX_TEXT} bytes to say")));
         }
         api.calls.command(&id, AgentCommand::Say(order.text)).await
     })
@@ -185,13 +167,7 @@ async fn once<T: DeserializeOwned>(
     };
     let call = order(json(headers, body)?).await?;
     let text = serde_json::to_string(&call).map_err(Error::from)?;
-    let answer =
-        pending.map(|pending| pending.answer(StatusCode::ACCEPTED.as_u16(), None, text.clone()));
+    let answer = pending.map(|pending| pending.answer(StatusCode::ACCEPTED.as_u16(), None, text.clone()));
     keep_answer(&api.calls, answer).await?;
-    Ok((
-        StatusCode::ACCEPTED,
-        [(header::CONTENT_TYPE, "application/json")],
-        text,
-    )
-        .into_response())
+    Ok((StatusCode::ACCEPTED, [(header::CONTENT_TYPE, "application/json")], text).into_response())
 }

@@ -46,22 +46,11 @@ impl Keys {
             sha256: Sha256::digest(&key.key).to_vec(),
             created_at: created_at.clone(),
         };
-        let rows: Vec<KeyRow> = configured
-            .iter()
-            .filter(|key| !key.key.is_empty())
-            .map(row)
-            .collect();
+        let rows: Vec<KeyRow> = configured.iter().filter(|key| !key.key.is_empty()).map(row).collect();
         store.replace_keys(&rows).await?;
-        let key = |row: KeyRow| {
-            Some(Key {
-                name: row.name.into(),
-                role: Role::from_name(&row.role)?,
-                sha256: row.sha256,
-            })
-        };
-        Ok(Self {
-            keys: store.keys().await?.into_iter().filter_map(key).collect(),
-        })
+        let key =
+            |row: KeyRow| Some(Key { name: row.name.into(), role: Role::from_name(&row.role)?, sha256: row.sha256 });
+        Ok(Self { keys: store.keys().await?.into_iter().filter_map(key).collect() })
     }
 
     fn caller(&self, key: &str) -> Option<Caller> {
@@ -73,37 +62,23 @@ impl Keys {
                 found = Some(key);
             }
         }
-        found.map(|key| Caller {
-            name: Arc::clone(&key.name),
-            role: key.role,
-        })
+        found.map(|key| Caller { name: Arc::clone(&key.name), role: key.role })
     }
 }
 
 /// Lets in who has a key with the right role.
-pub(crate) async fn check(
-    State(keys): State<Arc<Keys>>,
-    mut request: Request,
-    next: Next,
-) -> Response {
+pub(crate) async fn check(State(keys): State<Arc<Keys>>, mut request: Request, next: Next) -> Response {
     if is_open(request.uri().path()) {
         return next.run(request).await;
     }
     let Some(caller) = bearer(&request).and_then(|key| keys.caller(key)) else {
         return Problem::unauthorized().into_response();
     };
-    let route = request
-        .extensions()
-        .get::<MatchedPath>()
-        .map(MatchedPath::as_str);
+    let route = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
     if let Some(required) = route.and_then(|route| required_role(request.method(), route))
         && caller.role < required
     {
-        let detail = format!(
-            "this needs a key of role {:?}; yours is {:?}",
-            required.as_str(),
-            caller.role.as_str()
-        );
+        let detail = format!("this needs a key of role {:?}; yours is {:?}", required.as_str(), caller.role.as_str());
         return Problem::new(StatusCode::FORBIDDEN, "forbidden", detail).into_response();
     }
     request.extensions_mut().insert(caller);
@@ -112,18 +87,11 @@ pub(crate) async fn check(
 
 /// Health and the document tell nothing of calls, and pages outside `/v1` are none of the API.
 fn is_open(path: &str) -> bool {
-    path == health::LIVE
-        || path == health::READY
-        || path == openapi::PATH
-        || !path.starts_with("/v1")
+    path == health::LIVE || path == health::READY || path == openapi::PATH || !path.starts_with("/v1")
 }
 
 fn bearer(request: &Request) -> Option<&str> {
-    let value = request
-        .headers()
-        .get(header::AUTHORIZATION)?
-        .to_str()
-        .ok()?;
+    let value = request.headers().get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, key) = value.split_once(' ')?;
     // RFC 9110 §11.1: the scheme is case-insensitive.
     scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())

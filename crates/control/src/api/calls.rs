@@ -18,14 +18,7 @@ use crate::calls::{CALL_PREFIX, location};
 use crate::idempotency::Turn;
 use crate::{Call, Error, NewCall};
 
-const STATUSES: [&str; 6] = [
-    "queued",
-    "dialing",
-    "ringing",
-    "early_media",
-    "answered",
-    "ended",
-];
+const STATUSES: [&str; 6] = ["queued", "dialing", "ringing", "early_media", "answered", "ended"];
 const DIRECTIONS: [&str; 2] = ["outbound", "inbound"];
 
 /// Places a call.
@@ -60,14 +53,8 @@ pub(crate) async fn create(
     };
     let request: NewCall = json(&headers, &body)?;
     let call = api.calls.place(request, pending.as_ref()).await?;
-    let location =
-        HeaderValue::from_str(&location(&call.id)).map_err(|_| Error::NotFound("call"))?;
-    Ok((
-        StatusCode::ACCEPTED,
-        [(header::LOCATION, location)],
-        Json(call),
-    )
-        .into_response())
+    let location = HeaderValue::from_str(&location(&call.id)).map_err(|_| Error::NotFound("call"))?;
+    Ok((StatusCode::ACCEPTED, [(header::LOCATION, location)], Json(call)).into_response())
 }
 
 /// Lists calls, newest first.
@@ -83,10 +70,7 @@ pub(crate) async fn create(
     ),
     security(("key" = []))
 )]
-pub(crate) async fn list(
-    State(api): State<Api>,
-    Params(filter): Params<Filter>,
-) -> Result<Json<CallPage>, Problem> {
+pub(crate) async fn list(State(api): State<Api>, Params(filter): Params<Filter>) -> Result<Json<CallPage>, Problem> {
     let limit = limit(filter.limit)?;
     let filter = CallFilter {
         status: one_of("status", filter.status, &STATUSES)?,
@@ -94,20 +78,11 @@ pub(crate) async fn list(
         before: cursor(filter.cursor, CALL_PREFIX)?,
     };
     // One more than asked for tells whether another page follows.
-    let mut rows = api
-        .calls
-        .config()
-        .store
-        .calls(&filter, limit + 1)
-        .await
-        .map_err(Error::from)?;
+    let mut rows = api.calls.config().store.calls(&filter, limit + 1).await.map_err(Error::from)?;
     let more = rows.len() > limit as usize;
     rows.truncate(limit as usize);
     let next_cursor = rows.last().filter(|_| more).map(|row| row.id.clone());
-    let data = rows
-        .into_iter()
-        .map(Call::from_row)
-        .collect::<Result<_, _>>()?;
+    let data = rows.into_iter().map(Call::from_row).collect::<Result<_, _>>()?;
     Ok(Json(CallPage { data, next_cursor }))
 }
 
@@ -141,18 +116,9 @@ pub(crate) async fn show(State(api): State<Api>, Id(id): Id) -> Result<Json<Call
     ),
     security(("key" = []))
 )]
-pub(crate) async fn transcript(
-    State(api): State<Api>,
-    Id(id): Id,
-) -> Result<Json<Transcript>, Problem> {
+pub(crate) async fn transcript(State(api): State<Api>, Id(id): Id) -> Result<Json<Transcript>, Problem> {
     api.calls.call(&id).await?;
-    let rows = api
-        .calls
-        .config()
-        .store
-        .transcript(&id)
-        .await
-        .map_err(Error::from)?;
+    let rows = api.calls.config().store.transcript(&id).await.map_err(Error::from)?;
     let entry = |row: store::TranscriptRow| TranscriptEntry {
         at_ms: row.at_ms,
         end_ms: row.end_ms,
@@ -160,9 +126,7 @@ pub(crate) async fn transcript(
         text: row.text,
         is_final: true,
     };
-    Ok(Json(Transcript {
-        data: rows.into_iter().map(entry).collect(),
-    }))
+    Ok(Json(Transcript { data: rows.into_iter().map(entry).collect() }))
 }
 
 /// Hands out the recording: stereo, left they, right we.
@@ -180,39 +144,19 @@ pub(crate) async fn transcript(
     security(("key" = []))
 )]
 pub(crate) async fn recording(State(api): State<Api>, Id(id): Id) -> Result<Response, Problem> {
-    let row = api
-        .calls
-        .config()
-        .store
-        .call(&id)
-        .await
-        .map_err(Error::from)?
-        .ok_or(Error::NotFound("call"))?;
+    let row = api.calls.config().store.call(&id).await.map_err(Error::from)?.ok_or(Error::NotFound("call"))?;
     if row.status != "ended" {
         let message = "the recording is there when the call has ended".to_owned();
-        return Err(Error::Conflict {
-            code: "recording_not_ready",
-            message,
-        }
-        .into());
+        return Err(Error::Conflict { code: "recording_not_ready", message }.into());
     }
     let path = row.recording.ok_or(Error::NotFound("recording"))?;
     // Its time to be kept may be over.
-    let file = tokio::fs::File::open(path)
-        .await
-        .map_err(|_| Error::NotFound("recording"))?;
-    let length = file
-        .metadata()
-        .await
-        .map_err(|_| Error::NotFound("recording"))?
-        .len();
+    let file = tokio::fs::File::open(path).await.map_err(|_| Error::NotFound("recording"))?;
+    let length = file.metadata().await.map_err(|_| Error::NotFound("recording"))?.len();
     let headers = [
         (header::CONTENT_TYPE, "audio/wav".to_owned()),
         (header::CONTENT_LENGTH, length.to_string()),
-        (
-            header::CONTENT_DISPOSITION,
-            format!("inline; filename=\"{id}.wav\""),
-        ),
+        (header::CONTENT_DISPOSITION, format!("inline; filename=\"{id}.wav\"")),
     ];
     Ok((headers, HttpBody::from_stream(ReaderStream::new(file))).into_response())
 }
@@ -230,23 +174,13 @@ pub(crate) async fn recording(State(api): State<Api>, Id(id): Id) -> Result<Resp
     ),
     security(("key" = []))
 )]
-pub(crate) async fn explain(
-    State(api): State<Api>,
-    Id(id): Id,
-) -> Result<Json<Explanation>, Problem> {
+pub(crate) async fn explain(State(api): State<Api>, Id(id): Id) -> Result<Json<Explanation>, Problem> {
     let call = api.calls.call(&id).await?;
-    let explanation = api
-        .calls
-        .explain(&id)
-        .unwrap_or_else(|| match call.status.as_str() {
-            "ended" => "the call is over".to_owned(),
-            _ => "the call waits for a line".to_owned(),
-        });
-    Ok(Json(Explanation {
-        call_id: id,
-        status: call.status,
-        explanation,
-    }))
+    let explanation = api.calls.explain(&id).unwrap_or_else(|| match call.status.as_str() {
+        "ended" => "the call is over".to_owned(),
+        _ => "the call waits for a line".to_owned(),
+    });
+    Ok(Json(Explanation { call_id: id, status: call.status, explanation }))
 }
 
 /// Which calls to list.
@@ -311,30 +245,17 @@ pub(crate) async fn begin(
         return Ok(None);
     };
     let key = key.to_str().unwrap_or_default();
-    Ok(Some(
-        api.calls
-            .idempotency()
-            .begin(&caller.name, key, path, body)
-            .await?,
-    ))
+    Ok(Some(api.calls.idempotency().begin(&caller.name, key, path, body).await?))
 }
 
 /// The answer of the first time, again.
 pub(crate) fn replayed(answer: IdempotentRow) -> Response {
-    let status = u16::try_from(answer.status)
-        .ok()
-        .and_then(|status| StatusCode::from_u16(status).ok());
+    let status = u16::try_from(answer.status).ok().and_then(|status| StatusCode::from_u16(status).ok());
     let mut response = (status.unwrap_or(StatusCode::ACCEPTED), answer.body).into_response();
     let headers = response.headers_mut();
-    headers.insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("application/json"),
-    );
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert("idempotent-replayed", HeaderValue::from_static("true"));
-    if let Some(location) = answer
-        .location
-        .and_then(|location| HeaderValue::from_str(&location).ok())
-    {
+    if let Some(location) = answer.location.and_then(|location| HeaderValue::from_str(&location).ok()) {
         headers.insert(header::LOCATION, location);
     }
     response
@@ -342,10 +263,9 @@ pub(crate) fn replayed(answer: IdempotentRow) -> Response {
 
 fn one_of(field: &str, value: Option<String>, known: &[&str]) -> Result<Option<String>, Error> {
     match value {
-        Some(value) if !known.contains(&value.as_str()) => Err(Error::invalid(
-            field,
-            format!("send one of {}", known.join(", ")),
-        )),
+        Some(value) if !known.contains(&value.as_str()) => {
+            Err(Error::invalid(field, format!("send one of {}", known.join(", "))))
+        }
         value => Ok(value),
     }
 }

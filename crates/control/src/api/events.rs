@@ -57,10 +57,7 @@ pub(crate) async fn all(
     headers: HeaderMap,
     Params(filter): Params<Filter>,
 ) -> Result<Response, Problem> {
-    let page = Page {
-        limit: filter.limit,
-        cursor: filter.cursor,
-    };
+    let page = Page { limit: filter.limit, cursor: filter.cursor };
     answer(&api, &headers, page, filter.call_id).await
 }
 
@@ -119,10 +116,7 @@ pub(crate) struct EventPage {
 /// An event. `data` has more fields, by `type`.
 #[derive(Debug, ToSchema)]
 #[schema(as = Event)]
-#[allow(
-    dead_code,
-    reason = "events are handed out as the bytes they were written with; this describes them"
-)]
+#[allow(dead_code, reason = "events are handed out as the bytes they were written with; this describes them")]
 pub(crate) struct EventDocument {
     /// `evt_…`; sorts by time.
     id: String,
@@ -136,10 +130,7 @@ pub(crate) struct EventDocument {
 
 /// What every event says.
 #[derive(Debug, ToSchema)]
-#[allow(
-    dead_code,
-    reason = "events are handed out as the bytes they were written with; this describes them"
-)]
+#[allow(dead_code, reason = "events are handed out as the bytes they were written with; this describes them")]
 pub(crate) struct EventData {
     /// The call.
     call_id: String,
@@ -147,31 +138,16 @@ pub(crate) struct EventData {
     at_ms: u64,
 }
 
-async fn answer(
-    api: &Api,
-    headers: &HeaderMap,
-    page: Page,
-    call_id: Option<String>,
-) -> Result<Response, Problem> {
+async fn answer(api: &Api, headers: &HeaderMap, page: Page, call_id: Option<String>) -> Result<Response, Problem> {
     let limit = limit(page.limit)?;
     let cursor = cursor(page.cursor, EVENT_PREFIX)?;
-    let accept = headers
-        .get(header::ACCEPT)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
+    let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if accept.contains("text/event-stream") {
         return stream(api, headers, call_id);
     }
     // One more than asked for tells whether another page follows.
-    let mut events = api
-        .calls
-        .journal()
-        .page(
-            cursor.as_deref().unwrap_or_default(),
-            call_id.as_deref(),
-            limit + 1,
-        )
-        .await?;
+    let mut events =
+        api.calls.journal().page(cursor.as_deref().unwrap_or_default(), call_id.as_deref(), limit + 1).await?;
     let more = events.len() > limit as usize;
     events.truncate(limit as usize);
     let next_cursor = events.last().filter(|_| more).map(|event| event.id.clone());
@@ -184,44 +160,27 @@ async fn answer(
 }
 
 fn stream(api: &Api, headers: &HeaderMap, call_id: Option<String>) -> Result<Response, Problem> {
-    let follower = match headers
-        .get("last-event-id")
-        .map(|id| id.to_str().unwrap_or_default())
-    {
+    let follower = match headers.get("last-event-id").map(|id| id.to_str().unwrap_or_default()) {
         None => api.calls.journal().follow_from_now(call_id),
-        Some(id) if ids::is_id(id, EVENT_PREFIX) => {
-            api.calls.journal().follow_after(id.to_owned(), call_id)
-        }
+        Some(id) if ids::is_id(id, EVENT_PREFIX) => api.calls.journal().follow_after(id.to_owned(), call_id),
         Some(_) => {
             return Err(Error::invalid("Last-Event-ID", "send the id of an event as it was").into());
         }
     };
     let Ok(place) = Arc::clone(&api.streams.0).try_acquire_owned() else {
         let detail = format!("{MAX_STREAMS} streams are open already");
-        return Err(
-            Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_streams", detail).retry_later(),
-        );
+        return Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_streams", detail).retry_later());
     };
     let state = (follower, api.calls.stopped(), place);
     let events = futures_util::stream::unfold(state, async |(mut follower, stopped, place)| {
         // A stream must not keep the program from stopping.
         let event = stopped.run_until_cancelled(next(&mut follower)).await??;
-        Some((
-            Ok::<_, Infallible>(event),
-            (follower, stopped.clone(), place),
-        ))
+        Some((Ok::<_, Infallible>(event), (follower, stopped.clone(), place)))
     });
-    Ok(Sse::new(events)
-        .keep_alive(KeepAlive::new().interval(KEEP_ALIVE))
-        .into_response())
+    Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response())
 }
 
 async fn next(follower: &mut Follower) -> Option<Event> {
     let event = follower.next().await?;
-    Some(
-        Event::default()
-            .id(event.id)
-            .event(event.kind)
-            .data(event.json),
-    )
+    Some(Event::default().id(event.id).event(event.kind).data(event.json))
 }

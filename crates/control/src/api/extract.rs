@@ -25,30 +25,17 @@ impl<S: Send + Sync> FromRequest<S> for Body {
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         let read = Bytes::from_request(request, state).await;
-        read.map(Self)
-            .map_err(|rejection: BytesRejection| Problem::of_status(rejection.status()))
+        read.map(Self).map_err(|rejection: BytesRejection| Problem::of_status(rejection.status()))
     }
 }
 
 /// Reads a JSON body. An absent one counts as `{}` where nothing is required of it.
 pub(crate) fn json<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -> Result<T, Problem> {
-    let content_type = headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
-    let media_type = content_type
-        .split(';')
-        .next()
-        .unwrap_or_default()
-        .trim()
-        .to_ascii_lowercase();
+    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let media_type = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     if !body.is_empty() && media_type != "application/json" && !media_type.ends_with("+json") {
         let detail = "send JSON with Content-Type: application/json";
-        return Err(Problem::new(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "unsupported_media_type",
-            detail,
-        ));
+        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail));
     }
     let text = if body.is_empty() { b"{}" } else { body };
     let mut reader = serde_json::Deserializer::from_slice(text);
@@ -62,24 +49,12 @@ pub(crate) fn json<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -> Res
 
 fn refused(error: &serde_json::Error, path: &str) -> Problem {
     if !error.is_data() {
-        return Problem::new(
-            StatusCode::BAD_REQUEST,
-            "invalid_json",
-            format!("the body is not JSON: {error}"),
-        );
+        return Problem::new(StatusCode::BAD_REQUEST, "invalid_json", format!("the body is not JSON: {error}"));
     }
     let message = error.to_string();
-    let code = if message.starts_with("unknown field") {
-        "unknown_field"
-    } else {
-        "invalid_field"
-    };
+    let code = if message.starts_with("unknown field") { "unknown_field" } else { "invalid_field" };
     let problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, code, message);
-    if path == "." {
-        problem
-    } else {
-        problem.field(path)
-    }
+    if path == "." { problem } else { problem.field(path) }
 }
 
 /// The id in a path. What is no id is simply not found.
@@ -90,8 +65,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Id {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let path = Path::<String>::from_request_parts(parts, state).await;
-        path.map(|Path(id)| Self(id))
-            .map_err(|_: PathRejection| Error::NotFound("call").into())
+        path.map(|Path(id)| Self(id)).map_err(|_: PathRejection| Error::NotFound("call").into())
     }
 }
 
@@ -103,15 +77,9 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Params<T> {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let query = Query::<T>::from_request_parts(parts, state).await;
-        query
-            .map(|Query(params)| Self(params))
-            .map_err(|rejection: QueryRejection| {
-                Problem::new(
-                    StatusCode::UNPROCESSABLE_ENTITY,
-                    "invalid_query",
-                    rejection.body_text(),
-                )
-            })
+        query.map(|Query(params)| Self(params)).map_err(|rejection: QueryRejection| {
+            Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_query", rejection.body_text())
+        })
     }
 }
 
@@ -140,10 +108,7 @@ pub(crate) fn cursor(cursor: Option<String>, prefix: &str) -> Result<Option<Stri
     match cursor {
         Some(cursor) if !ids::is_id(&cursor, prefix) => {
             let detail = "send next_cursor of the page before, as it was";
-            Err(
-                Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_cursor", detail)
-                    .field("cursor"),
-            )
+            Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_cursor", detail).field("cursor"))
         }
         cursor => Ok(cursor),
     }

@@ -42,11 +42,7 @@ pub(crate) async fn ready(State(api): State<Api>) -> Result<Json<Health>, Proble
     }
     if let Err(error) = api.calls.config().store.ping().await {
         tracing::error!(%error, "the store does not answer");
-        let problem = Problem::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "store_unavailable",
-            "the store does not answer",
-        );
+        let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "store_unavailable", "the store does not answer");
         return Err(problem.retry_later());
     }
     Ok(Json(Health { status: "ready" }))

@@ -34,10 +34,7 @@ pub(crate) struct Api {
 }
 
 pub(crate) fn router(calls: Calls, keys: Arc<Keys>) -> Router {
-    let api = Api {
-        calls,
-        streams: events::Streams::default(),
-    };
+    let api = Api { calls, streams: events::Streams::default() };
     Router::new()
         .route("/v1/calls", get(calls::list).post(calls::create))
         .route("/v1/calls/{id}", get(calls::show))

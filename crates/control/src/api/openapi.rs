@@ -2,8 +2,8 @@
 
 use axum::http::header;
 use axum::response::IntoResponse;
-use utoipa::openapi::OpenApi as Document;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{OpenApi as Document, RefOr, Schema};
 use utoipa::{Modify, OpenApi};
 
 use super::{actions, calls, events, health};
@@ -29,7 +29,7 @@ pub(crate) const PATH: &str = "/v1/openapi.json";
         health::ready,
         document,
     ),
-    modifiers(&Key)
+    modifiers(&Key, &AlwaysPresent)
 )]
 struct Api;
 
@@ -38,19 +38,28 @@ struct Key;
 impl Modify for Key {
     fn modify(&self, document: &mut Document) {
         let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
-        document
-            .components
-            .get_or_insert_default()
-            .add_security_scheme("key", SecurityScheme::Http(bearer));
+        document.components.get_or_insert_default().add_security_scheme("key", SecurityScheme::Http(bearer));
+    }
+}
+
+/// What we answer with has all its fields, `null` or not.
+struct AlwaysPresent;
+
+impl Modify for AlwaysPresent {
+    fn modify(&self, document: &mut Document) {
+        let schemas = &mut document.components.get_or_insert_default().schemas;
+        for name in ["Call", "CallPage", "EventPage", "ResponseMs"] {
+            if let Some(RefOr::T(Schema::Object(object))) = schemas.get_mut(name) {
+                object.required = object.properties.keys().cloned().collect();
+            }
+        }
     }
 }
 
 /// The OpenAPI 3.1 document of the API.
 pub fn openapi_json() -> String {
     // Plain maps, strings and numbers: nothing in a document fails to be written.
-    let mut json = Api::openapi()
-        .to_pretty_json()
-        .expect("an OpenAPI document is JSON");
+    let mut json = Api::openapi().to_pretty_json().expect("an OpenAPI document is JSON");
     json.push('\n');
     json
 }

@@ -59,11 +59,7 @@ impl Problem {
     }
 
     pub(crate) fn unauthorized() -> Self {
-        Self::new(
-            StatusCode::UNAUTHORIZED,
-            "unauthorized",
-            "send a known key as Authorization: Bearer KEY",
-        )
+        Self::new(StatusCode::UNAUTHORIZED, "unauthorized", "send a known key as Authorization: Bearer KEY")
     }
 
     pub(crate) fn method_not_allowed() -> Self {
@@ -73,10 +69,7 @@ impl Problem {
     /// A refusal that came from below without words.
     pub(crate) fn of_status(status: StatusCode) -> Self {
         let (code, detail) = match status {
-            StatusCode::METHOD_NOT_ALLOWED => (
-                "method_not_allowed",
-                "the Allow header names the methods of this path",
-            ),
+            StatusCode::METHOD_NOT_ALLOWED => ("method_not_allowed", "the Allow header names the methods of this path"),
             StatusCode::PAYLOAD_TOO_LARGE => ("body_too_large", "the body is larger than 64 KiB"),
             _ => ("http_error", "the request could not be handled"),
         };
@@ -94,13 +87,11 @@ impl From<Error> for Problem {
             Error::NotAllowed { .. } => Self::new(StatusCode::FORBIDDEN, code, detail).field("to"),
             Error::NotFound(_) => Self::new(StatusCode::NOT_FOUND, code, detail),
             Error::Conflict { .. } => Self::new(StatusCode::CONFLICT, code, detail),
-            Error::IdempotencyKeyReused => {
-                Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, detail)
-            }
+            Error::IdempotencyKeyReused => Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, detail),
             Error::Draining | Error::QueueFull { .. } => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, code, detail).retry_later()
             }
-            Error::Store(_) | Error::Damaged(_) => {
+            Error::Recordings { .. } | Error::Store(_) | Error::Damaged(_) => {
                 // The cause is for the operator's log, not for the client.
                 tracing::error!(error = &error as &dyn std::error::Error, "a request failed");
                 Self::new(StatusCode::INTERNAL_SERVER_ERROR, code, detail)
@@ -127,8 +118,5 @@ impl IntoResponse for Problem {
 }
 
 pub(crate) fn is_problem(response: &Response) -> bool {
-    response
-        .headers()
-        .get(header::CONTENT_TYPE)
-        .is_some_and(|value| value == CONTENT_TYPE)
+    response.headers().get(header::CONTENT_TYPE).is_some_and(|value| value == CONTENT_TYPE)
 }

@@ -1,0 +1,331 @@
+//! A call from `queued` to `ended`, as the API shows it.
+
+mod common;
+
+use agent::{AgentCommand, AgentEnd, AgentEvent, AnsweredBy, Evidence, Outcome, OutcomeKind, Speaker, TurnLatency};
+use common::{App, GOOD, ended, new_call, until};
+use gateway::{CallEnd, CallStatus, EndCause};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+#[tokio::test]
+async fn a_call_goes_from_queued_to_ended_with_everything_final() {
+    let app = App::start().await;
+    let mut events = app.control.follow_events(None);
+    let placed = app.post("/v1/calls", GOOD).await;
+    assert_eq!(placed.status, 202);
+    let id = placed.json()["id"].as_str().unwrap().to_owned();
+    assert_eq!(placed.headers["location"], format!("/v1/calls/{id}"));
+    assert_eq!(
+        without_times(placed.json()),
+        json!({
+            "id": id, "status": "queued", "direction": "outbound", "to": "+12025550123", "from": "+15550111",
+            "trunk": "carrier", "agent_id": "default", "created_at": "a time", "answered_at": null, "ended_at": null,
+            "duration_ms": null, "end_reason": null, "sip_status": null, "reason": null, "answered_by": null,
+            "digits_sent": "", "result": null, "latency": null, "quality": null, "cost": null, "warnings": [],
+        })
+    );
+
+    let line = app.line().await;
+    assert_eq!(line.dial.to, "+12025550123");
+    assert_eq!(line.agent.task.as_ref().unwrap().facts["name"], "Ada");
+    // Ten seconds of the call's ten minutes are left for the goodbye.
+    assert_eq!(line.agent.limits.call, Duration::from_secs(590));
+    until(&mut events, "call.dialing").await;
+    line.status(CallStatus::Ringing);
+    until(&mut events, "call.ringing").await;
+    assert_eq!(app.call(&id).await["status"], "ringing");
+    line.status(CallStatus::EarlyMedia);
+    until(&mut events, "call.early_media").await;
+    line.status(CallStatus::Answered);
+    until(&mut events, "call.answered").await;
+    line.tell(AgentEvent::AnsweredBy { at_ms: 900, answered_by: AnsweredBy::Ivr, confidence: 0.9 }).await;
+    line.tell(AgentEvent::Transcript { at_ms: 100, end_ms: 800, speaker: Speaker::Callee, text: "press one".into() })
+        .await;
+    line.tell(AgentEvent::DtmfSent { at_ms: 1000, digits: "1".into() }).await;
+    until(&mut events, "call.dtmf.sent").await;
+    let live = app.call(&id).await;
+    assert_eq!(
+        (&live["status"], &live["digits_sent"], &live["answered_by"]),
+        (&json!("answered"), &json!("1"), &json!("ivr"))
+    );
+    assert_eq!(
+        app.get(&format!("/v1/calls/{id}/explain")).await.json(),
+        json!({"call_id": id, "status": "answered", "explanation": "RTP 0 PCMU"})
+    );
+    assert_eq!(app.get(&format!("/v1/calls/{id}/recording")).await.problem(), (409, "recording_not_ready".into()));
+
+    std::fs::write(line.dial.record.as_ref().unwrap(), b"RIFF").unwrap();
+    line.end(succeeded());
+    let last = until(&mut events, "call.ended").await;
+    let call = app.call(&id).await;
+    assert_eq!(call["status"], "ended");
+    assert_eq!(call["end_reason"], "completed");
+    assert_eq!(call["digits_sent"], "12");
+    assert_eq!(
+        call["result"],
+        json!({
+            "outcome": "succeeded", "summary": "They open at 10:30.", "answers": {"opening": "10:30"},
+            "evidence": [{"at_ms": 4000, "kind": "heard", "text": "we open at half past ten"}],
+        })
+    );
+    assert_eq!(call["latency"]["response_ms"], json!({"p50": 700.0, "p95": 900.0}));
+    assert_eq!(call["latency"]["turns"].as_array().unwrap().len(), 2);
+    assert_eq!(call["quality"], json!({"mos": 4.2, "loss": 0.01, "jitter_ms": 3.0, "level_dbm0": -18.5}));
+    assert_eq!(call["cost"], json!({"amount": 0.001, "currency": "USD"}));
+    assert_eq!(serde_json::from_str::<Value>(&last.json).unwrap()["data"]["result"], call["result"]);
+
+    let transcript = app.get(&format!("/v1/calls/{id}/transcript")).await.json();
+    let said = json!({"at_ms": 100, "end_ms": 800, "speaker": "callee", "text": "press one", "final": true});
+    assert_eq!(transcript, json!({"data": [said]}));
+    let recording = app.get(&format!("/v1/calls/{id}/recording")).await;
+    assert_eq!((recording.text.as_str(), &recording.headers["content-type"]), ("RIFF", &"audio/wav".parse().unwrap()));
+    assert_eq!(recording.headers["content-length"], "4");
+}
+
+#[tokio::test]
+async fn unanswered_calls_have_a_result_in_plain_words() {
+    let app = App::start().await;
+    for (cause, sip_status, reason, summary) in [
+        (EndCause::Busy, Some(486), "busy", "The line was busy."),
+        (EndCause::NoAnswer, Some(480), "no_answer", "Nobody answered."),
+        (EndCause::Rejected, Some(603), "rejected", "The call was declined. The reason given: As they said."),
+        (EndCause::Failed, Some(500), "failed", "The call could not be connected. The reason given: As they said."),
+        (EndCause::Canceled, None, "canceled", "The call was canceled before anybody answered."),
+    ] {
+        let words = "As they said".to_owned();
+        let call = app
+            .played(async |line| {
+                line.status(CallStatus::Ringing);
+                Outcome { call_end: CallEnd { cause, sip_status, reason: Some(words.clone()) }, ..ended(cause) }
+            })
+            .await;
+        assert_eq!(call["end_reason"], reason);
+        assert_eq!(call["sip_status"], json!(sip_status));
+        assert_eq!(call["reason"], "As they said");
+        assert_eq!(call["result"], json!({"outcome": "failed", "summary": summary, "answers": {}, "evidence": []}));
+        assert_eq!(call["latency"], json!({"response_ms": {"p50": null, "p95": null}, "turns": []}));
+        assert_eq!(call["cost"], json!({"amount": 0.0, "currency": "USD"}));
+        assert_eq!(
+            (&call["duration_ms"], &call["answered_at"], &call["quality"]),
+            (&json!(0), &Value::Null, &Value::Null)
+        );
+        assert_eq!(app.get(&format!("/v1/calls/{}/recording", call["id"].as_str().unwrap())).await.status, 404);
+    }
+}
+
+#[tokio::test]
+async fn the_agents_reason_is_the_calls_reason() {
+    let app = App::start().await;
+    let call = app
+        .played(async |line| {
+            line.status(CallStatus::Answered);
+            Outcome { ended: Some(AgentEnd::MessageLeft), ..ended(EndCause::HungUp) }
+        })
+        .await;
+    assert_eq!((&call["end_reason"], &call["sip_status"]), (&json!("message_left"), &Value::Null));
+    assert_eq!(call["result"]["summary"], "The call ended.");
+}
+
+#[tokio::test]
+async fn an_agent_that_panics_ends_its_call_and_no_other() {
+    let app = App::start().await;
+    let mut events = app.control.follow_events(None);
+    let (first, other) = (app.place().await, app.place().await);
+    let (first_line, other_line) = (app.line().await, app.line().await);
+    drop(first_line);
+    until(&mut events, "call.ended").await;
+    other_line.end(ended(EndCause::Busy));
+    until(&mut events, "call.ended").await;
+    let reasons = [app.call(&first).await["end_reason"].clone(), app.call(&other).await["end_reason"].clone()];
+    assert!(reasons.contains(&json!("failed")) && reasons.contains(&json!("busy")), "{reasons:?}");
+}
+
+#[tokio::test]
+async fn an_agent_that_cannot_work_is_the_reason_of_the_failure() {
+    let app = App::start().await;
+    let mut events = app.control.follow_events(None);
+    let body = GOOD.replace("{\"to\"", "{\"agent_id\":\"broken\",\"to\"");
+    let id = app.post("/v1/calls", &body).await.json()["id"].as_str().unwrap().to_owned();
+    until(&mut events, "call.ended").await;
+    let call = app.call(&id).await;
+    assert_eq!((&call["end_reason"], &call["reason"]), (&json!("failed"), &json!("libflite.so.1 is missing")));
+}
+
+#[tokio::test]
+async fn orders_reach_the_agent_of_an_answered_call_only() {
+    let app = App::start().await;
+    let mut events = app.control.follow_events(None);
+    let id = app.place().await;
+    let mut line = app.line().await;
+    until(&mut events, "call.dialing").await;
+    let (dtmf, say) = (format!("/v1/calls/{id}/actions/dtmf"), format!("/v1/calls/{id}/actions/say"));
+    assert_eq!(app.post(&dtmf, r#"{"digits":"1"}"#).await.problem(), (409, "call_not_answered".into()));
+
+    line.status(CallStatus::Answered);
+    until(&mut events, "call.answered").await;
+    assert_eq!(app.post(&dtmf, r#"{"digits":"1w2#"}"#).await.json()["id"], json!(id));
+    assert_eq!(app.post(&say, r#"{"text":"one moment"}"#).await.status, 202);
+    assert_eq!(line.commands.recv().await, Some(AgentCommand::Press("1w2#".into())));
+    assert_eq!(line.commands.recv().await, Some(AgentCommand::Say("one moment".into())));
+
+    assert_eq!(app.post(&format!("/v1/calls/{id}/actions/hangup"), "").await.status, 202);
+    assert_eq!(line.commands.recv().await, Some(AgentCommand::HangUp));
+    line.end(ended(EndCause::HungUp));
+    until(&mut events, "call.ended").await;
+    assert_eq!(app.call(&id).await["end_reason"], "canceled");
+    assert_eq!(app.post(&dtmf, r#"{"digits":"1"}"#).await.problem(), (409, "call_ended".into()));
+    assert_eq!(app.post(&format!("/v1/calls/{id}/actions/hangup"), "{}").await.status, 202);
+}
+
+#[tokio::test]
+async fn a_ringing_call_is_hung_up_at_once() {
+    let app = App::start().await;
+    let call = app
+        .played(async |line| {
+            line.status(CallStatus::Ringing);
+            let id = app.get("/v1/calls").await.json()["data"][0]["id"].as_str().unwrap().to_owned();
+            assert_eq!(app.post(&format!("/v1/calls/{id}/actions/hangup"), "{}").await.status, 202);
+            line.hung_up().await;
+            ended(EndCause::Canceled)
+        })
+        .await;
+    assert_eq!(call["end_reason"], "canceled");
+}
+
+#[tokio::test]
+async fn calls_beyond_the_lines_wait_and_beyond_the_queue_are_refused() {
+    let app = App::with(|config| {
+        config.limits.concurrent_calls = 1;
+        config.limits.queued_calls = 1;
+    })
+    .await;
+    let mut events = app.control.follow_events(None);
+    let first = app.place().await;
+    let line = app.line().await;
+    let second = app.place().await;
+    let refused = app.post("/v1/calls", GOOD).await;
+    assert_eq!(refused.problem(), (503, "queue_full".into()));
+    assert_eq!(refused.headers["retry-after"], "10");
+    assert_eq!(app.call(&second).await["status"], "queued");
+
+    line.end(ended(EndCause::Busy));
+    let second_line = app.line().await;
+    assert_eq!(app.call(&first).await["status"], "ended");
+    second_line.end(ended(EndCause::Busy));
+    until(&mut events, "call.ended").await;
+    until(&mut events, "call.ended").await;
+    assert_eq!(app.call(&second).await["end_reason"], "busy");
+}
+
+#[tokio::test]
+async fn a_call_that_finds_the_gateway_full_stays_queued_and_can_be_canceled() {
+    let app = App::start().await;
+    let mut events = app.control.follow_events(None);
+    app.full.store(true, Ordering::SeqCst);
+    let (given_up, waiting) = (app.place().await, app.place().await);
+    assert_eq!(app.post(&format!("/v1/calls/{given_up}/actions/hangup"), "{}").await.status, 202);
+    until(&mut events, "call.ended").await;
+    let call = app.call(&given_up).await;
+    assert_eq!((&call["end_reason"], &call["status"]), (&json!("canceled"), &json!("ended")));
+    // The end of the other call rings the bell; a second of patience does the same.
+    app.full.store(false, Ordering::SeqCst);
+    app.line().await.end(ended(EndCause::NoAnswer));
+    until(&mut events, "call.ended").await;
+    assert_eq!(app.call(&waiting).await["end_reason"], "no_answer");
+}
+
+#[tokio::test]
+async fn draining_refuses_new_calls_and_ends_the_ones_that_stay() {
+    let app = App::start().await;
+    let id = app.place().await;
+    let line = app.line().await;
+    let drained = {
+        let control = app.control.clone();
+        tokio::spawn(async move { control.drain(Duration::ZERO).await })
+    };
+    line.hung_up().await;
+    assert_eq!(app.post("/v1/calls", GOOD).await.problem(), (503, "draining".into()));
+    assert_eq!(app.send("", "GET", "/v1/health/ready", &[], "").await.problem(), (503, "draining".into()));
+    assert_eq!(app.send("", "GET", "/v1/health/live", &[], "").await.status, 200);
+    line.end(ended(EndCause::Canceled));
+    drained.await.unwrap();
+    assert_eq!(app.call(&id).await["end_reason"], "shutdown");
+}
+
+#[tokio::test]
+async fn calls_left_open_by_a_crash_are_ended_as_interrupted() {
+    let before = App::start().await;
+    let mut events = before.control.follow_events(None);
+    let id = before.place().await;
+    let line = before.line().await;
+    line.status(CallStatus::Answered);
+    let answered = until(&mut events, "call.answered").await;
+    // The second program comes while the first still believes in its call.
+    let after = App::in_directory(before.directory, |_| {}).await;
+    let call = after.call(&id).await;
+    assert_eq!((&call["status"], &call["end_reason"]), (&json!("ended"), &json!("interrupted")));
+    assert_eq!(call["result"]["outcome"], "unknown");
+    assert_eq!(call["result"]["summary"], "The program stopped unexpectedly during the call.");
+    assert_eq!(call["ended_at"], serde_json::from_str::<Value>(&answered.json).unwrap()["timestamp"]);
+    let last = after.get(&format!("/v1/events?call_id={id}")).await.json();
+    assert_eq!(last["data"][2]["type"], "call.ended");
+    assert!(last["data"][2]["id"].as_str() > last["data"][1]["id"].as_str());
+}
+
+#[tokio::test]
+async fn a_call_can_be_placed_and_waited_for_without_http() {
+    let app = App::start().await;
+    let mut kinds = Vec::new();
+    let play = async {
+        let line = app.line().await;
+        line.status(CallStatus::Answered);
+        line.tell(AgentEvent::Nudged { at_ms: 9, count: 1 }).await;
+        line.end(succeeded());
+    };
+    let (call, ()) = tokio::join!(app.control.place_and_wait(new_call(), |event| kinds.push(event.kind.clone())), play);
+    let call = call.unwrap();
+    assert_eq!((call.status.as_str(), call.result.unwrap().outcome.as_str()), ("ended", "succeeded"));
+    assert_eq!(kinds, ["call.dialing", "call.answered", "call.nudged", "call.quality", "call.ended"]);
+}
+
+#[tokio::test]
+async fn a_call_may_be_shorter_than_the_limit() {
+    let app = App::start().await;
+    let body = GOOD.replace("{\"to\"", "{\"max_duration\":\"20s\",\"to\"");
+    assert_eq!(app.post("/v1/calls", &body).await.status, 202);
+    let line = app.line().await;
+    assert_eq!((line.dial.limits.call, line.agent.limits.call), (Duration::from_secs(20), Duration::from_secs(15)));
+}
+
+fn succeeded() -> Outcome {
+    let turn = |at_ms, response_ms| TurnLatency {
+        at_ms,
+        response_ms,
+        endpoint_ms: 300.0,
+        stt_ms: 100.0,
+        llm_ms: 100.0,
+        tts_ms: 100.0,
+        gateway_ms: 20.0,
+    };
+    Outcome {
+        result: agent::CallResult {
+            outcome: OutcomeKind::Succeeded,
+            summary: "They open at 10:30.".into(),
+            answers: BTreeMap::from([("opening".into(), "10:30".into())]),
+            evidence: vec![Evidence { at_ms: 4000, kind: "heard".into(), text: "we open at half past ten".into() }],
+        },
+        ended: Some(AgentEnd::Completed),
+        digits_sent: "12".into(),
+        turns: vec![turn(2000, 900.0), turn(3000, 700.0)],
+        ..ended(EndCause::HungUp)
+    }
+}
+
+fn without_times(mut call: Value) -> Value {
+    assert!(call["created_at"].as_str().unwrap().ends_with('Z'));
+    call["created_at"] = json!("a time");
+    call
+}

@@ -1,0 +1,335 @@
+//! A control plane on a database file of its own, with lines that the test plays.
+
+#![allow(dead_code, reason = "each test file uses its part")]
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use agent::{AgentCommand, AgentConfig, AgentEvent, Outcome, OutcomeKind};
+use axum::body::Body;
+use axum::http::{HeaderMap, Request, StatusCode};
+use control::{
+    AgentError, AgentRequest, ApiKey, BoxFuture, CallRunner, Control, ControlConfig, Conversation, Follower, Limits,
+    LiveCall, NewCall, NewTask, Price, Role, StoredEvent, TrunkInfo,
+};
+use gateway::{CallEnd, CallStatus, Dial, EndCause, Quality};
+use serde_json::Value;
+use store::Store;
+use tempfile::TempDir;
+use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::time::Instant;
+use tower::ServiceExt;
+
+/// A control plane under test.
+pub struct App {
+    pub control: Control,
+    pub store: Store,
+    pub directory: TempDir,
+    lines: tokio::sync::Mutex<mpsc::UnboundedReceiver<Line>>,
+    pub full: Arc<AtomicBool>,
+}
+
+/// An answer of the API.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub text: String,
+}
+
+impl Answer {
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {:?}", self.text))
+    }
+
+    /// Status and code of a problem document; panics when it is none.
+    pub fn problem(&self) -> (u16, String) {
+        assert_eq!(self.headers["content-type"], "application/problem+json", "{self:?}");
+        let json = self.json();
+        assert_eq!(json["status"], self.status.as_u16());
+        assert!(json["title"].is_string() && json["detail"].is_string(), "{json}");
+        let code = json["code"].as_str().unwrap();
+        assert_eq!(json["type"], format!("urn:offhook:problem:{code}"));
+        (self.status.as_u16(), code.to_owned())
+    }
+}
+
+impl App {
+    pub async fn start() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    pub async fn with(change: impl FnOnce(&mut ControlConfig)) -> Self {
+        Self::in_directory(TempDir::new().unwrap(), change).await
+    }
+
+    pub async fn in_directory(directory: TempDir, change: impl FnOnce(&mut ControlConfig)) -> Self {
+        let store = Store::connect(&format!("sqlite://{}/offhook.db", directory.path().display())).await.unwrap();
+        let key = |name: &str, role| ApiKey { name: name.into(), role, key: format!("{name}-secret") };
+        let mut config = ControlConfig {
+            store: store.clone(),
+            gateway: None,
+            agents: Arc::new(agent),
+            trunks: vec![TrunkInfo { name: "carrier".into(), caller_id: "+15550111".into() }],
+            routes: Vec::new(),
+            dial_allow: vec!["+1".into(), "20".into()],
+            limits: Limits::default(),
+            recordings_dir: Some(directory.path().join("recordings")),
+            price: Price { micros_per_minute: 60_000, currency: "USD".into() },
+            keys: vec![
+                key("read", Role::Read),
+                key("operate", Role::Operate),
+                key("dial", Role::Dial),
+                key("admin", Role::Admin),
+            ],
+            seed: [7; 32],
+        };
+        change(&mut config);
+        let (dialled, lines) = mpsc::unbounded_channel();
+        let full = Arc::new(AtomicBool::new(false));
+        let runner = Arc::new(PlayedLines { dialled, full: Arc::clone(&full) });
+        let control = Control::with_runner(config, runner).await.unwrap();
+        Self { control, store, directory, lines: tokio::sync::Mutex::new(lines), full }
+    }
+
+    /// Sends a request with the key of a role (none, when empty).
+    pub async fn send(&self, role: &str, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+        let mut request = Request::builder().method(method).uri(path);
+        if !role.is_empty() {
+            request = request.header("authorization", format!("Bearer {role}-secret"));
+        }
+        if !body.is_empty() && !headers.iter().any(|(name, _)| *name == "content-type") {
+            request = request.header("content-type", "application/json");
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(Body::from(body.to_owned())).unwrap();
+        let response = self.control.router().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let body = axum::body::to_bytes(body, 1 << 20).await.unwrap();
+        Answer { status: parts.status, headers: parts.headers, text: String::from_utf8(body.to_vec()).unwrap() }
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        self.send("read", "GET", path, &[], "").await
+    }
+
+    pub async fn post(&self, path: &str, body: &str) -> Answer {
+        self.send("admin", "POST", path, &[], body).await
+    }
+
+    /// Places a call that is good in every respect; its id.
+    pub async fn place(&self) -> String {
+        let answer = self.post("/v1/calls", GOOD).await;
+        assert_eq!(answer.status, 202, "{answer:?}");
+        answer.json()["id"].as_str().unwrap().to_owned()
+    }
+
+    /// The next line that was dialled.
+    pub async fn line(&self) -> Line {
+        self.lines.lock().await.recv().await.unwrap()
+    }
+
+    pub async fn call(&self, id: &str) -> Value {
+        self.get(&format!("/v1/calls/{id}")).await.json()
+    }
+
+    /// Places a call, lets `play` play it, and shows it when it has ended.
+    pub async fn played(&self, play: impl AsyncFnOnce(&mut Line) -> Outcome) -> Value {
+        let mut events = self.control.follow_events(None);
+        let id = self.place().await;
+        let mut line = self.line().await;
+        let outcome = play(&mut line).await;
+        line.end(outcome);
+        until(&mut events, "call.ended").await;
+        self.call(&id).await
+    }
+}
+
+/// A good request.
+pub const GOOD: &str = r#"{"to":"+12025550123","task":{"goal":"ask for the opening hours","facts":{"name":"Ada"}}}"#;
+
+pub fn new_call() -> NewCall {
+    NewCall {
+        to: "+12025550123".into(),
+        task: NewTask { goal: "ask for the opening hours".into(), facts: BTreeMap::new() },
+        ..NewCall::default()
+    }
+}
+
+/// Reads events up to one of a kind, which it hands out.
+pub async fn until(events: &mut Follower, kind: &str) -> StoredEvent {
+    let wait = async {
+        loop {
+            let event = events.next().await.unwrap();
+            if event.kind == kind {
+                return event;
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), wait).await.unwrap_or_else(|_| panic!("{kind} did not come"))
+}
+
+/// How a line ended that nobody answered, or on which nothing was said.
+pub fn ended(cause: EndCause) -> Outcome {
+    Outcome {
+        result: agent::CallResult {
+            outcome: OutcomeKind::Unknown,
+            summary: String::new(),
+            answers: BTreeMap::new(),
+            evidence: Vec::new(),
+        },
+        ended: None,
+        call_end: CallEnd { cause, sip_status: None, reason: None },
+        answered_by: None,
+        digits_sent: String::new(),
+        turns: Vec::new(),
+    }
+}
+
+/// A line as the test plays it.
+pub struct Line {
+    pub dial: Dial,
+    pub agent: AgentConfig,
+    pub events: mpsc::Sender<AgentEvent>,
+    pub commands: mpsc::Receiver<AgentCommand>,
+    seen: Arc<Seen>,
+    outcome: oneshot::Sender<Outcome>,
+}
+
+impl Line {
+    pub fn status(&self, status: CallStatus) {
+        if status == CallStatus::Answered {
+            *self.seen.answered_at.lock().unwrap() = Some(Instant::now());
+        }
+        self.seen.status.send_replace(status);
+    }
+
+    pub async fn tell(&self, event: AgentEvent) {
+        self.events.send(event).await.unwrap();
+    }
+
+    /// Waits until the call is hung up over our heads.
+    pub async fn hung_up(&self) {
+        self.seen.hung_up.notified().await;
+    }
+
+    pub fn end(self, outcome: Outcome) {
+        self.outcome.send(outcome).unwrap();
+    }
+}
+
+struct Seen {
+    status: watch::Sender<CallStatus>,
+    answered_at: Mutex<Option<Instant>>,
+    hung_up: Notify,
+}
+
+impl LiveCall for Seen {
+    fn status(&self) -> watch::Receiver<CallStatus> {
+        self.status.subscribe()
+    }
+
+    fn answered_at(&self) -> Option<Instant> {
+        *self.answered_at.lock().unwrap()
+    }
+
+    fn quality(&self) -> Quality {
+        Quality { mos: 4.2, loss: 0.01, jitter_ms: 3.0, level_dbm0: -18.5 }
+    }
+
+    fn explain(&self) -> String {
+        "RTP 0 PCMU".to_owned()
+    }
+
+    fn hang_up(&self) {
+        self.hung_up.notify_one();
+    }
+}
+
+struct PlayedLines {
+    dialled: mpsc::UnboundedSender<Line>,
+    full: Arc<AtomicBool>,
+}
+
+impl CallRunner for PlayedLines {
+    fn dial(
+        &self,
+        dial: Dial,
+        agent: AgentConfig,
+        events: mpsc::Sender<AgentEvent>,
+        commands: mpsc::Receiver<AgentCommand>,
+    ) -> BoxFuture<'_, Result<Conversation, gateway::Error>> {
+        Box::pin(async move {
+            if self.full.load(Ordering::SeqCst) {
+                return Err(gateway::Error::Full { limit: 1 });
+            }
+            let seen = Arc::new(Seen {
+                status: watch::Sender::new(CallStatus::Dialing),
+                answered_at: Mutex::default(),
+                hung_up: Notify::new(),
+            });
+            let (outcome, ended) = oneshot::channel();
+            let line = Line { dial, agent, events, commands, seen: Arc::clone(&seen), outcome };
+            self.dialled.send(line).unwrap_or_else(|_| panic!("the test is over"));
+            Ok(Conversation { live: seen, outcome: Box::pin(async { ended.await.expect("the agent panics") }) })
+        })
+    }
+
+    fn accept(&self) -> BoxFuture<'_, Option<gateway::IncomingCall>> {
+        Box::pin(async { None })
+    }
+}
+
+fn agent(request: &AgentRequest) -> Result<AgentConfig, AgentError> {
+    match request.agent_id.as_str() {
+        "default" => Ok(AgentConfig {
+            task: request.task.clone(),
+            on_behalf_of: request.on_behalf_of.clone(),
+            greeting: None,
+            system_prompt: None,
+            stt: Arc::new(Mute),
+            tts: Arc::new(Mute),
+            voice: None,
+            policy: agent::Policy::Rules,
+            limits: agent::Limits {
+                call: Duration::from_secs(600),
+                silence_nudges: 3,
+                silence: Duration::from_secs(8),
+                hold: Duration::from_secs(60),
+                tool_calls: 50,
+            },
+            seed: [1; 32],
+            today: jiff::civil::date(2026, 1, 2),
+        }),
+        "broken" => Err(AgentError::Unavailable("libflite.so.1 is missing".into())),
+        other => Err(AgentError::Unknown(other.into())),
+    }
+}
+
+/// Neither hears nor speaks: no test here reaches it.
+#[derive(Debug)]
+struct Mute;
+
+impl speech::SpeechToText for Mute {
+    fn name(&self) -> &'static str {
+        "mute"
+    }
+
+    fn open(&self, _: speech::Vocabulary) -> Result<speech::Recognition, speech::Error> {
+        Err(speech::Error::Missing { what: "hearing".into(), fix: "none".into() })
+    }
+}
+
+impl speech::TextToSpeech for Mute {
+    fn name(&self) -> &'static str {
+        "mute"
+    }
+
+    fn speak(&self, _: &str, _: Option<&str>) -> Result<speech::Speech, speech::Error> {
+        Err(speech::Error::Missing { what: "a voice".into(), fix: "none".into() })
+    }
+}
