@@ -13,7 +13,7 @@ class Sipp(Process):
 
     count = 0
 
-    def __init__(self, folder, scenario, port, target=None, service="echo", seconds=60, **keys):
+    def __init__(self, folder, scenario, port, target=None, service="echo", seconds=60, event_type=101, **keys):
         Sipp.count += 1
         self.port = port
         name = f"sipp-{scenario}-{Sipp.count}"
@@ -23,7 +23,7 @@ class Sipp(Process):
             command.append(f"{target[0]}:{target[1]}")
         # SIPp reads the status code of a response when it loads the file, too early for its own -key.
         text = (SCENARIOS / f"{scenario}.xml").read_text()
-        for key, value in keys.items():
+        for key, value in {**keys, "event_type": event_type}.items():
             text = text.replace(f"[{key}]", str(value))
         (folder / f"{name}.xml").write_text(text)
         command += ["-sf", folder / f"{name}.xml", "-i", "127.0.0.1", "-p", port, "-m", 1, "-nostdin",

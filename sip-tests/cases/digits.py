@@ -10,10 +10,10 @@ def keys_received(server):
     return "".join(event.get("digit") or event.get("digits", "") for event in server.events(call_id, "call.dtmf.received"))
 
 
-def press_into(t, send, expected, scenario="call"):
-    phone = t.phone()
+def press_into(t, send, expected, scenario="call", event_type=101):
+    phone = t.phone(event_type=event_type)
     server = t.offhook()
-    caller = t.caller(scenario, server.target, service="agent", audio_port=phone.port)
+    caller = t.caller(scenario, server.target, service="agent", audio_port=phone.port, event_type=event_type)
     phone.call(caller.remote_audio())
     send(phone)
     caller.wait_done()
@@ -28,6 +28,15 @@ def digits_in_rfc4733(t):
         phone.play(audio.silence(0.4))
         phone.press("155#")
     press_into(t, send, "155#")
+
+
+@case
+def digits_in_other_type(t):
+    """telephone-event under another payload type than ours."""
+    def send(phone):
+        phone.play(audio.silence(0.4))
+        phone.press("28")
+    press_into(t, send, "28", event_type=110)
 
 
 @case
@@ -46,10 +55,10 @@ def digits_in_info(t):
     press_into(t, lambda phone: None, "4#", scenario="call_info")
 
 
-def press_from(t, scenario, keys):
+def press_from(t, scenario, keys, event_type=101):
     """A call of ours that presses keys; the phone that heard them, and the call."""
-    phone = t.phone()
-    callee = t.callee(scenario, audio_port=phone.port)
+    phone = t.phone(event_type=event_type)
+    callee = t.callee(scenario, audio_port=phone.port, event_type=event_type)
     server = t.offhook(callee.port)
     call_id = server.dial()
     phone.call(callee.remote_audio())
@@ -75,6 +84,17 @@ def digits_out_rfc4733(t):
     expect(len({packet.ssrc for packet in phone.packets}) == 1, "keys and voice have different SSRCs (RFC 4733 §2.2)")
     call = server.wait_ended(call_id)
     expect(call["digits_sent"] == pressed, f"digits_sent is {call['digits_sent']!r}, not {pressed!r}")
+
+
+@case
+def digits_out_other_type(t):
+    """Keys go out under the payload type that the answer names, whatever we offered."""
+    phone, callee, server, call_id, pressed = press_from(t, "answer", "6", event_type=97)
+    wait_for("the key arrives", lambda: phone.events() and phone.events()[-1].ends >= 3)
+    server.post(f"/v1/calls/{call_id}/actions/hangup", {})
+    callee.wait_done()
+    expect([event.key for event in phone.events()] == [pressed], f"heard {[event.key for event in phone.events()]}")
+    server.wait_ended(call_id)
 
 
 @case

@@ -42,6 +42,42 @@ def outbound_callee_hangs_up(t):
 
 
 @case
+def outbound_early_media(t):
+    """What they say before the answer is heard: a 183 with a description is early media."""
+    phone = t.phone()
+    callee = t.callee("answer_early_media", audio_port=phone.port)
+    server = t.offhook(callee.port)
+    call_id = server.dial()
+    phone.call(callee.remote_audio())
+    phone.play(audio.tone(440, 2.5))
+    server.wait_status(call_id, "early_media")
+    server.wait_status(call_id, "answered")
+    wait_for("their tone is over", lambda: phone.idle)
+    server.post(f"/v1/calls/{call_id}/actions/hangup", {})
+    callee.wait_done()
+    server.wait_ended(call_id)
+
+
+@case
+def outbound_through_proxies(t):
+    """ACK and BYE go by the recorded route, reversed, to the Contact of the answer (RFC 3261 §12.1.2)."""
+    callee = t.callee("answer_record_route", audio_port=t.phone().port)
+    server = t.offhook(callee.port)
+    call_id = server.dial()
+    server.wait_status(call_id, "answered")
+    server.post(f"/v1/calls/{call_id}/actions/hangup", {})
+    callee.wait_done()
+    # Each proxy writes its Record-Route above what is there: ours, the first, is at the bottom.
+    for method in ("ACK", "BYE"):
+        request = callee.received(method=method)[0]
+        expect(request.start == f"{method} sip:behind.example;user=phone SIP/2.0", f"the request line is {request.start!r}")
+        route = ", ".join(request.all("Route"))
+        places = [route.find(mark) for mark in ("n=first", "n=second")]
+        expect(-1 < places[0] < places[1], f"the {method} has Route {route!r}, not first, then second")
+    server.wait_ended(call_id)
+
+
+@case
 def outbound_canceled_by_us(t):
     """A hang-up while it rings is a CANCEL, and the 487 is acknowledged."""
     callee = t.callee("ring")
