@@ -211,7 +211,12 @@ impl Listener {
         }
         self.decoder.listen_to_all(&heard);
         match self.decoder.hypothesis() {
-            Some(text) if !text.is_empty() => (text, Some(self.decoder.posterior().clamp(0.0, 1.0))),
+            Some(text) if !text.is_empty() => {
+                // The posterior is of all words together; a long turn is not a worse one.
+                let words = text.split_whitespace().count() as f32;
+                let confidence = self.decoder.posterior().clamp(0.0, 1.0).powf(1.0 / words);
+                (text, Some(confidence))
+            }
             _ => (String::new(), None),
         }
     }
