@@ -206,6 +206,11 @@ impl Party {
         }
     }
 
+    /// The id of the step it is at.
+    pub fn step(&self) -> &str {
+        self.current().map_or("", |step| step.id.as_str())
+    }
+
     /// What was understood, by name.
     pub fn understood(&self) -> &BTreeMap<String, String> {
         &self.heard

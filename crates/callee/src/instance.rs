@@ -66,6 +66,12 @@ pub struct Impairment {
     pub seed: u64,
 }
 
+impl From<Impairment> for gateway::Impairment {
+    fn from(impairment: Impairment) -> Self {
+        Self { loss: impairment.loss.into(), jitter: impairment.jitter, ..Self::default() }
+    }
+}
+
 /// One thing the party does.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Step {

@@ -2,8 +2,9 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
-use gateway::{Config, DigitPolicy, Gateway, Trunk};
+use gateway::{CallLimits, Config, DigitPolicy, Gateway, Trunk};
 use speech::{LanguageModel, SpeechToText, TextToSpeech};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -37,6 +38,13 @@ pub struct Serve {
 
 /// Calls at once.
 const MAX_CALLS: usize = 50;
+
+/// Whoever calls gives up first: a telephone rings as long as it is let.
+const LIMITS: CallLimits = CallLimits {
+    ring: Duration::from_secs(600),
+    call: Duration::from_secs(900),
+    media_timeout: Duration::from_secs(60),
+};
 
 /// A party that can be called.
 #[derive(Debug)]
@@ -112,5 +120,9 @@ fn config(options: &Serve) -> Config {
         media_threads: 1,
         registrar: options.registrar.clone(),
         max_calls: MAX_CALLS,
+        inbound_limits: LIMITS,
+        telephone_event: line.telephone_event,
+        impairment: line.impairment.into(),
+        ..Config::default()
     }
 }

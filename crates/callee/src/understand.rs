@@ -95,9 +95,13 @@ pub(crate) fn date(heard: &str) -> Option<String> {
         let month = spoken::MONTHS.iter().find(|month| alike(word, &month.to_lowercase()))?;
         Some((at, *month))
     })?;
-    // "March fifth", or "the fifth of March".
-    let after = &heard[at + 1..];
-    let (day, used) = day(after).or_else(|| (0..at).find_map(|from| day(&heard[from..at])).map(|(day, _)| (day, 0)))?;
+    // "March fifth", or "the fifth of March", after which comes the year.
+    let (before, after) = (&heard[..at], &heard[at + 1..]);
+    let day_before = || (0..at).find_map(|from| day(&before[from..])).map(|(day, _)| (day, 0));
+    let (day, used) = match before.last() {
+        Some(of) if of == "of" => day_before().or_else(|| day(after))?,
+        _ => day(after).or_else(day_before)?,
+    };
     match year(&after[used..]) {
         Some(year) => Some(format!("{month} {day}, {year}")),
         None => Some(format!("{month} {day}")),

@@ -13,9 +13,9 @@
 //! | `money` (`from`, `to`, in dollars) | 1284.17 | `.spoken` |
 //! | `day` | December 1 | `.weekday`, `.date` (December first), `.spoken` (both) |
 //! | `time` (`part` or `not`: morning, afternoon) | 10:30 | `.spoken`, `.full` (… in the morning), `.part` |
-//! | `hours` | 9:00 to 17:00 | `.spoken` |
+//! | `hours` | 9:00 to 17:00 | `.spoken`, `.open`, `.close` |
 //!
-//! No two values of a kind are alike. The key of a menu's option is `{step.option}`.
+//! No two values are alike, as far as there are enough. The key of a menu's option is `{step.option}`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -171,9 +171,12 @@ impl Values {
         let place = format!("[vary] {name}");
         let kind = match generator {
             Generator::Choice(choices) => {
-                let choice = dice
-                    .pick(choices)
-                    .ok_or_else(|| Error::Section { section: "vary", message: format!("{name} is an empty list") })?;
+                let fresh: Vec<&String> = choices.iter().filter(|choice| !used.contains(*choice)).collect();
+                let choice = dice.pick(&fresh).copied().or_else(|| choices.first()).ok_or_else(|| Error::Section {
+                    section: "vary",
+                    message: format!("{name} is an empty list"),
+                })?;
+                used.insert(choice.clone());
                 let value = self.render(choice, &place)?;
                 self.insert(name, value);
                 return Ok(());
@@ -247,14 +250,13 @@ fn draw(kind: &Kind, afternoon: Option<bool>, dice: &mut Dice) -> Vec<(&'static 
         }
         Kind::Hours => {
             let (open, close) = (dice.between(7, 10), dice.between(16, 20));
-            let spoken = format!(
-                "{} {} until {} {}",
-                spoken::clock(open, 0),
-                spoken::part_of_day(open),
-                spoken::clock(close, 0),
-                spoken::part_of_day(close)
-            );
-            vec![("", format!("{open}:00 to {close}:00")), ("spoken", spoken)]
+            let at = |hour| format!("{} {}", spoken::clock(hour, 0), spoken::part_of_day(hour));
+            vec![
+                ("", format!("{open}:00 to {close}:00")),
+                ("spoken", format!("{} until {}", at(open), at(close))),
+                ("open", at(open)),
+                ("close", at(close)),
+            ]
         }
     }
 }
@@ -290,7 +292,7 @@ mod tests {
     #[test]
     fn the_same_seed_gives_the_same_values_for_ever() {
         let values = values("name = { kind = \"person\" }\npin = { kind = \"digits\", length = 4 }", 1).unwrap();
-        assert_eq!(values.render("{name}, {pin}", "").unwrap(), "Victor Wilson, 2105");
+        assert_eq!(values.render("{name}, {pin}", "").unwrap(), "George Patterson, 2388");
     }
 
     #[test]
