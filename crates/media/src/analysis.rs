@@ -1,6 +1,6 @@
 //! [`Analyser`]: what all detectors but DTMF want to know of a frame, computed once.
 //!
-//! Two windows of 32 ms, 10 ms apart, go through one transform as its real and imaginary part. The magnitude gives the
+//! Two windows of 64 ms, 10 ms apart, go through one transform as its real and imaginary part. The magnitude gives the
 //! spectrum; the advance of the phase from one to the other gives the frequency of each peak to about a hertz. Tones and
 //! notes hold their frequency; voices never do for long: that difference is what [`Analysis::steadiness`] measures.
 
@@ -21,17 +21,17 @@ const HISTORY: usize = SIZE + HOP;
 /// Hertz in a bin.
 const BIN: f32 = SAMPLE_RATE as f32 / SIZE as f32;
 /// The band looked at: 190 to 3440 Hz.
-const FIRST_BIN: usize = 6;
-const LAST_BIN: usize = 110;
+const FIRST_BIN: usize = 12;
+const LAST_BIN: usize = 220;
 /// Peaks kept of a frame.
 pub(crate) const PEAKS: usize = 6;
 /// A peak this far below the strongest is none: −20 dB.
 const MIN_PEAK: f32 = 0.01;
 /// Bins to either side of a peak that belong to it.
-const PEAK_WIDTH: usize = 3;
+const PEAK_WIDTH: usize = 6;
 /// Frequencies this close are the same tone: relative, and at least so many hertz.
-const SAME_RELATIVE: f32 = 0.004;
-const SAME_HERTZ: f32 = 2.5;
+const SAME_RELATIVE: f32 = 0.0035;
+const SAME_HERTZ: f32 = 1.8;
 /// Levels are not given below this.
 const FLOOR_DBM0: f32 = -90.0;
 /// Parts of a frame whose level is measured: 5 ms each.
@@ -58,9 +58,9 @@ pub(crate) struct Analysis {
     pub concentration: f32,
     /// How periodic the sound is, 0 to 1, with a period of 60 to 400 Hz.
     pub voicing: f32,
-    /// Share of the peaks' power that stands where it stood 20 ms before.
+    /// Share of the peaks' amplitude that stands where it stood 20 ms before.
     pub steady_for_20_ms: f32,
-    /// Share of the peaks' power that stands where it stood 40 ms before.
+    /// Share of the peaks' amplitude that stands where it stood 40 ms before.
     pub steady_for_40_ms: f32,
 }
 
@@ -117,7 +117,7 @@ impl Analyser {
         }
         let mut peaks = [Peak::default(); PEAKS];
         let mut strongest = FIRST_BIN;
-        for bin in FIRST_BIN..=LAST_BIN {
+        for bin in FIRST_BIN + 1..LAST_BIN {
             let is_peak = power[bin] >= power[bin - 1] && power[bin] > power[bin + 1];
             // A tone spreads over its neighbours: that belongs to the peak.
             let share = (power[bin - 1] + power[bin] + power[bin + 1]) / total;
@@ -160,10 +160,12 @@ fn steady_share(now: &[Peak; PEAKS], before: &[Peak; PEAKS]) -> f32 {
     let mut all = 1e-9;
     let mut steady = 0.0;
     for peak in now.iter().filter(|peak| peak.share > 0.0) {
-        all += peak.share;
+        // By amplitude, so that the harmonics of a voice weigh beside a strong fundamental.
+        let weight = peak.share.sqrt();
+        all += weight;
         let same = (peak.hertz * SAME_RELATIVE).max(SAME_HERTZ);
         if before.iter().any(|old| old.share > 0.0 && (old.hertz - peak.hertz).abs() <= same) {
-            steady += peak.share;
+            steady += weight;
         }
     }
     steady / all

@@ -134,3 +134,53 @@ fn best_period(history: &[i16; HISTORY]) -> usize {
     }
     best
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::FRAME_SAMPLES;
+
+    /// A buzz of 125 Hz, frame by frame.
+    fn buzz(frame: usize) -> [i16; FRAME_SAMPLES] {
+        std::array::from_fn(|n| if (frame * FRAME_SAMPLES + n) % 64 < 8 { 8000 } else { -1000 })
+    }
+
+    fn level(samples: &[i16]) -> i32 {
+        samples.iter().map(|s| i32::from(*s).abs()).sum::<i32>() / samples.len() as i32
+    }
+
+    #[test]
+    fn a_lost_frame_continues_the_pitch_and_a_long_gap_fades_to_silence() {
+        let mut concealer = Concealer::new();
+        for n in 0..5 {
+            assert!(!concealer.fill(&mut buzz(n), &[true; FRAME_SAMPLES]));
+        }
+        let mut lost = [[0; FRAME_SAMPLES]; 5];
+        let concealed: Vec<bool> = lost.iter_mut().map(|f| concealer.fill(f, &[false; FRAME_SAMPLES])).collect();
+        assert_eq!(concealed, [true, true, true, false, false]);
+        assert_eq!(lost[0][..HOLD], buzz(5)[..HOLD], "the first 10 ms go on as if nothing had happened");
+        let levels: Vec<i32> = lost.iter().map(|frame| level(frame)).collect();
+        assert!(levels[0] > levels[1] && levels[1] > levels[2] && levels[2] > 0, "{levels:?}");
+        assert_eq!(levels[3..], [0, 0]);
+    }
+
+    #[test]
+    fn a_missing_part_of_a_frame_is_filled() {
+        let mut concealer = Concealer::new();
+        concealer.fill(&mut buzz(0), &[true; FRAME_SAMPLES]);
+        concealer.fill(&mut buzz(1), &[true; FRAME_SAMPLES]);
+        concealer.fill(&mut buzz(2), &[true; FRAME_SAMPLES]);
+        let (mut samples, mut present) = (buzz(3), [true; FRAME_SAMPLES]);
+        samples[40..80].fill(0);
+        present[40..80].fill(false);
+        assert!(concealer.fill(&mut samples, &present));
+        assert_eq!(samples[40..80], buzz(3)[40..80]);
+    }
+
+    #[test]
+    fn silence_is_concealed_with_silence() {
+        let mut frame = [0; FRAME_SAMPLES];
+        Concealer::new().fill(&mut frame, &[false; FRAME_SAMPLES]);
+        assert_eq!(frame, [0; FRAME_SAMPLES]);
+    }
+}

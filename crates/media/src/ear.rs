@@ -118,7 +118,7 @@ impl Ear {
 
     fn hear_voice(&mut self, frame: &AudioFrame, analysis: &Analysis, heard: &mut Vec<Heard>) {
         let tone = self.digits.is_sounding() || self.progress.is_sounding() && !self.voice.is_speaking();
-        match self.voice.hear(frame.at, analysis, tone) {
+        match self.voice.hear(frame.at, analysis, tone, self.music.is_playing()) {
             Some(vad::Change::Started(at)) => heard.push(Heard::SpeechStarted { at }),
             Some(vad::Change::Ended(at)) => heard.push(Heard::SpeechEnded { at }),
             None => {}
@@ -133,3 +133,6 @@ impl Ear {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -142,6 +142,11 @@ impl JitterBuffer {
         self.late
     }
 
+    /// How long a first packet waits.
+    pub fn delay_ms(&self) -> u32 {
+        (self.delay / MS) as u32
+    }
+
     /// Milliseconds of sound that wait to be played.
     pub fn depth_ms(&self) -> u32 {
         let waiting = self.present.iter().filter(|present| **present).count();
@@ -235,4 +240,105 @@ impl JitterBuffer {
 
 fn index(timestamp: i64) -> usize {
     timestamp as usize % CAPACITY
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Packets as `1@20` (number, arrival in ms) with `/40` for another length in ms; a pop every 20 ms, at 20, 40, …
+    /// What is played comes as `1@40`, missing frames after the first as `-@60`.
+    fn check(arrive: &str, play: &str) -> JitterBuffer {
+        run(JitterBuffer::new(DEFAULT_DELAY_MS), 0xFFFF_FF00, arrive, play)
+    }
+
+    fn run(mut buffer: JitterBuffer, base: u32, arrive: &str, play: &str) -> JitterBuffer {
+        let mut packets: Vec<(u64, u32, u32)> = arrive
+            .split_whitespace()
+            .map(|word| {
+                let (packet, at) = word.split_once('@').unwrap();
+                let (number, length) = packet.split_once('/').unwrap_or((packet, "20"));
+                (at.parse().unwrap(), number.parse().unwrap(), length.parse().unwrap())
+            })
+            .collect();
+        packets.sort_by_key(|(at, ..)| *at);
+        let end = packets.last().unwrap().0 + 300;
+        let mut played: Vec<String> = Vec::new();
+        let mut packets = packets.into_iter().peekable();
+        for pop in (20..=end).step_by(20) {
+            while let Some((at, number, length)) = packets.next_if(|(at, ..)| *at < pop) {
+                // Each 20 ms of a packet hold its number, counted on.
+                let samples: Vec<i16> =
+                    (0..length * 8).map(|n| 1000 + (number + n / FRAME_SAMPLES as u32) as i16).collect();
+                buffer.push(base.wrapping_add(number * 160), (pop - at) as usize * 8, &samples);
+            }
+            let popped = buffer.pop();
+            // The middle of a frame tells whose it is, whatever the phase.
+            let middle = FRAME_SAMPLES / 2;
+            if popped.present[middle] {
+                played.push(format!("{}@{pop}", popped.samples[middle] - 1000));
+            } else if !played.is_empty() {
+                played.push(format!("-@{pop}"));
+            }
+        }
+        while played.last().is_some_and(|word| word.starts_with('-')) {
+            played.pop();
+        }
+        assert_eq!(played.join(" "), play, "{arrive}");
+        buffer
+    }
+
+    #[test]
+    fn packets_wait_40_ms_and_are_put_in_order() {
+        check("1@0 2@20 3@40", "1@40 2@60 3@80");
+        check("1@0 3@20 2@41 3@42 4@60", "1@40 2@60 3@80 4@100");
+    }
+
+    #[test]
+    fn a_late_packet_is_dropped_and_counted() {
+        let buffer = check("1@0 2@20 4@60 3@95 5@100", "1@40 2@60 -@80 4@100 5@120");
+        assert_eq!(buffer.late(), 1);
+    }
+
+    #[test]
+    fn packets_of_any_length_come_out_in_20_ms() {
+        check("1/60@0 4/60@60 7/60@120", "1@40 2@60 3@80 4@100 5@120 6@140 7@160 8@180 9@200");
+    }
+
+    #[test]
+    fn silence_on_the_network_does_not_stop_the_clock() {
+        check("1@0 2@20 8@140 9@160", "1@40 2@60 -@80 -@100 -@120 -@140 -@160 8@180 9@200");
+    }
+
+    #[test]
+    fn a_sender_whose_clock_stood_still_in_silence_is_heard_again() {
+        // Packets 3 and on are stamped as though there had been no pause of 400 ms: all are late, until that is noticed.
+        let buffer = check(
+            "1@0 2@20 3@140 4@160 5@180 6@200 7@220",
+            "1@40 2@60 -@80 -@100 -@120 -@140 -@160 -@180 -@200 5@220 6@240 7@260",
+        );
+        assert_eq!(buffer.late(), 2);
+    }
+
+    #[test]
+    fn a_jump_of_the_clock_needs_two_packets() {
+        check("1@0 2@20 90001@40 3@41 4@60", "1@40 2@60 3@80 4@100");
+        check("1@0 2@20 90001@40 90002@60 90003@80", "1@40 2@60 -@80 24466@100 24467@120");
+    }
+
+    #[test]
+    fn a_burst_after_a_stall_does_not_leave_a_long_delay() {
+        let mut buffer = JitterBuffer::new(DEFAULT_DELAY_MS);
+        for n in 0..2 {
+            buffer.push(n * 160, 160, &[1; FRAME_SAMPLES]);
+            buffer.pop();
+        }
+        for _ in 0..20 {
+            buffer.pop();
+        }
+        for n in 2..40 {
+            buffer.push(n * 160, 160, &[1; FRAME_SAMPLES]);
+        }
+        assert!(buffer.depth_ms() <= MAX_DELAY_MS, "{} ms", buffer.depth_ms());
+    }
 }

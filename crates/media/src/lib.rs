@@ -8,12 +8,14 @@
 #![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
 
 mod analysis;
+pub mod capture;
 pub mod codec;
 pub mod conceal;
 pub mod dtmf;
 pub mod ear;
 mod frame;
 pub mod jitter;
+pub mod listen;
 pub mod music;
 pub mod progress;
 pub mod recorder;

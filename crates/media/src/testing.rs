@@ -113,6 +113,12 @@ impl Signal {
     }
 }
 
+/// A moment from which simulated time runs.
+#[expect(clippy::disallowed_methods, reason = "an `Instant` cannot be made from nothing; only differences are used")]
+pub(crate) fn any_instant() -> std::time::Instant {
+    std::time::Instant::now()
+}
+
 fn samples(ms: f32) -> usize {
     (ms * SAMPLE_RATE as f32 / 1000.0).round() as usize
 }

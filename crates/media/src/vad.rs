@@ -2,7 +2,7 @@
 //!
 //! Voices are periodic, which noise is not, and never hold their pitch, which tones and instruments do. A frame that is
 //! loud enough and periodic counts for speech when its spectrum moves and against it when it stands still. Speech begins
-//! when enough of the last half second speaks for it, and ends 200 ms after the last voiced frame.
+//! when enough of the last half second speaks for it, and ends 200 ms after the last voiced frame and its consonants.
 
 use std::time::Duration;
 
@@ -11,22 +11,34 @@ use crate::analysis::Analysis;
 
 /// Frames of silence after which speech has ended: 200 ms.
 const HANGOVER: u32 = 10;
+/// Unvoiced frames that may follow a voiced one and still be speech: the s of "yes", 160 ms.
+const CONSONANT: u32 = 8;
 /// Frames whose evidence is weighed: half a second.
 const MEMORY: u32 = 25;
+const MEMORY_MASK: u32 = (1 << MEMORY) - 1;
 /// Frames in which the votes for speech must fall that begin it.
 const RECENT: u32 = 6;
 /// Votes that begin speech.
 const VOTES: u32 = 3;
-/// A frame held by a tone weighs so much against one of speech.
-const TONE_WEIGHT: u32 = 2;
+/// Frames weighed while music plays, and the votes that begin speech among them, if no tone does.
+const OVER_MUSIC: u32 = 12;
+const VOTES_OVER_MUSIC: u32 = 8;
+/// Frames held by a tone that a flat voice may have among them; with more, speech must outnumber them by far.
+const FLAT_VOICE: u32 = 5;
+/// How far.
+const OUTNUMBER: u32 = 2;
 /// Below this nothing is speech.
 const MIN_LEVEL: f32 = -48.0;
 /// How far speech stands above the noise, in dB.
 const OVER_FLOOR: f32 = 7.0;
-/// How fast the noise floor may rise, in dB a frame: 5 dB a second.
-const FLOOR_RISE: f32 = 0.1;
+/// How fast the noise floor may rise, in dB a frame, when what is heard is not periodic: 25 dB a second.
+const NOISE_RISE: f32 = 0.5;
+/// The same while somebody speaks: consonants are not the floor.
+const CONSONANT_RISE: f32 = 0.1;
+/// The same when it is periodic: neither voices nor tones are noise.
+const PERIODIC_RISE: f32 = 0.02;
 /// The floor is never thought lower.
-const MIN_FLOOR: f32 = -70.0;
+const MIN_FLOOR: f32 = -65.0;
 /// Voicing from which a frame is periodic.
 const PERIODIC: f32 = 0.5;
 /// The same while speech goes on.
@@ -75,8 +87,12 @@ pub struct VoiceActivity {
 
 #[derive(Debug, Clone, Copy)]
 struct Speaking {
-    last_voiced_end: Duration,
-    unvoiced: u32,
+    /// End of its last frame so far.
+    end: Duration,
+    /// Frames since.
+    silent: u32,
+    /// Frames since the last voiced one.
+    since_voiced: u32,
 }
 
 impl VoiceActivity {
@@ -110,27 +126,27 @@ impl VoiceActivity {
         self.speaking.is_some()
     }
 
-    /// Weighs a frame that began `at`. `tone` is a veto: another detector knows that this is a tone.
-    pub(crate) fn hear(&mut self, at: Duration, analysis: &Analysis, tone: bool) -> Option<Change> {
-        let loud = self.is_loud(analysis.level);
+    /// Weighs a frame that began `at`. `tone` is a veto: another detector knows that this is a tone. Over `music` a voice
+    /// must be clearer.
+    pub(crate) fn hear(&mut self, at: Duration, analysis: &Analysis, tone: bool, music: bool) -> Option<Change> {
+        let loud = self.is_loud(analysis);
         self.note_onset(at, loud);
         self.vote = if tone { Vote::Tone } else { self.judge(analysis, loud) };
         self.speech_votes = self.speech_votes << 1 | u32::from(self.vote == Vote::Speech);
         self.tone_votes = self.tone_votes << 1 | u32::from(self.vote == Vote::Tone);
         self.probability = self.estimate(analysis, loud);
         match &mut self.speaking {
-            None => self.begin(at),
+            None => self.begin(at, music),
             Some(speaking) => {
-                let voiced = loud
-                    && analysis.voicing >= STILL_PERIODIC
-                    && self.steady_run < TONE_RUN
-                    && self.vote != Vote::Tone;
-                if voiced {
-                    *speaking = Speaking { last_voiced_end: at + FRAME_DURATION, unvoiced: 0 };
+                let sounds = loud && self.steady_run < TONE_RUN && self.vote != Vote::Tone;
+                let voiced = sounds && analysis.voicing >= STILL_PERIODIC;
+                speaking.since_voiced = if voiced { 0 } else { speaking.since_voiced + 1 };
+                if voiced || sounds && speaking.since_voiced <= CONSONANT {
+                    *speaking = Speaking { end: at + FRAME_DURATION, silent: 0, ..*speaking };
                     return None;
                 }
-                speaking.unvoiced += 1;
-                let ended = (speaking.unvoiced >= HANGOVER).then_some(Change::Ended(speaking.last_voiced_end));
+                speaking.silent += 1;
+                let ended = (speaking.silent >= HANGOVER).then_some(Change::Ended(speaking.end));
                 if ended.is_some() {
                     self.speaking = None;
                     self.speech_votes = 0;
@@ -140,15 +156,19 @@ impl VoiceActivity {
         }
     }
 
-    fn begin(&mut self, at: Duration) -> Option<Change> {
+    fn begin(&mut self, at: Duration, music: bool) -> Option<Change> {
         let recent = (self.speech_votes & ((1 << RECENT) - 1)).count_ones();
-        let remembered = (1 << MEMORY) - 1;
         let (speech, tone) =
-            ((self.speech_votes & remembered).count_ones(), (self.tone_votes & remembered).count_ones());
-        if self.vote != Vote::Speech || recent < VOTES || speech < VOTES + TONE_WEIGHT * tone {
+            ((self.speech_votes & MEMORY_MASK).count_ones(), (self.tone_votes & MEMORY_MASK).count_ones());
+        if self.vote != Vote::Speech || recent < VOTES || tone > FLAT_VOICE && speech < OUTNUMBER * tone {
             return None;
         }
-        self.speaking = Some(Speaking { last_voiced_end: at + FRAME_DURATION, unvoiced: 0 });
+        let lately = (1 << OVER_MUSIC) - 1;
+        let clear = (self.speech_votes & lately).count_ones() >= VOTES_OVER_MUSIC && self.tone_votes & lately == 0;
+        if music && !clear {
+            return None;
+        }
+        self.speaking = Some(Speaking { end: at + FRAME_DURATION, silent: 0, since_voiced: 0 });
         // Sound that was there long before the voice is not part of it.
         let earliest = at.saturating_sub(FRAME_DURATION * RECENT);
         Some(Change::Started(self.onset.unwrap_or(at).max(earliest)))
@@ -165,8 +185,10 @@ impl VoiceActivity {
     }
 
     fn estimate(&self, analysis: &Analysis, loud: bool) -> f32 {
+        let tones = (self.tone_votes & MEMORY_MASK).count_ones().saturating_sub(FLAT_VOICE) as f32;
         match self.vote {
-            Vote::Speech => 0.6 + 0.4 * analysis.voicing.min(1.0),
+            // The more tones there were of late, the likelier this is the attack of a note.
+            Vote::Speech => (0.6 + 0.4 * analysis.voicing.min(1.0) - 0.08 * tones).max(0.1),
             Vote::Tone if self.steady_run >= TONE_RUN || self.speaking.is_none() => 0.0,
             // A vowel may stand still for a moment.
             Vote::Tone => 0.5,
@@ -175,10 +197,15 @@ impl VoiceActivity {
         }
     }
 
-    fn is_loud(&mut self, level: f32) -> bool {
-        let rise = if self.speaking.is_some() { FLOOR_RISE / 4.0 } else { FLOOR_RISE };
-        self.floor = level.min(self.floor + rise).max(MIN_FLOOR);
-        level >= MIN_LEVEL.max(self.floor + OVER_FLOOR)
+    fn is_loud(&mut self, analysis: &Analysis) -> bool {
+        let periodic = analysis.voicing >= STILL_PERIODIC;
+        let rise = match (&self.speaking, periodic) {
+            (None, false) => NOISE_RISE,
+            (Some(_), false) => CONSONANT_RISE,
+            (_, true) => PERIODIC_RISE,
+        };
+        self.floor = analysis.level.min(self.floor + rise).max(MIN_FLOOR);
+        analysis.level >= MIN_LEVEL.max(self.floor + OVER_FLOOR)
     }
 
     fn note_onset(&mut self, at: Duration, loud: bool) {

@@ -1,9 +1,9 @@
-//! A transform of 256 points of two real signals at once.
+//! A transform of 512 points of two real signals at once.
 
 use std::f32::consts::TAU;
 
 /// Points.
-pub(super) const SIZE: usize = 256;
+pub(super) const SIZE: usize = 512;
 const LOG: u32 = SIZE.trailing_zeros();
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -52,7 +52,7 @@ impl Fft {
         }
     }
 
-    /// A bin (1 to 127) of both signals.
+    /// A bin (1 to 255) of both signals.
     pub fn pair(&self, bin: usize) -> (Complex, Complex) {
         // For real signals X(N − k) is the conjugate of X(k): that tells them apart.
         let (z, mirror) = (self.work[bin], self.work[SIZE - bin]);

@@ -1,5 +1,6 @@
 //! [`MediaSession`]: the one public machine: one call's audio, both ways.
 
+mod describe;
 mod digit_queue;
 mod event;
 mod inbound;
@@ -173,6 +174,16 @@ impl MediaSession {
             concealed_frames: self.inbound.concealed_frames(),
             level_dbm0: self.inbound.level_dbm0(),
         }
+    }
+
+    /// The probability of speech in the last frame played out, raw, without hangover.
+    pub fn speech_probability(&self) -> f32 {
+        self.inbound.speech_probability()
+    }
+
+    /// Media time at which their first sample was played.
+    pub(crate) fn first_sound(&self) -> Option<Duration> {
+        self.inbound.first_sound()
     }
 
     fn send_due(&mut self, now: Instant) {

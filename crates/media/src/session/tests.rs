@@ -48,7 +48,7 @@ impl Line {
     }
 
     fn with(config: Config) -> Self {
-        let start = Instant::now();
+        let start = crate::testing::any_instant();
         let session = MediaSession::new(start, config, [7; 32]);
         Self { start, now: start, session, sent: Vec::new(), events: Vec::new() }
     }
@@ -374,4 +374,18 @@ fn random_datagrams_do_no_harm() {
     let statistics = line.session.statistics();
     assert!(statistics.packets_received + statistics.packets_ignored <= 50_000);
     assert!(line.session.events.len() <= EVENT_LIMIT);
+}
+
+#[test]
+fn the_pipeline_is_described_in_words() {
+    let mut line = Line::new();
+    assert_eq!(line.session.describe(), "no stream yet");
+    line.order(Order::Configure(StreamConfig { receive: vec![(Codec::Pcmu, 0)], ..stream() }));
+    line.play(1, 1000, false);
+    line.play(1, 1000, true);
+    assert_eq!(
+        line.session.describe(),
+        "heard by digits tones voice ← RTP 0 PCMU ← RTP 101 telephone-event ← jitter 40 ms (0 ms waiting) \
+         ← 192.0.2.1:4000 (nothing yet); 1 frames queued → RTP 0 PCMU, 101 telephone-event → 192.0.2.1:4000"
+    );
 }
