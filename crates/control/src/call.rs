@@ -266,8 +266,8 @@ mod tests {
     #[test]
     fn a_meter_that_saw_nothing_shows_zero() {
         let quality =
-            gateway::Quality { mos: f32::NAN, loss: 0.031_25, jitter_ms: 3.14, level_dbm0: f32::NEG_INFINITY };
-        assert_eq!(Quality::from(quality), Quality { mos: 0.0, loss: 0.0313, jitter_ms: 3.1, level_dbm0: 0.0 });
+            gateway::Quality { mos: f32::NAN, loss: 0.031_25, jitter_ms: 3.16, level_dbm0: f32::NEG_INFINITY };
+        assert_eq!(Quality::from(quality), Quality { mos: 0.0, loss: 0.0313, jitter_ms: 3.2, level_dbm0: 0.0 });
     }
 
     fn turn(response_ms: f64) -> agent::TurnLatency {

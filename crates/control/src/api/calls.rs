@@ -136,7 +136,7 @@ pub(crate) async fn transcript(State(api): State<Api>, Id(id): Id) -> Result<Jso
     tag = "calls",
     params(("id" = String, Path, description = "The call")),
     responses(
-        (status = 200, description = "Stereo WAV", body = Vec<u8>, content_type = "audio/wav"),
+        (status = 200, description = "Stereo WAV", body = Wav, content_type = "audio/wav"),
         (status = 401, description = "No key", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such call, or none was recorded", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "The call has not ended", body = Problem, content_type = "application/problem+json"),
@@ -224,6 +224,12 @@ pub(crate) struct TranscriptEntry {
     #[serde(rename = "final")]
     is_final: bool,
 }
+
+/// Stereo, 8 kHz: left they, right we.
+#[derive(ToSchema)]
+#[schema(value_type = String, format = Binary)]
+#[allow(dead_code, reason = "a recording is streamed from its file; this describes it")]
+struct Wav(Vec<u8>);
 
 /// What a call does now.
 #[derive(Debug, Serialize, ToSchema)]

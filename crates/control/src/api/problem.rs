@@ -19,12 +19,12 @@ pub(crate) struct Problem {
     #[schema(example = "urn:offhook:problem:invalid_field")]
     kind: String,
     /// The HTTP status in words.
-    title: String,
+    title: &'static str,
     /// The HTTP status.
     status: u16,
     /// The kind of problem, short; stable.
     #[schema(example = "invalid_field")]
-    code: String,
+    code: &'static str,
     /// This case, in words.
     detail: String,
     /// The field that is wrong, as a path.
@@ -36,12 +36,12 @@ pub(crate) struct Problem {
 }
 
 impl Problem {
-    pub(crate) fn new(status: StatusCode, code: &str, detail: impl Into<String>) -> Self {
+    pub(crate) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
         Self {
             kind: format!("urn:offhook:problem:{code}"),
-            title: status.canonical_reason().unwrap_or("Error").to_owned(),
+            title: status.canonical_reason().unwrap_or("Error"),
             status: status.as_u16(),
-            code: code.to_owned(),
+            code,
             detail: detail.into(),
             field: None,
             retry_after: None,
