@@ -57,6 +57,21 @@ const PROMPTS: &[(&str, &str)] = &[
     ("Have a nice day. Goodbye.", "have a nice day goodbye"),
 ];
 
+/// Answers of a caller.
+const ANSWERS: &[(&str, &str)] = &[
+    ("My name is Maria Fernandes.", "my name is maria fernandes"),
+    ("It is March 5, 1982.", "it is march fifth nineteen eighty two"),
+    ("Doctor Okafor, please.", "doctor okafor please"),
+    ("Yes, that works for me.", "yes that works for me"),
+    ("No, thank you.", "no thank you"),
+    ("I would like to make an appointment.", "i would like to make an appointment"),
+    ("Tuesday, December 1 at 10:30 A.M. works.", "tuesday december first at ten thirty a m works"),
+    ("four seven one nine", "four seven one nine"),
+    ("I do not have that information.", "i do not have that information"),
+    ("Yes, that is correct.", "yes that is correct"),
+    ("Thank you. Goodbye.", "thank you goodbye"),
+];
+
 /// Names the task gives; never sentences.
 const NAMES: [&str; 6] = ["Lakeside Medical Group", "Janet", "Okafor", "Madinaguda", "Rosen", "Peterson"];
 
@@ -78,6 +93,61 @@ async fn the_recogniser_understands_every_local_voice_over_the_telephone() {
         let rate = 100.0 * score.wrong as f64 / score.words as f64;
         println!("{voice}: {rate:.1} % of words wrong, {}/{} turns exact", score.exact, PROMPTS.len());
         assert!(rate <= bound, "{voice}: {rate:.1} % of words wrong, {bound} allowed");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_closed_vocabulary_understands_answers_in_the_agents_voice() {
+    let (Ok(tts), Ok(stt)) = (local_tts(), local_stt()) else {
+        println!("skipped: libflite1, libpocketsphinx3 or pocketsphinx-en-us is not installed");
+        return;
+    };
+    let phrases = ["Maria Fernandes", "Martin Ferguson", "Okafor", "Rosen", "billing", "appointments", "blue shield"];
+    let vocabulary = Vocabulary { phrases: phrases.map(str::to_owned).to_vec(), closed: true };
+    for voice in ["slt", "awb"] {
+        let mut recognition = stt.open(vocabulary.clone()).unwrap();
+        let mut score = Score::default();
+        for (text, expected) in ANSWERS {
+            let pcm = synthesize(&*tts, text, Some(voice)).await.unwrap();
+            score.add(expected, &turn(&mut recognition, &telephone(&pcm)).await, voice);
+        }
+        let rate = 100.0 * score.wrong as f64 / score.words as f64;
+        println!("{voice} to a closed vocabulary: {rate:.1} % of words wrong, {}/{} exact", score.exact, ANSWERS.len());
+        assert!(rate <= 15.0, "{voice}: {rate:.1} % of words wrong");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn noise_music_and_clicks_make_no_confident_words() {
+    let Ok(stt) = local_stt() else {
+        println!("skipped: libpocketsphinx3 or pocketsphinx-en-us is not installed");
+        return;
+    };
+    let began = std::time::Instant::now();
+    let mut recognition = stt.open(Vocabulary { phrases: vec!["Okafor".into()], closed: false }).unwrap();
+    turn(&mut recognition, &[0; 1600]).await;
+    println!("first open and turn: {:?}", began.elapsed());
+    let began = std::time::Instant::now();
+    let mut recognition = stt.open(Vocabulary { phrases: vec!["Okafor".into()], closed: false }).unwrap();
+    turn(&mut recognition, &[0; 1600]).await;
+    println!("second open and turn: {:?}", began.elapsed());
+
+    let mut random = 1_u32;
+    let mut noise = move || {
+        random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        f64::from(random >> 8) / f64::from(1 << 24) - 0.5
+    };
+    let chord = |n: f64, at: f64| [1.0, 1.26, 1.5].iter().map(|k| (n * at * k).sin()).sum::<f64>();
+    let sounds: [(&str, Vec<i16>); 4] = [
+        ("silence", vec![0; 16_000]),
+        ("noise", (0..16_000).map(|_| (noise() * 3000.0) as i16).collect()),
+        ("music", (0..24_000).map(|n| (chord(f64::from(n), 0.17 + 0.05 * f64::from(n / 4000 % 4)) * 2000.0) as i16).collect()),
+        ("clicks", (0..16_000).map(|n| if n % 4000 < 12 { 12_000 } else { 0 }).collect()),
+    ];
+    for (name, pcm) in sounds {
+        let heard = turn(&mut recognition, &telephone(&pcm)).await;
+        println!("{name}: {:?} ({:?})", heard.text, heard.confidence);
+        assert!(heard.text.split_whitespace().count() <= 6, "{name} was heard as {:?}", heard.text);
     }
 }
 
