@@ -20,7 +20,7 @@ use crate::ids::Ids;
 use crate::journal::{Change, Journal, NewEvent, StoredEvent};
 use crate::request::NewCall;
 use crate::runner::{CallRunner, LiveCall, converse};
-use crate::{Call, Error, carry, clock, target};
+use crate::{Call, Error, clock, ending, target};
 
 /// Prefix of the ids of calls.
 pub(crate) const CALL_PREFIX: &str = "call_";
@@ -102,7 +102,7 @@ impl Calls {
                 tasks: TaskTracker::new(),
             }),
         };
-        carry::end_interrupted(&calls).await?;
+        ending::end_interrupted(&calls).await?;
         Ok(calls)
     }
 

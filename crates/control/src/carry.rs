@@ -6,18 +6,19 @@ use std::time::Duration;
 use agent::{AgentCommand, AgentConfig, AgentEnd, AgentEvent, Outcome};
 use gateway::{CallStatus, Dial, EndCause};
 use jiff::Timestamp;
-use store::{CallChange, CallEnding};
+use store::CallChange;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
-use crate::call::{CallResult, Cost, Latency, Quality};
+use crate::call::{CallResult, Latency, Quality};
 use crate::calls::Calls;
+use crate::clock;
 use crate::config::AgentError;
 use crate::end_reason::{End, summary};
+use crate::ending::FinalWords;
 use crate::journal::{Change, NewEvent};
 use crate::runner::{Conversation, LiveCall};
 use crate::telling::{self, Record, answered_by_name};
-use crate::{Error, clock};
 
 /// Observations of an agent that wait to be written.
 const EVENTS: usize = 1024;
@@ -381,90 +382,6 @@ impl Carry {
     }
 }
 
-/// Ends the calls that a crash left open, at their last sign of life.
-pub(crate) async fn end_interrupted(calls: &Calls) -> Result<(), Error> {
-    let store = &calls.config().store;
-    for row in store.unfinished_calls().await? {
-        let time = |text: Option<String>| text.and_then(|text| text.parse::<Timestamp>().ok());
-        let last_sign = store.last_event_of(&row.id).await?;
-        let ended_at = time(last_sign.and_then(|event| timestamp_of(&event.body))).or(time(Some(row.created_at)));
-        let answered = row.answered_at.is_some();
-        let recording = calls.recording_of(&row.id).filter(|path| path.exists()).map(|path| path.display().to_string());
-        let final_words = FinalWords {
-            reason: "interrupted",
-            sip_status: None,
-            words: None,
-            result: CallResult::plain("unknown", summary("interrupted", answered, None)),
-            latency: Latency::of(&[]),
-            quality: None,
-            answered_by: None,
-            digits: row.digits_sent,
-            answered_at: time(row.answered_at),
-            ended_at: ended_at.unwrap_or_else(clock::now),
-            recording,
-        };
-        final_words.write(calls, &row.id).await?;
-        tracing::warn!(call_id = %row.id, "call was interrupted by the end of the program");
-    }
-    Ok(())
-}
-
-/// Everything that is final when a call ends.
-struct FinalWords {
-    reason: &'static str,
-    sip_status: Option<u16>,
-    words: Option<String>,
-    result: CallResult,
-    latency: Latency,
-    quality: Option<Quality>,
-    answered_by: Option<&'static str>,
-    digits: String,
-    answered_at: Option<Timestamp>,
-    ended_at: Timestamp,
-    recording: Option<String>,
-}
-
-impl FinalWords {
-    /// Writes all of it, and the events, in one transaction. `call.ended` is the last event of a call.
-    async fn write(&self, calls: &Calls, id: &str) -> Result<bool, Error> {
-        let lasted = self.answered_at.map_or(0, |at| self.ended_at.duration_since(at).as_millis().max(0));
-        let duration_ms = i64::try_from(lasted).unwrap_or(i64::MAX);
-        let at_ms = duration_ms.unsigned_abs();
-        let ending = CallEnding {
-            answered_at: self.answered_at.map(clock::rfc3339),
-            ended_at: clock::rfc3339(self.ended_at),
-            duration_ms,
-            end_reason: self.reason.to_owned(),
-            sip_status: self.sip_status.map(i64::from),
-            reason: self.words.clone(),
-            answered_by: self.answered_by.map(str::to_owned),
-            digits_sent: self.digits.clone(),
-            result_json: serde_json::to_string(&self.result)?,
-            latency_json: serde_json::to_string(&self.latency)?,
-            quality_json: self.quality.as_ref().map(serde_json::to_string).transpose()?,
-            cost_json: serde_json::to_string(&Cost::of(&calls.config().price, duration_ms))?,
-            recording: self.recording.clone(),
-        };
-        let mut events = Vec::new();
-        if let Some(quality) = &self.quality {
-            let quality = serde_json::to_value(quality)?;
-            events.push(NewEvent::new("call.quality", at_ms).with("quality", quality));
-        }
-        if self.recording.is_some() {
-            events.push(NewEvent::new("call.recording.ready", at_ms).with("url", format!("/v1/calls/{id}/recording")));
-        }
-        events.push(
-            NewEvent::new("call.ended", at_ms)
-                .with("end_reason", self.reason)
-                .with("sip_status", self.sip_status)
-                .with("reason", self.words.clone())
-                .with("duration_ms", duration_ms)
-                .with("result", serde_json::to_value(&self.result)?),
-        );
-        calls.journal().record(id, Change::End(&ending), events).await
-    }
-}
-
 fn no_line() -> Ended {
     Ended::without_agent(EndCause::Failed, Some("no line became free in time".to_owned()))
 }
@@ -476,12 +393,4 @@ fn with_summary(result: CallResult, end_reason: &str, words: Option<&str>) -> Ca
     } else {
         result
     }
-}
-
-fn timestamp_of(event: &str) -> Option<String> {
-    #[derive(serde::Deserialize)]
-    struct Stamped {
-        timestamp: String,
-    }
-    Some(serde_json::from_str::<Stamped>(event).ok()?.timestamp)
 }

@@ -18,6 +18,7 @@ mod clock;
 mod config;
 mod duration;
 mod end_reason;
+mod ending;
 mod error;
 mod idempotency;
 mod ids;

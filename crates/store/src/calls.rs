@@ -119,12 +119,7 @@ impl Store {
     }
 
     /// Changes a call that has not ended, and tells of it. False when it had ended: then nothing is written.
-    pub async fn change_call(
-        &self,
-        id: &str,
-        change: &CallChange,
-        events: &[EventRow],
-    ) -> Result<bool, Error> {
+    pub async fn change_call(&self, id: &str, change: &CallChange, events: &[EventRow]) -> Result<bool, Error> {
         let mut transaction = self.writer.begin().await?;
         let changed = sqlx::query(
             "UPDATE calls SET status = COALESCE(?, status), answered_at = COALESCE(answered_at, ?), \
@@ -142,12 +137,7 @@ impl Store {
     }
 
     /// Ends a call, once. False when it had ended: then nothing is written.
-    pub async fn end_call(
-        &self,
-        id: &str,
-        ending: &CallEnding,
-        events: &[EventRow],
-    ) -> Result<bool, Error> {
+    pub async fn end_call(&self, id: &str, ending: &CallEnding, events: &[EventRow]) -> Result<bool, Error> {
         let mut transaction = self.writer.begin().await?;
         let changed = sqlx::query(
             "UPDATE calls SET status = 'ended', answered_at = COALESCE(answered_at, ?), ended_at = ?, duration_ms = ?, \
@@ -176,10 +166,7 @@ impl Store {
 
     /// One call.
     pub async fn call(&self, id: &str) -> Result<Option<CallRow>, Error> {
-        Ok(sqlx::query_as("SELECT * FROM calls WHERE id = ?")
-            .bind(id)
-            .fetch_optional(&self.readers)
-            .await?)
+        Ok(sqlx::query_as("SELECT * FROM calls WHERE id = ?").bind(id).fetch_optional(&self.readers).await?)
     }
 
     /// Calls, newest first.
@@ -198,19 +185,11 @@ impl Store {
 
     /// Calls that a crash left without an end, oldest first.
     pub async fn unfinished_calls(&self) -> Result<Vec<CallRow>, Error> {
-        Ok(
-            sqlx::query_as("SELECT * FROM calls WHERE status <> 'ended' ORDER BY id")
-                .fetch_all(&self.readers)
-                .await?,
-        )
+        Ok(sqlx::query_as("SELECT * FROM calls WHERE status <> 'ended' ORDER BY id").fetch_all(&self.readers).await?)
     }
 }
 
-async fn tell_if(
-    changed: bool,
-    mut transaction: Transaction<'_, Sqlite>,
-    events: &[EventRow],
-) -> Result<bool, Error> {
+async fn tell_if(changed: bool, mut transaction: Transaction<'_, Sqlite>, events: &[EventRow]) -> Result<bool, Error> {
     if changed {
         events::append(&mut transaction, events).await?;
         transaction.commit().await?;

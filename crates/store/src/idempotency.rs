@@ -25,18 +25,12 @@ pub struct IdempotentRow {
 
 impl Store {
     /// The answer given before, if any.
-    pub async fn idempotent_request(
-        &self,
-        api_key: &str,
-        key: &str,
-    ) -> Result<Option<IdempotentRow>, Error> {
-        Ok(
-            sqlx::query_as("SELECT * FROM idempotent_requests WHERE api_key = ? AND key = ?")
-                .bind(api_key)
-                .bind(key)
-                .fetch_optional(&self.readers)
-                .await?,
-        )
+    pub async fn idempotent_request(&self, api_key: &str, key: &str) -> Result<Option<IdempotentRow>, Error> {
+        Ok(sqlx::query_as("SELECT * FROM idempotent_requests WHERE api_key = ? AND key = ?")
+            .bind(api_key)
+            .bind(key)
+            .fetch_optional(&self.readers)
+            .await?)
     }
 
     /// Keeps an answer.
@@ -55,10 +49,7 @@ impl Store {
     }
 }
 
-pub(crate) async fn insert(
-    connection: &mut SqliteConnection,
-    row: &IdempotentRow,
-) -> Result<(), Error> {
+pub(crate) async fn insert(connection: &mut SqliteConnection, row: &IdempotentRow) -> Result<(), Error> {
     sqlx::query(
         "INSERT INTO idempotent_requests (api_key, key, digest, status, location, body, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
     )

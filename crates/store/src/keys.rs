@@ -20,10 +20,7 @@ impl Store {
     pub async fn replace_keys(&self, keys: &[KeyRow]) -> Result<(), Error> {
         let mut transaction = self.writer.begin().await?;
         for key in stale_names(&mut transaction, keys).await? {
-            sqlx::query("DELETE FROM api_keys WHERE name = ?")
-                .bind(key)
-                .execute(&mut *transaction)
-                .await?;
+            sqlx::query("DELETE FROM api_keys WHERE name = ?").bind(key).execute(&mut *transaction).await?;
         }
         for key in keys {
             sqlx::query(
@@ -42,22 +39,12 @@ impl Store {
 
     /// All keys, by name.
     pub async fn keys(&self) -> Result<Vec<KeyRow>, Error> {
-        Ok(sqlx::query_as("SELECT * FROM api_keys ORDER BY name")
-            .fetch_all(&self.readers)
-            .await?)
+        Ok(sqlx::query_as("SELECT * FROM api_keys ORDER BY name").fetch_all(&self.readers).await?)
     }
 }
 
 /// The names that are kept and are not among these keys.
-async fn stale_names(
-    connection: &mut sqlx::SqliteConnection,
-    keys: &[KeyRow],
-) -> Result<Vec<String>, Error> {
-    let kept: Vec<String> = sqlx::query_scalar("SELECT name FROM api_keys")
-        .fetch_all(connection)
-        .await?;
-    Ok(kept
-        .into_iter()
-        .filter(|name| keys.iter().all(|key| key.name != *name))
-        .collect())
+async fn stale_names(connection: &mut sqlx::SqliteConnection, keys: &[KeyRow]) -> Result<Vec<String>, Error> {
+    let kept: Vec<String> = sqlx::query_scalar("SELECT name FROM api_keys").fetch_all(connection).await?;
+    Ok(kept.into_iter().filter(|name| keys.iter().all(|key| key.name != *name)).collect())
 }

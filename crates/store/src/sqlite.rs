@@ -18,9 +18,7 @@ static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations/sqlite
 
 /// The pool of readers and the pool of the one writer.
 pub(crate) async fn connect(url: &str) -> Result<(SqlitePool, SqlitePool), Error> {
-    let unsupported = || Error::UnsupportedUrl {
-        url: url.to_owned(),
-    };
+    let unsupported = || Error::UnsupportedUrl { url: url.to_owned() };
     if !url.starts_with("sqlite:") {
         return Err(unsupported());
     }
@@ -37,46 +35,24 @@ pub(crate) async fn connect(url: &str) -> Result<(SqlitePool, SqlitePool), Error
         make_directory_of(options.get_filename())?;
     }
 
-    let open = |source| Error::Open {
-        url: url.to_owned(),
-        source,
-    };
-    let writer = pool_of(1)
-        .connect_with(options.clone())
-        .await
-        .map_err(open)?;
-    MIGRATIONS
-        .run(&writer)
-        .await
-        .map_err(|source| Error::Migrate {
-            url: url.to_owned(),
-            source,
-        })?;
+    let open = |source| Error::Open { url: url.to_owned(), source };
+    let writer = pool_of(1).connect_with(options.clone()).await.map_err(open)?;
+    MIGRATIONS.run(&writer).await.map_err(|source| Error::Migrate { url: url.to_owned(), source })?;
     // Each connection to `:memory:` is a database of its own, so there can be only one.
-    let readers = if in_memory {
-        writer.clone()
-    } else {
-        pool_of(READERS).connect_with(options).await.map_err(open)?
-    };
+    let readers =
+        if in_memory { writer.clone() } else { pool_of(READERS).connect_with(options).await.map_err(open)? };
     Ok((readers, writer))
 }
 
 /// Connections live as long as the pool: one to `:memory:` holds the data.
 fn pool_of(size: u32) -> SqlitePoolOptions {
-    SqlitePoolOptions::new()
-        .min_connections(1)
-        .max_connections(size)
-        .idle_timeout(None)
-        .max_lifetime(None)
+    SqlitePoolOptions::new().min_connections(1).max_connections(size).idle_timeout(None).max_lifetime(None)
 }
 
 fn make_directory_of(file: &Path) -> Result<(), Error> {
     match file.parent() {
         Some(directory) if !directory.as_os_str().is_empty() => std::fs::create_dir_all(directory)
-            .map_err(|source| Error::Directory {
-                directory: directory.display().to_string(),
-                source,
-            }),
+            .map_err(|source| Error::Directory { directory: directory.display().to_string(), source }),
         _ => Ok(()),
     }
 }

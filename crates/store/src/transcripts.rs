@@ -41,9 +41,11 @@ impl Store {
 
     /// All that was said on a call, in the order it was said.
     pub async fn transcript(&self, call_id: &str) -> Result<Vec<TranscriptRow>, Error> {
-        Ok(sqlx::query_as("SELECT at_ms, end_ms, speaker, text FROM transcript_entries WHERE call_id = ? ORDER BY at_ms, position")
-            .bind(call_id)
-            .fetch_all(&self.readers)
-            .await?)
+        Ok(sqlx::query_as(
+            "SELECT at_ms, end_ms, speaker, text FROM transcript_entries WHERE call_id = ? ORDER BY at_ms, position",
+        )
+        .bind(call_id)
+        .fetch_all(&self.readers)
+        .await?)
     }
 }

@@ -1,8 +1,7 @@
 //! What is kept, on a database file of its own a test.
 
 use store::{
-    CallChange, CallEnding, CallFilter, CallRow, Error, EventRow, IdempotentRow, KeyRow, Store,
-    TranscriptRow,
+    CallChange, CallEnding, CallFilter, CallRow, Error, EventRow, IdempotentRow, KeyRow, Store, TranscriptRow,
 };
 use tempfile::TempDir;
 
@@ -11,18 +10,12 @@ async fn directories_and_file_are_made_and_records_survive_a_restart() {
     let directory = TempDir::new().unwrap();
     let url = format!("sqlite://{}/a/b/offhook.db", directory.path().display());
     let store = Store::connect(&url).await.unwrap();
-    store
-        .insert_call(&call("call_1"), &[event("evt_1", "call_1")], None)
-        .await
-        .unwrap();
+    store.insert_call(&call("call_1"), &[event("evt_1", "call_1")], None).await.unwrap();
     store.close().await;
 
     let store = Store::connect(&url).await.unwrap();
     assert_eq!(store.call("call_1").await.unwrap().unwrap(), call("call_1"));
-    assert_eq!(
-        store.last_event_id().await.unwrap().as_deref(),
-        Some("evt_1")
-    );
+    assert_eq!(store.last_event_id().await.unwrap().as_deref(), Some("evt_1"));
 }
 
 #[tokio::test]
@@ -34,9 +27,7 @@ async fn a_database_in_memory_keeps_what_it_is_given() {
 
 #[tokio::test]
 async fn another_kind_of_url_is_refused_with_what_to_write() {
-    let error = Store::connect("mysql://localhost/offhook")
-        .await
-        .unwrap_err();
+    let error = Store::connect("mysql://localhost/offhook").await.unwrap_err();
     assert!(matches!(error, Error::UnsupportedUrl { .. }));
     assert_eq!(
         error.to_string(),
@@ -49,14 +40,8 @@ async fn another_kind_of_url_is_refused_with_what_to_write() {
 async fn a_file_that_is_no_database_is_an_error_that_names_it() {
     let directory = TempDir::new().unwrap();
     let file = directory.path().join("notes.txt");
-    std::fs::write(
-        &file,
-        "this is not a database, it only looks like a file".repeat(40),
-    )
-    .unwrap();
-    let error = Store::connect(&format!("sqlite://{}", file.display()))
-        .await
-        .unwrap_err();
+    std::fs::write(&file, "this is not a database, it only looks like a file".repeat(40)).unwrap();
+    let error = Store::connect(&format!("sqlite://{}", file.display())).await.unwrap_err();
     assert!(error.to_string().contains("notes.txt"), "{error}");
 }
 
@@ -64,59 +49,22 @@ async fn a_file_that_is_no_database_is_an_error_that_names_it() {
 async fn a_call_ends_once_and_nothing_changes_it_after() {
     let (store, _directory) = empty().await;
     store.insert_call(&call("call_1"), &[], None).await.unwrap();
-    let answered = CallChange {
-        status: Some("answered".into()),
-        answered_at: Some(time(1)),
-        ..CallChange::default()
-    };
-    assert!(
-        store
-            .change_call("call_1", &answered, &[event("evt_1", "call_1")])
-            .await
-            .unwrap()
-    );
-    let pressed = CallChange {
-        digits: Some("12".into()),
-        ..CallChange::default()
-    };
+    let answered = CallChange { status: Some("answered".into()), answered_at: Some(time(1)), ..CallChange::default() };
+    assert!(store.change_call("call_1", &answered, &[event("evt_1", "call_1")]).await.unwrap());
+    let pressed = CallChange { digits: Some("12".into()), ..CallChange::default() };
     assert!(store.change_call("call_1", &pressed, &[]).await.unwrap());
-    assert_eq!(
-        store.call("call_1").await.unwrap().unwrap().digits_sent,
-        "12"
-    );
+    assert_eq!(store.call("call_1").await.unwrap().unwrap().digits_sent, "12");
 
-    assert!(
-        store
-            .end_call("call_1", &ending(), &[event("evt_2", "call_1")])
-            .await
-            .unwrap()
-    );
-    assert!(
-        !store
-            .end_call("call_1", &ending(), &[event("evt_3", "call_1")])
-            .await
-            .unwrap()
-    );
-    assert!(
-        !store
-            .change_call("call_1", &answered, &[event("evt_4", "call_1")])
-            .await
-            .unwrap()
-    );
+    assert!(store.end_call("call_1", &ending(), &[event("evt_2", "call_1")]).await.unwrap());
+    assert!(!store.end_call("call_1", &ending(), &[event("evt_3", "call_1")]).await.unwrap());
+    assert!(!store.change_call("call_1", &answered, &[event("evt_4", "call_1")]).await.unwrap());
 
     let row = store.call("call_1").await.unwrap().unwrap();
     assert_eq!(
-        (
-            row.status.as_str(),
-            row.end_reason.as_deref(),
-            row.answered_at
-        ),
+        (row.status.as_str(), row.end_reason.as_deref(), row.answered_at),
         ("ended", Some("completed"), Some(time(1)))
     );
-    assert_eq!(
-        ids(&store.events_after("", None, 10).await.unwrap()),
-        ["evt_1", "evt_2"]
-    );
+    assert_eq!(ids(&store.events_after("", None, 10).await.unwrap()), ["evt_1", "evt_2"]);
 }
 
 #[tokio::test]
@@ -132,97 +80,33 @@ async fn calls_come_newest_first_in_pages() {
         rows.into_iter().map(|row| row.id).collect::<Vec<_>>()
     };
     assert_eq!(page(CallFilter::default(), 2).await, ["call_3", "call_2"]);
+    assert_eq!(page(CallFilter { before: Some("call_2".into()), ..CallFilter::default() }, 2).await, ["call_1"]);
     assert_eq!(
-        page(
-            CallFilter {
-                before: Some("call_2".into()),
-                ..CallFilter::default()
-            },
-            2
-        )
-        .await,
-        ["call_1"]
-    );
-    assert_eq!(
-        page(
-            CallFilter {
-                status: Some("queued".into()),
-                ..CallFilter::default()
-            },
-            9
-        )
-        .await,
+        page(CallFilter { status: Some("queued".into()), ..CallFilter::default() }, 9).await,
         ["call_3", "call_1"]
     );
-    assert_eq!(
-        page(
-            CallFilter {
-                direction: Some("inbound".into()),
-                ..CallFilter::default()
-            },
-            9
-        )
-        .await,
-        [""; 0]
-    );
+    assert_eq!(page(CallFilter { direction: Some("inbound".into()), ..CallFilter::default() }, 9).await, [""; 0]);
 }
 
 #[tokio::test]
 async fn events_are_read_after_an_id_and_of_one_call() {
     let (store, _directory) = empty().await;
-    store
-        .append_events(&[
-            event("evt_1", "call_1"),
-            event("evt_2", "call_2"),
-            event("evt_3", "call_1"),
-        ])
-        .await
-        .unwrap();
-    assert_eq!(
-        ids(&store.events_after("evt_1", None, 10).await.unwrap()),
-        ["evt_2", "evt_3"]
-    );
-    assert_eq!(
-        ids(&store
-            .events_after("evt_1", Some("call_1"), 10)
-            .await
-            .unwrap()),
-        ["evt_3"]
-    );
-    assert_eq!(
-        store.events_after("", None, 1).await.unwrap()[0].body,
-        "{\"id\":\"evt_1\",\"n\": 1.0 }"
-    );
+    store.append_events(&[event("evt_1", "call_1"), event("evt_2", "call_2"), event("evt_3", "call_1")]).await.unwrap();
+    assert_eq!(ids(&store.events_after("evt_1", None, 10).await.unwrap()), ["evt_2", "evt_3"]);
+    assert_eq!(ids(&store.events_after("evt_1", Some("call_1"), 10).await.unwrap()), ["evt_3"]);
+    assert_eq!(store.events_after("", None, 1).await.unwrap()[0].body, "{\"id\":\"evt_1\",\"n\": 1.0 }");
 }
 
 #[tokio::test]
 async fn a_transcript_is_in_the_order_of_speech() {
     let (store, _directory) = empty().await;
     store.insert_call(&call("call_1"), &[], None).await.unwrap();
-    let said = |at_ms, text: &str| TranscriptRow {
-        at_ms,
-        end_ms: at_ms + 500,
-        speaker: "callee".into(),
-        text: text.into(),
-    };
-    store
-        .append_transcript("call_1", &said(900, "second"), &[])
-        .await
-        .unwrap();
-    store
-        .append_transcript("call_1", &said(100, "first"), &[])
-        .await
-        .unwrap();
-    assert_eq!(
-        store.transcript("call_1").await.unwrap(),
-        [said(100, "first"), said(900, "second")]
-    );
-    assert!(
-        store
-            .append_transcript("call_9", &said(1, "nobody's"), &[])
-            .await
-            .is_err()
-    );
+    let said =
+        |at_ms, text: &str| TranscriptRow { at_ms, end_ms: at_ms + 500, speaker: "callee".into(), text: text.into() };
+    store.append_transcript("call_1", &said(900, "second"), &[]).await.unwrap();
+    store.append_transcript("call_1", &said(100, "first"), &[]).await.unwrap();
+    assert_eq!(store.transcript("call_1").await.unwrap(), [said(100, "first"), said(900, "second")]);
+    assert!(store.append_transcript("call_9", &said(1, "nobody's"), &[]).await.is_err());
 }
 
 #[tokio::test]
@@ -237,30 +121,13 @@ async fn an_answer_to_an_idempotent_request_is_kept_a_key_and_forgotten_by_age()
         body: "{}".into(),
         created_at: time(1),
     };
-    store
-        .insert_call(&call("call_1"), &[], Some(&answer))
-        .await
-        .unwrap();
-    assert_eq!(
-        store.idempotent_request("ops", "k").await.unwrap(),
-        Some(answer.clone())
-    );
+    store.insert_call(&call("call_1"), &[], Some(&answer)).await.unwrap();
+    assert_eq!(store.idempotent_request("ops", "k").await.unwrap(), Some(answer.clone()));
     assert_eq!(store.idempotent_request("other", "k").await.unwrap(), None);
     // Nothing of a second call with the same answer stays.
-    assert!(
-        store
-            .insert_call(&call("call_2"), &[], Some(&answer))
-            .await
-            .is_err()
-    );
+    assert!(store.insert_call(&call("call_2"), &[], Some(&answer)).await.is_err());
     assert_eq!(store.call("call_2").await.unwrap(), None);
-    assert_eq!(
-        store
-            .forget_idempotent_requests_before(&time(2))
-            .await
-            .unwrap(),
-        1
-    );
+    assert_eq!(store.forget_idempotent_requests_before(&time(2)).await.unwrap(), 1);
 }
 
 #[tokio::test]
@@ -272,25 +139,14 @@ async fn replaced_keys_are_gone_and_kept_ones_keep_their_age() {
         sha256: vec![7; 32],
         created_at: time(second),
     };
-    store
-        .replace_keys(&[key("a", 1), key("b", 1)])
-        .await
-        .unwrap();
-    store
-        .replace_keys(&[key("b", 2), key("c", 2)])
-        .await
-        .unwrap();
+    store.replace_keys(&[key("a", 1), key("b", 1)]).await.unwrap();
+    store.replace_keys(&[key("b", 2), key("c", 2)]).await.unwrap();
     assert_eq!(store.keys().await.unwrap(), [key("b", 1), key("c", 2)]);
 }
 
 async fn empty() -> (Store, TempDir) {
     let directory = TempDir::new().unwrap();
-    let store = Store::connect(&format!(
-        "sqlite://{}/offhook.db",
-        directory.path().display()
-    ))
-    .await
-    .unwrap();
+    let store = Store::connect(&format!("sqlite://{}/offhook.db", directory.path().display())).await.unwrap();
     (store, directory)
 }
 
@@ -324,11 +180,7 @@ fn ending() -> CallEnding {
 }
 
 fn event(id: &str, call_id: &str) -> EventRow {
-    EventRow {
-        id: id.into(),
-        call_id: Some(call_id.into()),
-        body: format!("{{\"id\":\"{id}\",\"n\": 1.0 }}"),
-    }
+    EventRow { id: id.into(), call_id: Some(call_id.into()), body: format!("{{\"id\":\"{id}\",\"n\": 1.0 }}") }
 }
 
 fn ids(events: &[EventRow]) -> Vec<&str> {
