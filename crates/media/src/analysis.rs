@@ -108,12 +108,10 @@ impl Analyser {
         self.fft.transform_pair(earlier, later);
         let mut power = [0.0; SIZE / 2];
         let mut total = 1.0;
-        for bin in FIRST_BIN - 1..=LAST_BIN + 1 {
+        for (bin, power) in power.iter_mut().enumerate().take(LAST_BIN + 2).skip(FIRST_BIN - 1) {
             let (_, later) = self.fft.pair(bin);
-            power[bin] = later.re * later.re + later.im * later.im;
-            if (FIRST_BIN..=LAST_BIN).contains(&bin) {
-                total += power[bin];
-            }
+            *power = later.re * later.re + later.im * later.im;
+            total += *power;
         }
         let mut peaks = [Peak::default(); PEAKS];
         let mut strongest = FIRST_BIN;

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use crate::{AudioFrame, FRAME_DURATION};
 use crate::analysis::{Analyser, Analysis};
 use crate::dtmf::inband;
+pub use crate::dtmf::{Digit, DigitSource};
 use crate::music::{self, MusicDetector};
 use crate::progress::CallProgress;
 use crate::vad::{self, VoiceActivity};
-pub use crate::dtmf::{Digit, DigitSource};
+use crate::{AudioFrame, FRAME_DURATION};
 
 /// Which detectors run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,17 +44,43 @@ pub enum Tone {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Heard {
     /// A digit; `at` is the time of the decision.
-    Digit { #[allow(missing_docs)] at: Duration, #[allow(missing_docs)] digit: Digit, #[allow(missing_docs)] source: DigitSource },
+    Digit {
+        #[allow(missing_docs)]
+        at: Duration,
+        #[allow(missing_docs)]
+        digit: Digit,
+        #[allow(missing_docs)]
+        source: DigitSource,
+    },
     /// A tone, recognised at `at`, whose last burst ended (or is judged to end) at `end`.
-    Tone { #[allow(missing_docs)] at: Duration, #[allow(missing_docs)] end: Duration, #[allow(missing_docs)] tone: Tone },
+    Tone {
+        #[allow(missing_docs)]
+        at: Duration,
+        #[allow(missing_docs)]
+        end: Duration,
+        #[allow(missing_docs)]
+        tone: Tone,
+    },
     /// Somebody began to speak; `at` is the estimated onset, not the decision.
-    SpeechStarted { #[allow(missing_docs)] at: Duration },
+    SpeechStarted {
+        #[allow(missing_docs)]
+        at: Duration,
+    },
     /// They stopped; `at` is the estimated end of the last voiced frame.
-    SpeechEnded { #[allow(missing_docs)] at: Duration },
+    SpeechEnded {
+        #[allow(missing_docs)]
+        at: Duration,
+    },
     /// Music began.
-    MusicStarted { #[allow(missing_docs)] at: Duration },
+    MusicStarted {
+        #[allow(missing_docs)]
+        at: Duration,
+    },
     /// Music ended.
-    MusicEnded { #[allow(missing_docs)] at: Duration },
+    MusicEnded {
+        #[allow(missing_docs)]
+        at: Duration,
+    },
 }
 
 /// Speech this recent makes a single low tone a beep: networks do not talk before they ring.
@@ -98,8 +124,7 @@ impl Ear {
         }
         let analysis = self.analyser.hear(&frame.samples);
         if self.config.progress {
-            let speech_before =
-                self.last_speech.is_some_and(|when| frame.at.saturating_sub(when) < SPEECH_BEFORE_BEEP);
+            let speech_before = self.last_speech.is_some_and(|when| frame.at.saturating_sub(when) < SPEECH_BEFORE_BEEP);
             let recognised = self.progress.hear(frame.at, &analysis, speech_before);
             if let Some(recognised) = recognised.filter(|_| !self.music.is_playing()) {
                 let at = frame.at + FRAME_DURATION;

@@ -10,9 +10,7 @@ use crate::dtmf::DigitSource;
 use crate::dtmf::telephone_event::TelephoneEvent;
 use crate::ear::{self, Ear, Heard};
 use crate::rtp::Packet;
-use crate::{
-    AudioFrame, Config, Event, FRAME_DURATION, FRAME_SAMPLES, MediaSession, Order, SAMPLE_RATE, StreamConfig,
-};
+use crate::{AudioFrame, Config, Event, FRAME_DURATION, FRAME_SAMPLES, MediaSession, Order, SAMPLE_RATE, StreamConfig};
 
 /// Packets that must follow each other for a flow to be RTP.
 const MIN_PACKETS: usize = 3;
@@ -90,7 +88,8 @@ impl Listener {
         for datagram in &datagrams {
             flows.entry((datagram.from, datagram.to)).or_default().push(datagram);
         }
-        let mut streams: Vec<_> = flows.into_values().filter_map(|flow| Stream::find(&flow).map(|s| (s, flow))).collect();
+        let mut streams: Vec<_> =
+            flows.into_values().filter_map(|flow| Stream::find(&flow).map(|s| (s, flow))).collect();
         streams.sort_by_key(|(_, flow)| std::cmp::Reverse(flow.len()));
         let listened: Vec<_> = streams.iter().map(|(stream, flow)| self.hear_stream(stream, flow)).collect();
         if listened.is_empty() { Err(Error::NoRtp) } else { Ok(listened) }
@@ -187,7 +186,8 @@ impl Stream {
         for (_, packet) in packets.iter().filter(|(_, p)| p.payload_type >= 96) {
             let (count, events) = dynamic.entry(packet.payload_type).or_default();
             *count += 1;
-            let event = packet.payload.len() < 20 && TelephoneEvent::parse(packet.payload).is_some_and(|e| e.event <= 16);
+            let event =
+                packet.payload.len() < 20 && TelephoneEvent::parse(packet.payload).is_some_and(|e| e.event <= 16);
             *events += usize::from(event);
         }
         let telephone_event =

@@ -1,9 +1,7 @@
 //! [`Resampler`]: between the rates of voices and recordings and the 8 kHz of the line.
 
 use rubato::audioadapter_buffers::direct::InterleavedSlice;
-use rubato::{
-    Async, FixedAsync, Resampler as _, SincInterpolationParameters, SincInterpolationType, WindowFunction,
-};
+use rubato::{Async, FixedAsync, Resampler as _, SincInterpolationParameters, SincInterpolationType, WindowFunction};
 
 /// Taps at the lower rate: 2 ms of delay at 8 kHz.
 const SINC_LEN: usize = 32;
@@ -157,8 +155,16 @@ mod tests {
     #[test]
     fn tones_keep_level_and_place_between_all_rates() {
         for (from, to) in [
-            (16_000, 8000), (22_050, 8000), (24_000, 8000), (44_100, 8000), (48_000, 8000),
-            (8000, 16_000), (8000, 22_050), (8000, 24_000), (8000, 44_100), (8000, 48_000),
+            (16_000, 8000),
+            (22_050, 8000),
+            (24_000, 8000),
+            (44_100, 8000),
+            (48_000, 8000),
+            (8000, 16_000),
+            (8000, 22_050),
+            (8000, 24_000),
+            (8000, 44_100),
+            (8000, 48_000),
         ] {
             let mut resampler = Resampler::new(from, to).unwrap();
             let mut out = Vec::new();

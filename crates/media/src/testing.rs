@@ -61,10 +61,12 @@ impl Signal {
         let end = self.0.len() + samples(ms);
         let mut voice = Voice::new(dice);
         let mut syllables = 0;
+        let mut begun = false;
         while self.0.len() < end {
             if syllables == 0 {
                 syllables = 3 + (dice.uniform() * 8.0) as u32;
-                self = if self.0.is_empty() { self } else { self.silence(dice.range(250.0, 700.0)) };
+                self = if begun { self.silence(dice.range(250.0, 700.0)) } else { self };
+                begun = true;
                 voice.begin_phrase(dice);
             }
             syllables -= 1;
@@ -145,7 +147,7 @@ impl Voice {
     fn syllable(&mut self, dice: &mut Dice) -> Vec<f32> {
         let mut sound = Vec::new();
         let hiss = dice.range(20.0, 90.0);
-        let loudness = if dice.uniform() < 0.5 { 0.25 } else { 0.0 };
+        let loudness = if dice.uniform() < 0.5 { 0.12 } else { 0.0 };
         let mut last = 0.0;
         for n in 0..samples(hiss) {
             let noise = dice.normal();
@@ -153,6 +155,7 @@ impl Voice {
             sound.push((noise - 0.8 * last) * loudness * swell);
             last = noise;
         }
+        let start = sound.len();
         let vowel = samples(dice.range(90.0, 220.0));
         let target = [dice.range(280.0, 800.0), dice.range(900.0, 2200.0), dice.range(2300.0, 2900.0)];
         let glide = dice.range(-0.25, 0.15);
@@ -176,8 +179,11 @@ impl Voice {
                 out = y * (1.0 - r);
             }
             let envelope = (t * 8.0).min(1.0) * ((1.0 - t) * 5.0).min(1.0);
-            sound.push(out * envelope * 20.0);
+            sound.push(out * envelope);
         }
+        let voiced = &mut sound[start..];
+        let rms = (voiced.iter().map(|s| s * s).sum::<f32>() / vowel as f32).sqrt().max(1e-9);
+        voiced.iter_mut().for_each(|s| *s /= rms);
         for (formant, target) in self.formants.iter_mut().zip(target) {
             formant.0 = target;
         }

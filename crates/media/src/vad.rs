@@ -45,6 +45,8 @@ const PERIODIC: f32 = 0.5;
 const STILL_PERIODIC: f32 = 0.4;
 /// Share of steady power from which a frame is a tone.
 const STEADY: f32 = 0.75;
+/// Frames at the beginning of a sound in which a tone does not stand still yet.
+const ATTACK: u32 = 2;
 /// Share of power around one peak from which a frame may be a beating pair of tones: no vote either way.
 const CONCENTRATED: f32 = 0.97;
 /// Steady frames in a row that are a tone even while speech goes on.
@@ -77,6 +79,7 @@ pub struct VoiceActivity {
     speech_votes: u32,
     tone_votes: u32,
     steady_run: u32,
+    loud_run: u32,
     /// Start of the first frame of the sound that is going on, and of the silence before it.
     onset: Option<Duration>,
     quiet: u32,
@@ -103,6 +106,7 @@ impl VoiceActivity {
             speech_votes: 0,
             tone_votes: 0,
             steady_run: 0,
+            loud_run: 0,
             onset: None,
             quiet: 0,
             speaking: None,
@@ -131,6 +135,7 @@ impl VoiceActivity {
     pub(crate) fn hear(&mut self, at: Duration, analysis: &Analysis, tone: bool, music: bool) -> Option<Change> {
         let loud = self.is_loud(analysis);
         self.note_onset(at, loud);
+        self.loud_run = if loud { self.loud_run + 1 } else { 0 };
         self.vote = if tone { Vote::Tone } else { self.judge(analysis, loud) };
         self.speech_votes = self.speech_votes << 1 | u32::from(self.vote == Vote::Speech);
         self.tone_votes = self.tone_votes << 1 | u32::from(self.vote == Vote::Tone);
@@ -188,6 +193,7 @@ impl VoiceActivity {
         let tones = (self.tone_votes & MEMORY_MASK).count_ones().saturating_sub(FLAT_VOICE) as f32;
         match self.vote {
             // The more tones there were of late, the likelier this is the attack of a note.
+            Vote::Speech if self.loud_run <= ATTACK => 0.4,
             Vote::Speech => (0.6 + 0.4 * analysis.voicing.min(1.0) - 0.08 * tones).max(0.1),
             Vote::Tone if self.steady_run >= TONE_RUN || self.speaking.is_none() => 0.0,
             // A vowel may stand still for a moment.

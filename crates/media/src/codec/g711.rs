@@ -64,7 +64,8 @@ mod tests {
     #[test]
     fn decode_tables_hold_the_values_of_the_recommendation() {
         // G.711 tables 1 and 2, scaled to 16 bits.
-        let ulaw = [(0x00, -32124), (0x80, 32124), (0xFF, 0), (0x7F, 0), (0xFE, 8), (0x7E, -8), (0xD5, 716), (0x8F, 16764)];
+        let ulaw =
+            [(0x00, -32124), (0x80, 32124), (0xFF, 0), (0x7F, 0), (0xFE, 8), (0x7E, -8), (0xD5, 716), (0x8F, 16764)];
         for (byte, linear) in ulaw {
             assert_eq!(ULAW_TO_LINEAR[byte], linear, "µ-law {byte:#04x}");
         }

@@ -69,9 +69,13 @@ mod tests {
 
     #[test]
     fn digits_have_their_rfc_4733_events_and_keypad_tones() {
-        for (c, event, hertz) in
-            [('0', 0, (941.0, 1336.0)), ('5', 5, (770.0, 1336.0)), ('*', 10, (941.0, 1209.0)), ('#', 11, (941.0, 1477.0)), ('d', 15, (941.0, 1633.0))]
-        {
+        for (c, event, hertz) in [
+            ('0', 0, (941.0, 1336.0)),
+            ('5', 5, (770.0, 1336.0)),
+            ('*', 10, (941.0, 1209.0)),
+            ('#', 11, (941.0, 1477.0)),
+            ('d', 15, (941.0, 1633.0)),
+        ] {
             let digit = Digit::from_char(c).unwrap();
             assert_eq!((digit.event(), digit.hertz()), (event, hertz));
             assert_eq!(digit.as_char(), c.to_ascii_uppercase());

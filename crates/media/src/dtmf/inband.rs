@@ -104,7 +104,6 @@ pub struct Detector {
     energy: f32,
     energies: [f32; WINDOW],
     weights: [f32; WINDOW],
-    filled: usize,
     candidate: Option<Digit>,
     seen: u32,
     /// The digit reported and not yet released, and the steps since it was last seen.
@@ -122,7 +121,6 @@ impl Detector {
             energy: 0.0,
             energies: [0.0; WINDOW],
             weights,
-            filled: 0,
             candidate: None,
             seen: 0,
             reported: None,

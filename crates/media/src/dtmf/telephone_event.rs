@@ -33,12 +33,7 @@ impl TelephoneEvent {
     /// Reads a payload; `None` if it is too short. RFC 2198-like repetitions after the first block are ignored.
     pub fn parse(payload: &[u8]) -> Option<Self> {
         let [event, flags, high, low, ..] = *payload else { return None };
-        Some(Self {
-            event,
-            end: flags & 0x80 != 0,
-            volume: flags & 0x3F,
-            duration: u16::from_be_bytes([high, low]),
-        })
+        Some(Self { event, end: flags & 0x80 != 0, volume: flags & 0x3F, duration: u16::from_be_bytes([high, low]) })
     }
 
     /// The payload's bytes.

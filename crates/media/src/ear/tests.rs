@@ -80,17 +80,25 @@ fn speech_is_heard_from_its_onset_to_its_end_in_clear_and_in_noise() {
         let mut dice = Dice::new(seed);
         let before = 1000.0 + dice.range(0.0, 20.0);
         let signal = Signal::default().silence(before).speech(900.0, -20.0, &mut dice);
-        let end = signal.len_ms();
+        // A phrase may be over before its time is.
+        let end = signal.0.iter().rposition(|sample| sample.abs() > 100.0).unwrap() as f32 / 8.0;
         for noise in [-70.0, -40.0] {
             let heard = hear(&signal.clone().silence(600.0).noise(noise, &mut dice));
             let starts: Vec<f32> = heard
                 .iter()
-                .filter_map(|h| if let Heard::SpeechStarted { at } = h { Some(at.as_secs_f32() * 1000.0) } else { None })
+                .filter_map(
+                    |h| if let Heard::SpeechStarted { at } = h { Some(at.as_secs_f32() * 1000.0) } else { None },
+                )
                 .collect();
-            let last = heard.iter().rev().find_map(|h| if let Heard::SpeechEnded { at } = h { Some(*at) } else { None });
+            let last =
+                heard.iter().rev().find_map(|h| if let Heard::SpeechEnded { at } = h { Some(*at) } else { None });
+            assert!(!starts.is_empty(), "seed {seed}, noise {noise}: nothing heard");
             let (first, last) = (starts[0], last.unwrap().as_secs_f32() * 1000.0);
-            assert!((-60.0..220.0).contains(&(first - before)), "seed {seed}, noise {noise}: onset {first} for {before}");
-            assert!((-150.0..60.0).contains(&(last - end)), "seed {seed}, noise {noise}: end {last} for {end}");
+            assert!(
+                (-30.0..110.0).contains(&(first - before)),
+                "seed {seed}, noise {noise}: onset {first} for {before}"
+            );
+            assert!((-80.0..60.0).contains(&(last - end)), "seed {seed}, noise {noise}: end {last} for {end}");
         }
     }
 }
@@ -104,6 +112,7 @@ fn speech_that_goes_over_into_a_beep_ends_where_the_beep_begins() {
     let last = heard.iter().rev().find_map(|h| if let Heard::SpeechEnded { at } = h { Some(*at) } else { None });
     let last = last.unwrap().as_secs_f32() * 1000.0;
     assert!(last < beep + 150.0, "{last} for a beep at {beep}");
-    let tones: Vec<Tone> = heard.iter().filter_map(|h| if let Heard::Tone { tone, .. } = h { Some(*tone) } else { None }).collect();
+    let tones: Vec<Tone> =
+        heard.iter().filter_map(|h| if let Heard::Tone { tone, .. } = h { Some(*tone) } else { None }).collect();
     assert_eq!(tones, [Tone::Beep]);
 }

@@ -78,7 +78,8 @@ impl Runs {
     ) -> Option<Recognised> {
         let peak = analysis.peaks[0];
         let tone = analysis.level > MIN_LEVEL && analysis.concentration > PURE;
-        if let Some(run) = self.current.as_mut().filter(|run| tone && (run.hertz - peak.hertz).abs() < run.hertz * SAME) {
+        if let Some(run) = self.current.as_mut().filter(|run| tone && (run.hertz - peak.hertz).abs() < run.hertz * SAME)
+        {
             run.frames += 1;
             run.end = at + FRAME_DURATION;
             run.level = run.level.max(analysis.level);
@@ -108,9 +109,8 @@ impl Runs {
         self.ended = [self.ended[1], self.ended[2], Some(run)];
         self.silence = (!run.named).then_some(0);
         let [Some(a), Some(b), Some(c)] = self.ended else { return None };
-        let matches = |run: &Run, hertz: &std::ops::Range<f32>| {
-            hertz.contains(&run.hertz) && SIT_FRAMES.contains(&run.frames)
-        };
+        let matches =
+            |run: &Run, hertz: &std::ops::Range<f32>| hertz.contains(&run.hertz) && SIT_FRAMES.contains(&run.frames);
         let follows = |first: &Run, next: &Run| next.start.saturating_sub(first.end) <= SIT_GAP;
         let sit = matches(&a, &SIT[0]) && matches(&b, &SIT[1]) && matches(&c, &SIT[2]);
         if !(sit && follows(&a, &b) && follows(&b, &c)) {

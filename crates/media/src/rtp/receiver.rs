@@ -183,8 +183,14 @@ mod tests {
     fn jitter_follows_rfc_3550() {
         let mut reception = Reception::default();
         for n in 0..1000u16 {
-            let packet =
-                Packet { marker: false, payload_type: 0, sequence: n, timestamp: u32::from(n) * 160, ssrc: 1, payload: &[] };
+            let packet = Packet {
+                marker: false,
+                payload_type: 0,
+                sequence: n,
+                timestamp: u32::from(n) * 160,
+                ssrc: 1,
+                payload: &[],
+            };
             let wobble = if n % 2 == 0 { 0 } else { 10 };
             reception.arrive(Duration::from_millis(u64::from(n) * 20 + wobble), &packet);
         }

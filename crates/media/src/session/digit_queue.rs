@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::play_queue::PlayQueue;
 use super::UtteranceId;
+use super::play_queue::PlayQueue;
 use crate::FRAME_DURATION;
 use crate::dtmf::Digit;
 use crate::dtmf::telephone_event::{Sending, TelephoneEvent};
@@ -96,7 +96,9 @@ impl DigitQueue {
     pub fn next(&mut self, slot: u64, speech: &PlayQueue, done: &mut bool) -> Option<SlotContent> {
         let end_slot = match &self.active {
             None => 0,
-            Some(Active::Event { end_slot, .. } | Active::Tone { end_slot, .. } | Active::Pause { end_slot }) => *end_slot,
+            Some(Active::Event { end_slot, .. } | Active::Tone { end_slot, .. } | Active::Pause { end_slot }) => {
+                *end_slot
+            }
         };
         if slot >= end_slot {
             let was_active = self.active.take().is_some();

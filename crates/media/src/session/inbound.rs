@@ -142,7 +142,12 @@ impl Inbound {
     }
 
     /// Plays out what is due.
-    pub fn advance(&mut self, now: Instant, events: &mut impl FnMut(Event), mut played: impl FnMut(&AudioFrame, &mut dyn FnMut(Event))) {
+    pub fn advance(
+        &mut self,
+        now: Instant,
+        events: &mut impl FnMut(Event),
+        mut played: impl FnMut(&AudioFrame, &mut dyn FnMut(Event)),
+    ) {
         let mut played_now = 0;
         while self.next_deadline().is_some_and(|due| due <= now) {
             if played_now >= MAX_CATCH_UP {
@@ -237,8 +242,7 @@ impl Inbound {
     fn receive_event(&mut self, at: Duration, packet: &Packet<'_>, events: &mut impl FnMut(Event)) -> Option<Digit> {
         let payload = TelephoneEvent::parse(packet.payload)?;
         let first_event = !std::mem::replace(&mut self.events_seen, true);
-        let digit =
-            self.digits.receive(packet.ssrc, packet.timestamp, packet.sequence, packet.marker, payload)?;
+        let digit = self.digits.receive(packet.ssrc, packet.timestamp, packet.sequence, packet.marker, payload)?;
         let echo_came_first = first_event
             && self.last_inband.is_some_and(|(heard, when)| heard == digit && at.saturating_sub(when) < SAME_DIGIT);
         if echo_came_first {

@@ -237,7 +237,13 @@ impl Outbound {
         }
     }
 
-    fn send_speech(&mut self, now: Instant, clock: SlotClock, route: Route<'_>, events: &mut impl FnMut(Event)) -> bool {
+    fn send_speech(
+        &mut self,
+        now: Instant,
+        clock: SlotClock,
+        route: Route<'_>,
+        events: &mut impl FnMut(Event),
+    ) -> bool {
         let mut ended = [None; 2];
         let popped = self.queue.pop(&mut |said| {
             // At most its predecessor and the utterance itself end with a frame.

@@ -123,11 +123,17 @@ impl Line {
     }
 
     fn heard(&self) -> Vec<&Heard> {
-        self.events.iter().filter_map(|(_, event)| if let Event::Heard(heard) = event { Some(heard) } else { None }).collect()
+        self.events
+            .iter()
+            .filter_map(|(_, event)| if let Event::Heard(heard) = event { Some(heard) } else { None })
+            .collect()
     }
 
     fn digits(&self) -> String {
-        self.heard().iter().filter_map(|h| if let Heard::Digit { digit, .. } = h { Some(digit.as_char()) } else { None }).collect()
+        self.heard()
+            .iter()
+            .filter_map(|h| if let Heard::Digit { digit, .. } = h { Some(digit.as_char()) } else { None })
+            .collect()
     }
 
     /// Events of utterances and digits, with their time.
@@ -145,7 +151,10 @@ impl Line {
     }
 
     fn audio(&self) -> Vec<AudioFrame> {
-        self.events.iter().filter_map(|(_, event)| if let Event::Audio(frame) = event { Some(*frame) } else { None }).collect()
+        self.events
+            .iter()
+            .filter_map(|(_, event)| if let Event::Audio(frame) = event { Some(*frame) } else { None })
+            .collect()
     }
 }
 
@@ -323,7 +332,9 @@ fn packets_go_back_to_where_theirs_come_from() {
 #[test]
 fn a_telephone_event_is_heard_once() {
     let mut line = Line::configured();
-    for (n, (duration, end)) in [(160, false), (320, false), (480, true), (480, true), (480, true)].into_iter().enumerate() {
+    for (n, (duration, end)) in
+        [(160, false), (320, false), (480, true), (480, true), (480, true)].into_iter().enumerate()
+    {
         line.receive_from(PEER, &event(n as u16, 1000, 5, duration, end));
         line.run_until(20 * (n as u64 + 1));
     }

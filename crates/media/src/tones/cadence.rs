@@ -22,8 +22,7 @@ pub enum Country {
 }
 
 /// Every country we know.
-pub const COUNTRIES: [Country; 6] =
-    [Country::Us, Country::Uk, Country::De, Country::Fr, Country::Es, Country::It];
+pub const COUNTRIES: [Country; 6] = [Country::Us, Country::Uk, Country::De, Country::Fr, Country::Es, Country::It];
 
 /// A piece of a cadence: these frequencies (none is silence) for so long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
