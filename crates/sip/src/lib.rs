@@ -28,8 +28,6 @@
 
 // The bans of clippy.toml; tests may start a clock.
 #![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
-// The bans of clippy.toml; tests may start a clock.
-#![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
 
 mod config;
 mod core;

@@ -5,16 +5,15 @@ use std::time::{Duration, Instant};
 use super::InviteSession;
 use super::session::{SDP, State, wrong_state};
 use crate::core::Core;
-use crate::message::headers::HeaderName;
-use crate::message::{Echo, Method, OutgoingRequest, OutgoingResponse, Request, Response, SdpPart, sdp_part};
+use crate::message::{Echo, Method, OutgoingRequest, OutgoingResponse, Response, SdpPart, sdp_part};
 use crate::sdp::SessionDescription;
 use crate::transaction::{Retransmit, TransactionKey};
 use crate::{Deadline, Event, Flow, SessionEnd, Timers, WrongState};
 
 #[derive(Debug)]
 pub(super) struct Established {
-    awaiting_ack: Option<AwaitingAck>,
-    offer: OfferState,
+    pub(super) awaiting_ack: Option<AwaitingAck>,
+    pub(super) offer: OfferState,
     /// Our re-INVITE met one of theirs; we try again, after theirs.
     retry: Option<Retry>,
 }
@@ -27,7 +26,7 @@ struct Retry {
 
 /// One offer at a time (RFC 3264 §4): a second cannot be represented.
 #[derive(Debug)]
-enum OfferState {
+pub(super) enum OfferState {
     Idle,
     /// Our re-INVITE waits for its answer.
     Local {
@@ -39,12 +38,12 @@ enum OfferState {
 }
 
 #[derive(Debug)]
-struct Remote {
-    transaction: TransactionKey,
-    echo: Echo,
-    cseq: u32,
-    is_invite: bool,
-    has_offer: bool,
+pub(super) struct Remote {
+    pub transaction: TransactionKey,
+    pub echo: Echo,
+    pub cseq: u32,
+    pub is_invite: bool,
+    pub has_offer: bool,
 }
 
 /// Our 2xx, repeated until its ACK over any transport (RFC 3261 §13.3.1.4).
@@ -52,11 +51,11 @@ struct Remote {
 pub(super) struct AwaitingAck {
     flow: Flow,
     payload: Vec<u8>,
-    cseq: u32,
+    pub cseq: u32,
     /// Of the INVITE that made the session.
-    is_first: bool,
+    pub is_first: bool,
     /// Whether the ACK must bring the answer to our offer.
-    wants_answer: bool,
+    pub wants_answer: bool,
     retransmit: Retransmit,
     give_up_at: Instant,
 }
@@ -179,14 +178,14 @@ impl InviteSession {
         Ok(())
     }
 
-    fn established(&mut self) -> Option<&mut Established> {
+    pub(super) fn established(&mut self) -> Option<&mut Established> {
         match &mut self.state {
             State::Established(established) => Some(established),
             _ => None,
         }
     }
 
-    fn set_offer(&mut self, offer: OfferState) {
+    pub(super) fn set_offer(&mut self, offer: OfferState) {
         if let Some(established) = self.established() {
             established.offer = offer;
         }
@@ -271,7 +270,7 @@ impl InviteSession {
         }
     }
 
-    fn offer_answered(&mut self, core: &mut Core, status: u16, description: Option<SessionDescription>) {
+    pub(super) fn offer_answered(&mut self, core: &mut Core, status: u16, description: Option<SessionDescription>) {
         core.emit(Event::OfferAnswered { session: self.id, status, description });
     }
 
@@ -294,155 +293,6 @@ impl InviteSession {
         } else {
             let at = now + core.config.timers.t1;
             established.retry = Some(Retry { at, ..retry });
-        }
-    }
-}
-
-/// A request of theirs within the dialog, with all that answers it.
-pub(crate) struct InDialog<'a> {
-    pub request: &'a Request<'a>,
-    pub cseq: u32,
-    pub transaction: TransactionKey,
-    pub echo: Echo,
-}
-
-// What they ask for.
-impl InviteSession {
-    /// Whether a To and From tag name this dialog, as seen by its peer.
-    pub fn is_between(&self, remote_tag: Option<&str>) -> bool {
-        // Before the final response to our INVITE there may be several remote tags.
-        matches!(self.state, State::Calling(_) | State::Canceling(_))
-            || self.dialog.remote_tag == remote_tag.unwrap_or_default()
-    }
-
-    /// An OPTIONS changes nothing, but its CSeq counts.
-    pub fn handle_options(&mut self, cseq: u32) {
-        self.dialog.advance(cseq);
-    }
-
-    pub fn handle_request(&mut self, core: &mut Core, now: Instant, in_dialog: InDialog<'_>) {
-        // RFC 3261 §12.2.2: out of order.
-        if !self.dialog.advance(in_dialog.cseq) {
-            return self.respond(core, now, &in_dialog, OutgoingResponse::new(500));
-        }
-        if self.is_over() && matches!(self.state, State::Closing { .. }) {
-            // BYE crosses BYE: theirs is as good as ours.
-            let status = if in_dialog.request.method == Method::Bye { 200 } else { 481 };
-            return self.respond(core, now, &in_dialog, OutgoingResponse::new(status));
-        }
-        match in_dialog.request.method {
-            Method::Bye => self.handle_bye(core, now, &in_dialog),
-            Method::Invite | Method::Update => self.handle_offer(core, now, in_dialog),
-            Method::Info => self.handle_info(core, now, &in_dialog),
-            _ => self.respond(core, now, &in_dialog, OutgoingResponse::new(200)),
-        }
-    }
-
-    fn respond(&self, core: &mut Core, now: Instant, to: &InDialog<'_>, response: OutgoingResponse) {
-        core.respond(now, &to.transaction, &to.echo, &self.dialog.local_tag, &response);
-    }
-
-    fn handle_bye(&mut self, core: &mut Core, now: Instant, bye: &InDialog<'_>) {
-        let end = SessionEnd::Bye { reason_header: bye.request.headers.text(HeaderName::Reason) };
-        match &self.state {
-            // RFC 3261 §15: the callee must not BYE an early dialog; there is no call to end.
-            State::Calling(_) | State::Canceling(_) => self.respond(core, now, bye, OutgoingResponse::new(481)),
-            State::Ringing(_) => {
-                self.respond(core, now, bye, OutgoingResponse::new(200));
-                let _ = self.refuse_invite(core, now, OutgoingResponse::new(487), end);
-            }
-            State::Established(_) | State::Closing { .. } => {
-                self.respond(core, now, bye, OutgoingResponse::new(200));
-                // RFC 3261 §15.1.2: pending requests are answered all the same.
-                self.refuse_open_offer(core, now, 487);
-                self.close(core, now);
-                self.end(core, end);
-            }
-        }
-    }
-
-    fn handle_info(&mut self, core: &mut Core, now: Instant, info: &InDialog<'_>) {
-        self.respond(core, now, info, OutgoingResponse::new(200));
-        if !info.request.body.is_empty() && !self.is_over() {
-            let content_type = info.request.headers.content_type().unwrap_or_default();
-            core.emit(Event::Info { session: self.id, content_type, body: info.request.body.to_vec() });
-        }
-    }
-
-    /// A re-INVITE (RFC 3261 §14.2) or an UPDATE (RFC 3311 §5.2).
-    fn handle_offer(&mut self, core: &mut Core, now: Instant, in_dialog: InDialog<'_>) {
-        let is_invite = in_dialog.request.method == Method::Invite;
-        let part = sdp_part(&in_dialog.request.headers, in_dialog.request.body);
-        let offer = match part {
-            SdpPart::Absent => None,
-            SdpPart::Found(body) => match SessionDescription::parse(body) {
-                Ok(offer) => Some(offer),
-                Err(_) => return self.respond(core, now, &in_dialog, OutgoingResponse::new(488)),
-            },
-            SdpPart::Unsupported => {
-                return self.respond(core, now, &in_dialog, OutgoingResponse::new(415).with("Accept", SDP));
-            }
-        };
-        let negotiates = is_invite || offer.is_some();
-        if negotiates && let Some(status) = self.offer_obstacle(is_invite) {
-            let mut response = OutgoingResponse::new(status);
-            if status == 500 {
-                let wait = core.random_between(Duration::ZERO, Duration::from_secs(10)).as_secs();
-                response = response.with("Retry-After", wait.to_string());
-            }
-            return self.respond(core, now, &in_dialog, response);
-        }
-        self.dialog.refresh_target(&in_dialog.request.headers);
-        if !negotiates {
-            let response = self.dialog_response(200, None);
-            return self.respond(core, now, &in_dialog, response);
-        }
-        let InDialog { cseq, transaction, echo, .. } = in_dialog;
-        let has_offer = offer.is_some();
-        self.set_offer(OfferState::Remote(Remote { transaction, echo, cseq, is_invite, has_offer }));
-        core.emit(Event::Offer { session: self.id, offer });
-    }
-
-    /// Why an offer of theirs cannot be taken now.
-    fn offer_obstacle(&self, is_invite: bool) -> Option<u16> {
-        match &self.state {
-            State::Established(_) if self.is_over() => Some(487),
-            State::Established(established) => match &established.offer {
-                OfferState::Local { .. } => Some(491),
-                OfferState::Remote(_) => Some(500),
-                OfferState::Idle => {
-                    // RFC 5407 §3.1.4: our 2xx may be lost; its offer and answer must be settled first.
-                    let unsettled = established.awaiting_ack.as_ref().is_some_and(|ack| is_invite || ack.wants_answer);
-                    unsettled.then_some(491)
-                }
-            },
-            State::Ringing(_) => Some(500),
-            State::Calling(_) | State::Canceling(_) => Some(491),
-            State::Closing { .. } => Some(481),
-        }
-    }
-
-    /// An ACK for a 2xx of ours.
-    pub fn handle_ack(&mut self, core: &mut Core, now: Instant, cseq: u32, request: &Request<'_>) {
-        let over = self.is_over();
-        let Some(established) = self.established() else {
-            return;
-        };
-        let Some(ack) = established.awaiting_ack.take_if(|ack| ack.cseq == cseq) else {
-            return;
-        };
-        if over {
-            return self.bye(core, now);
-        }
-        let description = match sdp_part(&request.headers, request.body) {
-            SdpPart::Found(body) if ack.wants_answer => SessionDescription::parse(body).ok(),
-            _ => None,
-        };
-        if ack.wants_answer && description.is_none() {
-            return self.fail(core, now, None, "no usable answer to our offer");
-        }
-        if ack.is_first || description.is_some() {
-            core.emit(Event::Acknowledged { session: self.id, description });
         }
     }
 }

@@ -1,11 +1,12 @@
 //! Dialogs (RFC 3261 §12) and the INVITE sessions that live in them.
 
 mod established;
+mod in_dialog;
 mod incoming;
 mod outgoing;
 mod session;
 
-pub(crate) use established::InDialog;
+pub(crate) use in_dialog::InDialog;
 pub(crate) use incoming::NewInvite;
 pub use outgoing::Invite;
 pub(crate) use session::InviteSession;

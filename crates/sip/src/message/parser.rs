@@ -6,6 +6,7 @@
 
 use super::headers::{Header, HeaderName, Headers};
 use super::{Method, Request, Response, Uri, ascii, is_token, number, trim};
+use memchr::memchr;
 
 /// Longest message taken, the most that UDP can carry.
 pub const MAX_MESSAGE_SIZE: usize = 65_535;
@@ -133,7 +134,7 @@ impl<'a> Lines<'a> {
         if self.rest.is_empty() {
             return None;
         }
-        let end = self.rest.iter().position(|byte| *byte == b'\n');
+        let end = memchr(b'\n', self.rest);
         let (line, rest) = match end {
             Some(end) => (&self.rest[..end], &self.rest[end + 1..]),
             None => (self.rest, &[][..]),
@@ -180,14 +181,10 @@ impl<'a> Lines<'a> {
 
 fn split_field(field: &[u8]) -> Option<Header<'_>> {
     let colon = field.iter().position(|byte| *byte == b':')?;
-    let raw_name = trim(&field[..colon]);
-    if raw_name.is_empty()
-        || !raw_name.iter().all(|byte| is_token(*byte))
-        || matches!(field.first(), Some(b' ' | b'\t'))
-    {
-        return None;
-    }
-    Some(Header { name: HeaderName::of(raw_name), raw_name, value: trim(&field[colon + 1..]) })
+    let raw_name = field[..colon].trim_ascii_end();
+    let name = HeaderName::of(raw_name);
+    let is_legal = name != HeaderName::Other || (!raw_name.is_empty() && raw_name.iter().all(|byte| is_token(*byte)));
+    is_legal.then(|| Header { name, raw_name, value: trim(&field[colon + 1..]) })
 }
 
 /// The body that Content-Length delimits; over datagrams all the rest when it is absent (RFC 3261 §18.3).

@@ -17,6 +17,17 @@ pub enum Uri<'a> {
     },
 }
 
+/// Bytes that may stand in a URI at all: visible ASCII without quotes and angle brackets.
+static VISIBLE: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = b'!';
+    while byte < 0x7f {
+        table[byte as usize] = !matches!(byte, b'<' | b'>' | b'"');
+        byte += 1;
+    }
+    table
+};
+
 /// A `sip:` or `sips:` URI.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SipUri<'a> {
@@ -37,7 +48,7 @@ pub struct SipUri<'a> {
 impl<'a> Uri<'a> {
     /// Reads a whole URI; white space, quotes and angle brackets have no place in one.
     pub fn parse(text: &'a str) -> Result<Self, Invalid> {
-        if text.bytes().any(|byte| byte <= b' ' || matches!(byte, b'<' | b'>' | b'"' | 0x7f..)) {
+        if !text.bytes().all(|byte| VISIBLE[usize::from(byte)]) {
             return Err(Invalid("forbidden character in URI"));
         }
         let (scheme, rest) = text.split_once(':').ok_or(Invalid("URI without scheme"))?;

@@ -1,5 +1,7 @@
 //! Splitting a field value at its top-level commas.
 
+use memchr::{memchr, memchr2};
+
 use crate::message::trim;
 
 /// The values of one field: split at commas outside quotes and angle brackets.
@@ -26,6 +28,16 @@ impl<'a> Iterator for Values<'a> {
 
 /// The first `wanted` byte outside quoted strings and angle brackets.
 pub(super) fn find_unquoted(bytes: &[u8], wanted: u8) -> Option<usize> {
+    // Nearly always there is nothing to be careful about before it, or it is not there at all.
+    let first = memchr(wanted, bytes)?;
+    let before = &bytes[..first];
+    if memchr2(b'"', b'<', before).is_none() {
+        return Some(first);
+    }
+    find_carefully(bytes, wanted)
+}
+
+fn find_carefully(bytes: &[u8], wanted: u8) -> Option<usize> {
     let (mut quoted, mut escaped, mut bracketed) = (false, false, false);
     for (position, byte) in bytes.iter().enumerate() {
         match byte {

@@ -26,7 +26,7 @@ impl<'a> NameAddr<'a> {
     fn parse_bracketed(value: &'a [u8], open: usize) -> Result<Self, Invalid> {
         let display = trim(&value[..open]);
         let well_named = match display {
-            [b'"', .., b'"'] => find_unquoted(display, b'"').is_none() && quoted_string_ends(display),
+            [b'"', .., b'"'] => quoted_string_ends(display),
             words => words.iter().all(|byte| is_token(*byte) || is_lws(*byte) || *byte >= 0x80),
         };
         if !well_named {
