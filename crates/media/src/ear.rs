@@ -151,7 +151,7 @@ impl Ear {
         if self.voice.is_speaking() {
             self.last_speech = Some(frame.at);
         }
-        match self.music.hear(frame.at, analysis, self.voice.vote()) {
+        match self.music.hear(frame.at, analysis, self.voice.vote(), self.progress.is_sounding()) {
             Some(music::Change::Started(at)) => heard.push(Heard::MusicStarted { at }),
             Some(music::Change::Ended(at)) => heard.push(Heard::MusicEnded { at }),
             None => {}

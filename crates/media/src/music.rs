@@ -65,12 +65,13 @@ impl MusicDetector {
         self.playing
     }
 
-    /// Weighs a frame that began `at`, with the vote of voice activity.
-    pub(crate) fn hear(&mut self, at: Duration, analysis: &Analysis, vote: Vote) -> Option<Change> {
+    /// Weighs a frame that began `at`, with the vote of voice activity. `network`: it may be a tone of the network, whose
+    /// beats are no melody.
+    pub(crate) fn hear(&mut self, at: Duration, analysis: &Analysis, vote: Vote, network: bool) -> Option<Change> {
         self.loudest = analysis.level.max(self.loudest - PEAK_FALL).max(MIN_LEVEL);
         let sounding = analysis.level > MIN_LEVEL.max(self.loudest - PAUSE);
         let tonal = sounding && vote == Vote::Tone;
-        let changed = tonal && self.note_changed(&analysis.peaks[0]);
+        let changed = tonal && !network && self.note_changed(&analysis.peaks[0]);
         push(&mut self.sounding, sounding);
         push(&mut self.tonal, tonal);
         push(&mut self.speech, vote == Vote::Speech);

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::testing::{Dice, Signal};
-use crate::tones::{COUNTRIES, CadencePlayer, DtmfTone, HoldMusic};
+use crate::tones::{COUNTRIES, CadencePlayer, Country, DtmfTone, HoldMusic};
 
 fn hear(signal: &Signal) -> Vec<Heard> {
     let mut ear = Ear::new(Config { dtmf: true, progress: true, voice: true });
@@ -62,6 +62,23 @@ fn tones_noise_and_music_are_not_speech() {
         no_speech("noise", &Signal::default().silence(20_000.0).noise(dbm0, &mut Dice::new(4)));
     }
     no_speech("music", &played(40_000.0, |samples| HoldMusic::new().fill(samples)));
+}
+
+#[test]
+fn tones_of_the_network_are_named_and_are_not_music() {
+    for country in COUNTRIES {
+        for tone in [Tone::Ringback, Tone::Busy, Tone::Congestion, Tone::Dial, Tone::Sit] {
+            let Some(mut player) = CadencePlayer::new(country, tone, -15.0) else { continue };
+            // ES busy and IT congestion are the same tone. SIT does not repeat: an announcement follows.
+            let expected = if (country, tone) == (Country::It, Tone::Congestion) { Tone::Busy } else { tone };
+            let ms = if tone == Tone::Sit { 1500.0 } else { 11_000.0 };
+            let heard = hear(&played(ms, |samples| _ = player.fill(samples)));
+            assert!(
+                matches!(heard[..], [Heard::Tone { tone, .. }] if tone == expected),
+                "{country:?} {tone:?}: {heard:?}"
+            );
+        }
+    }
 }
 
 #[test]
