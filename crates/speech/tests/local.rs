@@ -141,7 +141,10 @@ async fn noise_music_and_clicks_make_no_confident_words() {
     let sounds: [(&str, Vec<i16>); 4] = [
         ("silence", vec![0; 16_000]),
         ("noise", (0..16_000).map(|_| (noise() * 3000.0) as i16).collect()),
-        ("music", (0..24_000).map(|n| (chord(f64::from(n), 0.17 + 0.05 * f64::from(n / 4000 % 4)) * 2000.0) as i16).collect()),
+        (
+            "music",
+            (0..24_000).map(|n| (chord(f64::from(n), 0.17 + 0.05 * f64::from(n / 4000 % 4)) * 2000.0) as i16).collect(),
+        ),
         ("clicks", (0..16_000).map(|n| if n % 4000 < 12 { 12_000 } else { 0 }).collect()),
     ];
     for (name, pcm) in sounds {

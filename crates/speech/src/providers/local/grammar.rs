@@ -4,7 +4,8 @@
 //! A line of a grammar is `name = …` (a class), `[section]`, or a template. `(a | b |)` chooses, `[a]` is
 //! optional, `{name}` is a class, `5:` in front weighs an alternative or a template.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::hash::{BuildHasherDefault, Hasher};
 
 /// Index of a word; 0 begins and 1 ends a sentence.
 pub type WordId = u32;
@@ -13,6 +14,8 @@ pub const BEGIN: WordId = 0;
 /// `</s>`.
 pub const END: WordId = 1;
 
+/// Words fit in 21 bits, three to a key.
+const ID_MASK: u64 = (1 << 21) - 1;
 /// Classes within classes within classes …
 const MAX_DEPTH: usize = 12;
 
@@ -38,7 +41,56 @@ pub struct Counts {
     /// Pairs.
     pub two: BTreeMap<(WordId, WordId), f64>,
     /// Triples.
-    pub three: BTreeMap<(WordId, WordId, WordId), f64>,
+    pub three: Triples,
+}
+
+/// Counts of triples. There are hundreds of thousands, so they are hashed, and sorted when read.
+#[derive(Debug, Clone, Default)]
+pub struct Triples {
+    counts: HashMap<u64, f64, BuildHasherDefault<Mixer>>,
+}
+
+impl Triples {
+    /// Those counted `least` times or more, sorted.
+    pub fn sorted(&self, least: f64) -> Vec<((WordId, WordId, WordId), f64)> {
+        let mut triples: Vec<(u64, f64)> =
+            self.counts.iter().filter(|(_, count)| **count >= least).map(|(&key, &count)| (key, count)).collect();
+        triples.sort_unstable_by_key(|(key, _)| *key);
+        let word = |key: u64, shift: u32| (key >> shift & ID_MASK) as WordId;
+        triples.into_iter().map(|(key, count)| ((word(key, 42), word(key, 21), word(key, 0)), count)).collect()
+    }
+
+    /// Forgets those counted less often, which no model would keep.
+    pub fn prune(&mut self, least: f64) {
+        self.counts.retain(|_, count| *count >= least);
+    }
+
+    fn add(&mut self, (a, b, c): (WordId, WordId, WordId), count: f64) {
+        let key = u64::from(a) << 42 | u64::from(b) << 21 | u64::from(c);
+        *self.counts.entry(key).or_default() += count;
+    }
+}
+
+/// Mixes the packed words of a triple (SplitMix64's last steps); nobody chooses them to collide.
+#[derive(Debug, Clone, Copy, Default)]
+struct Mixer(u64);
+
+impl Hasher for Mixer {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.write_u64(u64::from(byte) ^ self.0);
+        }
+    }
+
+    fn write_u64(&mut self, key: u64) {
+        let z = (key ^ (key >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        self.0 = z ^ (z >> 31);
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -196,7 +248,7 @@ impl Graph {
                 *counts.two.entry((node.word, self.nodes[second].word)).or_default() += pair;
                 for &(third, share) in &self.nodes[second].next {
                     let triple = (node.word, self.nodes[second].word, self.nodes[third].word);
-                    *counts.three.entry(triple).or_default() += pair * share;
+                    counts.three.add(triple, pair * share);
                 }
             }
         }

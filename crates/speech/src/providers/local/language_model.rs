@@ -16,7 +16,8 @@ const GOES_ON: f64 = 0.6;
 const FIRST_WORDS: f64 = 0.5;
 /// Runs rarer than this are left to the back-off.
 const MIN_PAIR: f64 = 1e-4;
-const MIN_TRIPLE: f64 = 4e-3;
+/// The same of three words; there are ten times as many.
+pub(super) const MIN_TRIPLE: f64 = 4e-3;
 /// Never asked for: nothing follows the end, nothing precedes the beginning.
 const IMPOSSIBLE: f64 = -99.0;
 
@@ -40,13 +41,14 @@ pub fn arpa(words: &Words, counts: &Counts) -> String {
         None => back_off_one.get(&a).copied().unwrap_or(1.0) * one[b as usize],
     };
 
-    let context = sums(counts.three.iter().map(|(&(a, b, _), &count)| ((a, b), count)));
     let three: Vec<((WordId, WordId, WordId), f64)> = counts
         .three
-        .iter()
-        .filter(|&(&(a, b, _), &count)| count >= MIN_TRIPLE && two.contains_key(&(a, b)))
-        .map(|(&(a, b, c), &count)| {
-            let total = context.get(&(a, b)).copied().unwrap_or(0.0);
+        .sorted(MIN_TRIPLE)
+        .into_iter()
+        .filter(|&((a, b, _), _)| two.contains_key(&(a, b)))
+        .map(|((a, b, c), count)| {
+            // Every pair but a sentence's last is the beginning of a triple.
+            let total = counts.two.get(&(a, b)).copied().unwrap_or(0.0);
             let count = count * kept(c);
             ((a, b, c), (count + LEAN[2] * pair(b, c)) / (total + LEAN[2]))
         })

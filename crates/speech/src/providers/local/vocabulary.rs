@@ -18,13 +18,7 @@ const MAX_PHRASE_WORDS: usize = 12;
 /// The share of a call's own phrases beside the general grammar.
 const PHRASE_WEIGHT: f64 = 1.5;
 
-/// The general part, made once a process.
-struct General {
-    grammar: Grammar,
-    open: Section,
-    closed: Section,
-}
-
+/// A section of the general grammar as counted and pronounced; made once a process, when first needed.
 struct Section {
     words: Words,
     counts: Counts,
@@ -39,17 +33,16 @@ pub(super) struct Files {
 impl Files {
     /// Writes what a decoder needs for this vocabulary.
     pub fn write(vocabulary: &Vocabulary) -> Result<Self, Error> {
-        let general = general()?;
         let (section, carriers) = match vocabulary.closed {
-            true => (&general.closed, "answer_phrases"),
-            false => (&general.open, "phrases"),
+            true => (closed()?, "answer_phrases"),
+            false => (open()?, "phrases"),
         };
         let phrases = phrases(vocabulary);
         let mut words = section.words.clone();
         let mut counts = section.counts.clone();
         let mut pronunciations = section.pronunciations.clone();
         if !phrases.is_empty() {
-            let mut grammar = general.grammar.clone();
+            let mut grammar = grammar().clone();
             let base = base_dictionary()?;
             let new = phrases.iter().flat_map(|phrase| phrase.split(' '));
             let new = new.filter(|word| !section.pronunciations.contains_key(*word));
@@ -95,21 +88,33 @@ fn base_dictionary() -> Result<String, Error> {
     dictionary::read(Path::new(&path)).map_err(|_| missing(&path.display().to_string(), "pocketsphinx-en-us"))
 }
 
-fn general() -> Result<&'static General, Error> {
-    static GENERAL: OnceLock<General> = OnceLock::new();
-    if let Some(general) = GENERAL.get() {
-        return Ok(general);
+fn grammar() -> &'static Grammar {
+    static GRAMMAR: OnceLock<Grammar> = OnceLock::new();
+    GRAMMAR.get_or_init(|| Grammar::parse(include_str!("telephone.grammar")).expect("a test reads the grammar"))
+}
+
+fn open() -> Result<&'static Section, Error> {
+    static OPEN: OnceLock<Section> = OnceLock::new();
+    section("general", &OPEN)
+}
+
+fn closed() -> Result<&'static Section, Error> {
+    static CLOSED: OnceLock<Section> = OnceLock::new();
+    section("answers", &CLOSED)
+}
+
+fn section(name: &str, kept: &'static OnceLock<Section>) -> Result<&'static Section, Error> {
+    if let Some(section) = kept.get() {
+        return Ok(section);
     }
     let base = base_dictionary()?;
-    let grammar = Grammar::parse(include_str!("telephone.grammar")).expect("a test reads the grammar");
-    let section = |name: &str| {
+    Ok(kept.get_or_init(|| {
         let (mut words, mut counts) = (Words::new(), Counts::default());
-        grammar.count(name, 1.0, &mut words, &mut counts);
+        grammar().count(name, 1.0, &mut words, &mut counts);
+        counts.three.prune(language_model::MIN_TRIPLE);
         let (pronunciations, _) = dictionary::pronounce(words.names().iter().skip(2).map(String::as_str), &base);
         Section { words, counts, pronunciations }
-    };
-    let (open, closed) = (section("general"), section("answers"));
-    Ok(GENERAL.get_or_init(|| General { grammar, open, closed }))
+    }))
 }
 
 /// The phrases as lower-case words that can be pronounced, numbers spelled out.
