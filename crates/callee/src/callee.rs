@@ -85,8 +85,8 @@ pub struct Party {
     step: usize,
     /// How often this step has been repeated.
     tries: u32,
-    /// Greetings already said, by step.
-    greeted: Vec<usize>,
+    /// How often each step was come to.
+    visits: BTreeMap<usize, u32>,
     /// What was understood, by name.
     heard: BTreeMap<String, String>,
     /// Keys of the number being entered.
@@ -137,6 +137,8 @@ const HUMAN_PAUSE: (u32, u32) = (300, 700);
 const KEY_TIMEOUT: Duration = Duration::from_secs(3);
 /// People who are talked over stop after so much of it; a shorter "mhm" does not stop them.
 const INTERRUPTION: Duration = Duration::from_millis(400);
+/// Who comes back to the same step more often goes in circles.
+const MAX_VISITS: u32 = 6;
 /// The longest turn that is waited for.
 const LONGEST_TURN: Duration = Duration::from_secs(20);
 /// Who has said goodbye waits so long for theirs.
@@ -160,7 +162,7 @@ impl Party {
             state: State::Idle,
             step: 0,
             tries: 0,
-            greeted: Vec::new(),
+            visits: BTreeMap::new(),
             heard: BTreeMap::new(),
             entered: String::new(),
             confirming: false,
@@ -504,8 +506,7 @@ impl Party {
             if step.otherwise.is_some() {
                 return self.go(now, step.otherwise);
             }
-            let sorry = "I'm sorry, I can't help you right now. Goodbye.";
-            return self.pause_then(now, HUMAN_PAUSE, vec![Sound::Say(sorry.into())], Then::HangUp);
+            return self.give_up(now);
         }
         let mut sounds: Vec<Sound> = remark.iter().map(|remark| Sound::Say(self.fill(remark))).collect();
         // People who did not understand say so; what they asked they say again only if that did not help.
@@ -513,6 +514,11 @@ impl Party {
             sounds.extend(self.prompt(&step));
         }
         self.pause_then(now, HUMAN_PAUSE, sounds, Then::Wait);
+    }
+
+    fn give_up(&mut self, now: Duration) {
+        let sorry = "I'm sorry, I can't help you right now. Goodbye.";
+        self.pause_then(now, HUMAN_PAUSE, vec![Sound::Say(sorry.into())], Then::HangUp);
     }
 
     /// Begins the current step.
@@ -530,10 +536,12 @@ impl Party {
             self.outputs.push_back(Output::Listen(words));
         }
         let mut sounds = Vec::new();
-        if let Action::Menu(Menu { greeting: Some(greeting), .. }) = &step.action
-            && !self.greeted.contains(&self.step)
-        {
-            self.greeted.push(self.step);
+        let visits = self.visits.entry(self.step).or_default();
+        *visits += 1;
+        if *visits > MAX_VISITS {
+            return self.give_up(now);
+        }
+        if let (1, Action::Menu(Menu { greeting: Some(greeting), .. })) = (*visits, &step.action) {
             sounds.push(Sound::Say(greeting.clone()));
         }
         sounds.extend(self.prompt(&step));

@@ -369,17 +369,17 @@ fn tone_length() -> Duration {
     Duration::from_secs(10)
 }
 
-/// Tones that a party can play (ITU-T E.180, North American plan).
+/// Tones that a party can play, as they sound in North America.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ToneKind {
-    /// 480 and 620 Hz, half a second on, half off.
+    /// The line is busy.
     Busy,
-    /// 480 and 620 Hz, a quarter on, a quarter off.
+    /// The network is.
     Congestion,
-    /// 440 and 480 Hz, two seconds on, four off.
+    /// It rings.
     Ringback,
-    /// 350 and 440 Hz.
+    /// Dial.
     Dial,
     /// Three rising tones before an announcement.
     Sit,
@@ -426,8 +426,8 @@ impl Scenario {
             if ids.contains(&id) {
                 return Err(step.error(text, "this id is used twice".into()));
             }
-            if self.vary.contains_key(id) {
-                return Err(step.error(text, "[vary] has a value of the same name".into()));
+            if step.options.is_some() && self.vary.contains_key(id) {
+                return Err(step.error(text, "[vary] has a value with the name of this menu".into()));
             }
             ids.push(id);
         }

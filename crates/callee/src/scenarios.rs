@@ -36,16 +36,8 @@ const SCENARIOS: [(&str, &str, &str); 9] = [
         "music on hold with announcements, then a person who answers a question",
         include_str!("../scenarios/hold-then-person.toml"),
     ),
-    (
-        "busy",
-        "486: the line is busy",
-        include_str!("../scenarios/busy.toml"),
-    ),
-    (
-        "no-answer",
-        "it rings and nobody answers",
-        include_str!("../scenarios/no-answer.toml"),
-    ),
+    ("busy", "486: the line is busy", include_str!("../scenarios/busy.toml")),
+    ("no-answer", "it rings and nobody answers", include_str!("../scenarios/no-answer.toml")),
     (
         "lossy",
         "3 % loss, 40 ms jitter, keys in-band only: a menu, then a person",

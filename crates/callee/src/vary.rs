@@ -169,20 +169,20 @@ impl Values {
         used: &mut BTreeSet<String>,
     ) -> Result<(), Error> {
         let place = format!("[vary] {name}");
-        let kind = match generator {
-            Generator::Choice(choices) => {
-                let fresh: Vec<&String> = choices.iter().filter(|choice| !used.contains(*choice)).collect();
-                let choice = dice.pick(&fresh).copied().or_else(|| choices.first()).ok_or_else(|| Error::Section {
-                    section: "vary",
-                    message: format!("{name} is an empty list"),
-                })?;
-                used.insert(choice.clone());
-                let value = self.render(choice, &place)?;
-                self.insert(name, value);
-                return Ok(());
-            }
-            Generator::Kind(kind) => kind,
-        };
+        let kind =
+            match generator {
+                Generator::Choice(choices) => {
+                    let fresh: Vec<&String> = choices.iter().filter(|choice| !used.contains(*choice)).collect();
+                    let choice = dice.pick(&fresh).copied().or_else(|| choices.first()).ok_or_else(|| {
+                        Error::Section { section: "vary", message: format!("{name} is an empty list") }
+                    })?;
+                    used.insert(choice.clone());
+                    let value = self.render(choice, &place)?;
+                    self.insert(name, value);
+                    return Ok(());
+                }
+                Generator::Kind(kind) => kind,
+            };
         let part = match kind {
             Kind::Time { part: Some(part), .. } => Some(self.render(part, &place)? == "afternoon"),
             Kind::Time { not: Some(not), .. } => Some(self.render(not, &place)? != "afternoon"),

@@ -213,10 +213,7 @@ fn a_call_is_judged_by_outcome_reason_keys_and_answers() {
     agent.outcome = "failed".into();
     assert_eq!(
         instance.judge(&agent),
-        [
-            "outcome is \"failed\", expected \"succeeded\"",
-            "answers.balance is \"1284.70\", expected \"1284.17\"",
-        ]
+        ["outcome is \"failed\", expected \"succeeded\"", "answers.balance is \"1284.70\", expected \"1284.17\"",]
     );
     let message = |after_beep| Event::MessageLeft { text: "please call me".into(), duration_ms: 900, after_beep };
     let report = |after_beep| [Report { at_ms: 1, event: message(after_beep) }];
