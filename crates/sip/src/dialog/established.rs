@@ -283,7 +283,7 @@ impl InviteSession {
                 return self.fail(core, now, None, "no ACK for our answer");
             }
             if ack.retransmit.at <= now {
-                ack.retransmit = ack.retransmit.next(Some(core.config.timers.t2));
+                ack.retransmit = ack.retransmit.next(now, Some(core.config.timers.t2));
                 core.transmit(ack.flow, ack.payload.clone());
             }
         }

@@ -63,7 +63,7 @@ impl ClientInvite {
                 Some(Effect::TimedOut)
             }
             State::Calling { payload, timer_a: Some(timer_a), .. } if timer_a.at <= now => {
-                *timer_a = timer_a.next(None);
+                *timer_a = timer_a.next(now, None);
                 Some(Effect::Send(payload.clone()))
             }
             State::Completed { timer_d: end, .. } | State::Accepted { timer_m: end } if *end <= now => {
@@ -128,6 +128,15 @@ mod tests {
         let (start, mut invite) = start();
         assert_eq!(run_out(start, &mut invite), (vec![500, 1500, 3500, 7500, 15500, 31500], Some(32000)));
         assert!(invite.is_terminated());
+    }
+
+    #[test]
+    fn a_late_timeout_is_no_reason_for_a_burst() {
+        let (start, mut invite) = start();
+        let late = start + Duration::from_secs(10);
+        assert!(matches!(invite.handle_timeout(late), Some(Effect::Send(_))));
+        assert_eq!(invite.handle_timeout(late), None);
+        assert_eq!(invite.deadline().unwrap().at, late + Duration::from_secs(1));
     }
 
     #[test]

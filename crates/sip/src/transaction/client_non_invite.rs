@@ -56,7 +56,7 @@ impl ClientNonInvite {
                 Some(Effect::TimedOut)
             }
             State::Trying { payload, timer_e: Some(timer_e), .. } if timer_e.at <= now => {
-                *timer_e = timer_e.next(Some(self.timers.t2));
+                *timer_e = timer_e.next(now, Some(self.timers.t2));
                 Some(Effect::Send(payload.clone()))
             }
             // RFC 3261 §17.1.2.2: once proceeding, every T2.

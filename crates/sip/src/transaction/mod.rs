@@ -56,11 +56,13 @@ impl Retransmit {
         Self { at: now + interval, interval }
     }
 
-    /// The one after: twice the interval, up to `longest`. Counted from the time planned, not from now.
-    pub fn next(self, longest: Option<Duration>) -> Self {
+    /// The one after: twice the interval, up to `longest`. Counted from the time planned; only after a late
+    /// timeout from now, lest it be followed by a burst.
+    pub fn next(self, now: Instant, longest: Option<Duration>) -> Self {
         let doubled = self.interval * 2;
         let interval = longest.map_or(doubled, |longest| doubled.min(longest));
-        Self { at: self.at + interval, interval }
+        let planned = self.at + interval;
+        Self { at: if planned > now { planned } else { now + interval }, interval }
     }
 }
 

@@ -102,7 +102,7 @@ impl ServerInvite {
                 None
             }
             State::Completed { response, timer_g: Some(timer_g), .. } if timer_g.at <= now => {
-                *timer_g = timer_g.next(Some(self.timers.t2));
+                *timer_g = timer_g.next(now, Some(self.timers.t2));
                 Some(Effect::Send(response.clone()))
             }
             _ => None,
