@@ -60,9 +60,8 @@ impl Concealer {
     }
 
     fn conceal(&mut self, run: &mut [i16]) -> bool {
-        let period = best_period(&self.history);
-        let mut gap = *self.gap.get_or_insert(Gap { period, filled: 0 });
-        let audible = gap.filled < FADE_END;
+        let mut gap = self.gap.unwrap_or_else(|| Gap { period: best_period(&self.history), filled: 0 });
+        let audible = gap.filled < FADE_END && self.history.iter().any(|sample| *sample != 0);
         for sample in run.iter_mut() {
             *sample = self.made_up(gap);
             gap.filled = (gap.filled + 1).min(FADE_END);

@@ -25,6 +25,8 @@ const REMEMBERED: usize = 4;
 const DIAL_MS: u32 = 2400;
 /// Pause after which a ringing burst is no busy tone.
 const AFTER_RING_MS: u32 = 700;
+/// The same after the longest ring of all.
+const AFTER_LONG_RING_MS: u32 = 100;
 /// Pause after which a cadence is over.
 const EPISODE_END_MS: u32 = 7000;
 /// Lengths this far off still match: relative, and in milliseconds.
@@ -202,7 +204,9 @@ fn match_cadence(bursts: &[Burst], closed: bool) -> Option<Tone> {
     let tail = |n: usize| bursts.len().checked_sub(n).map(|from| &bursts[from..]);
     // Ringing of one burst: 2 s (US), 1.5 s (FR, ES), 1 s (DE, IT).
     let rings = [1000, 1500, 2000].iter().any(|on| near(last.on, *on));
-    if last.low && rings && last.off >= AFTER_RING_MS {
+    // Nothing else sounds for two seconds.
+    let pause = if near(last.on, 2000) { AFTER_LONG_RING_MS } else { AFTER_RING_MS };
+    if last.low && rings && last.off >= pause {
         return Some(Tone::Ringback);
     }
     // UK: 400 on, 200 off, 400 on, 2000 off.

@@ -36,7 +36,6 @@ fn every_cadence_of_every_country_is_named_once() {
             // ES busy and IT congestion are the same tone.
             let expected = if (country, tone) == (Country::It, Tone::Congestion) { Tone::Busy } else { tone };
             for noise in [-70.0, -38.0] {
-                eprintln!("{country:?} {tone:?} {noise}");
                 let signal = cadence_signal(country, tone, 11_000.0).unwrap();
                 check(signal, noise, false, &format!("{expected:?}"));
             }

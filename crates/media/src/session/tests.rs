@@ -400,3 +400,161 @@ fn the_pipeline_is_described_in_words() {
          ← 192.0.2.1:4000 (nothing yet); 1 frames queued → RTP 0 PCMU, 101 telephone-event → 192.0.2.1:4000"
     );
 }
+
+/// The peer says `frames`, a packet each, through a network that loses and delays some; from 0 ms on.
+fn say(line: &mut Line, frames: &[AudioFrame], loss: f32, jitter_ms: f32, payload_type: u8) {
+    let mut dice = crate::testing::Dice::new(11);
+    let codec = if payload_type == 0 { Codec::Pcmu } else { Codec::Pcma };
+    let mut packets: Vec<(u64, Vec<u8>)> = Vec::new();
+    for (n, frame) in (0u16..).zip(frames) {
+        let mut payload = [0; FRAME_SAMPLES];
+        codec.encode(&frame.samples, &mut payload);
+        let arrival = u64::from(n) * 20 + dice.range(0.0, jitter_ms) as u64;
+        if dice.uniform() >= loss {
+            // Numbers near their wrap, so that every test crosses it.
+            let timestamp = 0xFFFF_F000u32.wrapping_add(u32::from(n) * 160);
+            packets.push((arrival, packet(payload_type, n.wrapping_sub(20), timestamp, &payload)));
+        }
+    }
+    packets.sort_by_key(|(arrival, _)| *arrival);
+    for (arrival, datagram) in packets {
+        line.run_until(arrival);
+        line.receive_from(PEER, &datagram);
+    }
+    line.run_until(frames.len() as u64 * 20 + 500);
+}
+
+fn dialled(digits: &str, on: f32, off: f32) -> Vec<AudioFrame> {
+    let mut dice = crate::testing::Dice::new(2);
+    let mut signal = crate::testing::Signal::default().silence(500.0);
+    for c in digits.chars() {
+        let (low, high) = Digit::from_char(c).unwrap().hertz();
+        signal = signal.tones(on, &[(low, -10.0), (high, -8.0)], &mut dice).silence(off);
+    }
+    signal.frames()
+}
+
+#[test]
+fn tones_dialled_over_a_bad_network_are_each_heard_once() {
+    let digits = "159D3570*28#6A4B0C".repeat(5);
+    let mut line = Line::configured();
+    say(&mut line, &dialled(&digits, 100.0, 100.0), 0.03, 40.0, 8);
+    assert_eq!(line.digits(), digits);
+    assert_eq!(line.audio().len() as u64, (digits.len() as u64 * 200 + 500 + 500) / 20, "gapless");
+    let statistics = line.session.statistics();
+    let lost = (digits.len() * 10 + 25) as u64 - statistics.packets_received;
+    assert!(lost > 10 && statistics.packets_lost <= lost, "{statistics:?}");
+    assert!((5..20).contains(&statistics.jitter.as_millis()), "{statistics:?}");
+}
+
+#[test]
+fn our_own_tones_are_heard_by_our_own_ear() {
+    let mut caller = Line::new();
+    caller.order(Order::Configure(StreamConfig { telephone_event_send: None, ..stream() }));
+    for c in "0123456789*#ABCD".chars() {
+        let digit = Digit::from_char(c).unwrap();
+        caller.order(Order::SendDigit { digit, method: DigitMethod::Auto, duration: ms(100) });
+    }
+    caller.run_until(4000);
+    let mut callee = Line::configured();
+    for sent in &caller.sent {
+        callee.run_until(sent.at);
+        callee.receive_from(PEER, &packet(0, sent.sequence, sent.timestamp, &sent.payload));
+    }
+    callee.run_until(4500);
+    assert_eq!(callee.digits(), "0123456789*#ABCD");
+    assert!(caller.said().ends_with("digits@3220"), "{}", caller.said());
+}
+
+#[test]
+fn a_digit_in_both_ways_is_one_digit_whichever_comes_first() {
+    // The tone leaks for 200 ms before the gateway's event arrives; later tones are only echoes.
+    let mut line = Line::configured();
+    let frames = dialled("55", 200.0, 300.0);
+    for (n, frame) in (0u16..).zip(&frames) {
+        let at = u64::from(n) * 20;
+        line.run_until(at);
+        let mut payload = [0; FRAME_SAMPLES];
+        Codec::Pcmu.encode(&frame.samples, &mut payload);
+        line.receive_from(PEER, &packet(0, 2 * n, u32::from(n) * 160, &payload));
+        if at == 700 || at == 1200 {
+            line.receive_from(PEER, &event(2 * n + 1, u32::from(n) * 160, 5, 160, true));
+        }
+    }
+    line.run_until(2000);
+    assert_eq!(line.digits(), "55");
+}
+
+#[test]
+fn another_source_and_another_codec_go_on_at_once() {
+    let mut line = Line::configured();
+    let loud =
+        crate::testing::Signal::default().tones(400.0, &[(600.0, -10.0)], &mut crate::testing::Dice::new(1)).frames();
+    say(&mut line, &loud, 0.0, 0.0, 0);
+    let before = line.audio().len();
+    let at = (line.now - line.start).as_millis() as u64;
+    for (n, frame) in (0u16..).zip(&loud) {
+        line.run_until(at + u64::from(n) * 20);
+        let mut payload = [0; FRAME_SAMPLES];
+        Codec::Pcma.encode(&frame.samples, &mut payload);
+        let mut datagram = packet(8, 7000 + n, 77 + u32::from(n) * 160, &payload);
+        datagram[11] = 99;
+        line.receive_from(PEER, &datagram);
+    }
+    line.run_until(at + 600);
+    let sounding = line.audio()[before..].iter().filter(|frame| frame.samples.iter().any(|s| s.abs() > 5000)).count();
+    // And two frames of concealment when it stops.
+    assert_eq!(sounding, 22);
+    assert_eq!(line.session.statistics().packets_lost, 0);
+}
+
+#[test]
+fn both_sides_are_recorded_side_by_side() {
+    let config = Config { ear: ear::Config { dtmf: false, progress: false, voice: false }, record: true };
+    let mut line = Line::with(config);
+    line.order(Order::Configure(stream()));
+    line.run_until(45);
+    line.play(1, 1000, false);
+    line.play(1, 1000, true);
+    line.run_until(200);
+    let we: Vec<(u128, i16)> = line
+        .events
+        .iter()
+        .filter_map(|(_, e)| {
+            if let Event::Recorded { they, we } = e { Some((they.at.as_millis(), we.samples[0])) } else { None }
+        })
+        .collect();
+    assert_eq!(we[..6], [(0, 0), (20, 0), (40, 0), (60, 1000), (80, 1000), (100, 0)]);
+}
+
+#[test]
+fn the_echo_route_sends_back_sound_and_digits() {
+    let mut line = Line::configured();
+    line.order(Order::Echo(true));
+    line.receive_from(PEER, &event(1, 100, 7, 160, true));
+    let loud =
+        crate::testing::Signal::default().tones(100.0, &[(600.0, -10.0)], &mut crate::testing::Dice::new(1)).frames();
+    line.run_until(300);
+    let at = 300;
+    for (n, frame) in (0u16..).zip(&loud) {
+        line.run_until(at + u64::from(n) * 20);
+        let mut payload = [0; FRAME_SAMPLES];
+        Codec::Pcmu.encode(&frame.samples, &mut payload);
+        line.receive_from(PEER, &packet(0, 2 + n, 1000 + u32::from(n) * 160, &payload));
+    }
+    line.run_until(600);
+    let ladder = line.ladder();
+    assert!(ladder.contains("M7/160@") && ladder.contains("7/800E@"), "{ladder}");
+    // Five frames and the 60 ms in which concealment fades.
+    assert_eq!(ladder.matches("s@").count(), 8, "{ladder}");
+}
+
+#[test]
+fn the_steady_tone_fills_silence_and_gives_way_to_speech() {
+    let mut line = Line::configured();
+    line.order(Order::Tone(Some(SteadyTone { hertz: 1004.0, dbm0: 0.0 })));
+    line.run_until(50);
+    line.play(1, 0, true);
+    line.run_until(100);
+    assert_eq!(line.ladder(), ".@0 s@20 s@40 M.@50 s@80 s@100");
+}
