@@ -1,10 +1,11 @@
 //! Responses: borrowed when received, owned when sent.
 
+use std::net::SocketAddr;
+
 use super::headers::{HeaderName, Headers, Via, values};
 use super::writer::Writer;
 use super::{Request, reason_phrase};
 use crate::Flow;
-use std::net::SocketAddr;
 
 /// A received response.
 #[derive(Debug, Clone)]

@@ -1,7 +1,10 @@
 //! URIs (RFC 3261 §19.1): `sip:` and `sips:` taken apart, any other scheme kept whole.
 
-use super::{Invalid, number};
 use std::net::{IpAddr, SocketAddr};
+
+use memchr::memchr;
+
+use super::{Invalid, number};
 
 /// A URI over borrowed text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,7 +54,7 @@ impl<'a> Uri<'a> {
         if !text.bytes().all(|byte| VISIBLE[usize::from(byte)]) {
             return Err(Invalid("forbidden character in URI"));
         }
-        let (scheme, rest) = text.split_once(':').ok_or(Invalid("URI without scheme"))?;
+        let (scheme, rest) = split_once(text, b':').ok_or(Invalid("URI without scheme"))?;
         let mut letters = scheme.bytes();
         let starts_well = letters.next().is_some_and(|byte| byte.is_ascii_alphabetic());
         if !starts_well || !letters.all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.')) {
@@ -79,12 +82,12 @@ impl<'a> Uri<'a> {
 impl<'a> SipUri<'a> {
     fn parse_rest(secure: bool, rest: &'a str) -> Result<Self, Invalid> {
         // RFC 3261 §25.1: a user part may contain `;`, `?` and `/`, so the `@` is looked for first.
-        let (user, rest) = match rest.split_once('@') {
-            Some((userinfo, rest)) => (Some(userinfo.split_once(':').map_or(userinfo, |(user, _)| user)), rest),
+        let (user, rest) = match split_once(rest, b'@') {
+            Some((userinfo, rest)) => (Some(split_once(userinfo, b':').map_or(userinfo, |(user, _)| user)), rest),
             None => (None, rest),
         };
-        let (rest, headers) = rest.split_once('?').unwrap_or((rest, ""));
-        let (host_port, parameters) = rest.split_once(';').unwrap_or((rest, ""));
+        let (rest, headers) = split_once(rest, b'?').unwrap_or((rest, ""));
+        let (host_port, parameters) = split_once(rest, b';').unwrap_or((rest, ""));
         let (host, port) = split_host_port(host_port)?;
         Ok(Self { secure, user, host, port, parameters, headers })
     }
@@ -104,11 +107,17 @@ impl<'a> SipUri<'a> {
     }
 }
 
+/// `str::split_once` for one ASCII byte, several times faster on texts this short.
+fn split_once(text: &str, byte: u8) -> Option<(&str, &str)> {
+    let at = memchr(byte, text.as_bytes())?;
+    Some((&text[..at], &text[at + 1..]))
+}
+
 /// Splits `host[:port]`, `[v6][:port]`.
 pub(crate) fn split_host_port(text: &str) -> Result<(&str, Option<u16>), Invalid> {
     let host_end = match text.strip_prefix('[') {
         Some(v6) => v6.find(']').ok_or(Invalid("IPv6 address without closing bracket"))? + 2,
-        None => text.find(':').unwrap_or(text.len()),
+        None => memchr(b':', text.as_bytes()).unwrap_or(text.len()),
     };
     let (host, rest) = text.split_at(host_end);
     if host.is_empty()

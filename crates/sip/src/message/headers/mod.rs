@@ -35,7 +35,7 @@ pub struct Headers<'a> {
     fields: Vec<Header<'a>>,
 }
 
-/// Highest CSeq and similar counters allowed by RFC 3261 §8.1.1.5.
+/// Highest Max-Forwards (RFC 3261 §20.22).
 const MAX_HOPS: u32 = 255;
 
 impl<'a> Headers<'a> {
