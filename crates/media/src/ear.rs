@@ -43,42 +43,42 @@ pub enum Tone {
 /// Something was heard. Times are media times since the stream began.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Heard {
-    /// A digit; `at` is the time of the decision.
+    /// A digit.
     Digit {
-        #[allow(missing_docs)]
+        /// When it was decided.
         at: Duration,
-        #[allow(missing_docs)]
+        /// Which.
         digit: Digit,
-        #[allow(missing_docs)]
+        /// By what way it came.
         source: DigitSource,
     },
-    /// A tone, recognised at `at`, whose last burst ended (or is judged to end) at `end`.
+    /// A tone of the network or of a machine; one report an episode, however often the cadence repeats.
     Tone {
-        #[allow(missing_docs)]
+        /// When it was recognised.
         at: Duration,
-        #[allow(missing_docs)]
+        /// When its last burst ended, or `at` if it still sounds.
         end: Duration,
-        #[allow(missing_docs)]
+        /// Which.
         tone: Tone,
     },
-    /// Somebody began to speak; `at` is the estimated onset, not the decision.
+    /// Somebody began to speak.
     SpeechStarted {
-        #[allow(missing_docs)]
+        /// The estimated onset, not the decision.
         at: Duration,
     },
-    /// They stopped; `at` is the estimated end of the last voiced frame.
+    /// They stopped.
     SpeechEnded {
-        #[allow(missing_docs)]
+        /// The estimated end of the last frame of their voice.
         at: Duration,
     },
     /// Music began.
     MusicStarted {
-        #[allow(missing_docs)]
+        /// Its beginning, two seconds before it is recognised.
         at: Duration,
     },
     /// Music ended.
     MusicEnded {
-        #[allow(missing_docs)]
+        /// The end of its last note.
         at: Duration,
     },
 }

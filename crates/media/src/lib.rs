@@ -3,6 +3,36 @@
 //! Nothing here opens a socket, reads a clock or draws ambient randomness. The path of a frame:
 //! datagram → RTP receive → jitter buffer → decode or conceal → [`ear`] → [`Event::Audio`];
 //! [`Order::Play`] → encode → RTP send → datagram.
+//!
+//! A session is driven from outside: give it datagrams, orders and the time; then take packets and events until there are
+//! none, and come back at [`MediaSession::poll_timeout`].
+//!
+//! ```
+//! use std::time::Instant;
+//! use media::{Codec, Config, MediaSession, Order, StreamConfig, Transmit, ear};
+//!
+//! let now = Instant::now();
+//! let ear = ear::Config { dtmf: true, progress: true, voice: true };
+//! let mut session = MediaSession::new(now, Config { ear, record: false }, [1; 32]);
+//! session.order(now, Order::Configure(StreamConfig {
+//!     remote: "192.0.2.1:4000".parse().unwrap(),
+//!     send: (Codec::Pcmu, 0),
+//!     receive: vec![(Codec::Pcmu, 0)],
+//!     telephone_event_send: Some(101),
+//!     telephone_event_receive: Some(101),
+//!     sending: true,
+//!     receiving: true,
+//! }));
+//! let mut transmit = Transmit::default();
+//! while session.poll_transmit(&mut transmit) {
+//!     assert_eq!(transmit.bytes().len(), 172); // the first packet leaves at once: 20 ms of silence
+//! }
+//! let due = session.poll_timeout().unwrap();
+//! session.handle_timeout(due);
+//! while let Some(event) = session.poll_event() {
+//!     println!("{event:?}");
+//! }
+//! ```
 
 // The bans of clippy.toml; tests may start a clock.
 #![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]

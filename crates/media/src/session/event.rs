@@ -46,19 +46,23 @@ pub enum Event {
     },
 }
 
-/// Counters of one stream; they only grow.
+/// Counters of one stream; all but jitter and level only grow.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-#[allow(missing_docs)]
 pub struct Statistics {
+    /// Packets we sent.
     pub packets_sent: u64,
+    /// Packets of the peer that were taken, late ones included.
     pub packets_received: u64,
+    /// Packets that never came: known once 64 newer ones have.
     pub packets_lost: u64,
+    /// Packets that came after their time to be played.
     pub packets_late: u64,
     /// From strangers, malformed, or of an unknown payload type.
     pub packets_ignored: u64,
     /// Interarrival jitter (RFC 3550 §6.4.1), now.
     pub jitter: Duration,
+    /// Frames of which a part at least was made up.
     pub concealed_frames: u64,
-    /// Mean level of their speech in dBm0.
+    /// Mean level of their speech in dBm0; −96 before they have spoken.
     pub level_dbm0: f32,
 }
