@@ -1,5 +1,7 @@
 //! The local voices heard by the local recogniser through a µ-law telephone channel.
 
+#![allow(clippy::print_stdout, reason = "the table of accuracy by voice is read by people")]
+
 use std::time::Duration;
 
 use media::AudioFrame;

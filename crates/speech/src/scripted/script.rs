@@ -99,8 +99,8 @@ fn heard(utterance: &Utterance, course: &[f32], silence: f32) -> Option<Heard> {
     let last = (0..longest).rev().find(|&frame| course[frame] > silence)? + 1;
     let mut end = last;
     let mut quiet = 0;
-    for frame in 0..last {
-        quiet = if course[frame] <= silence { quiet + 1 } else { 0 };
+    for (frame, loudness) in course.iter().enumerate().take(last) {
+        quiet = if *loudness <= silence { quiet + 1 } else { 0 };
         let shape = utterance.course[frame.saturating_sub(MAX_SHIFT)..=frame].iter().copied().fold(0.0, f32::max);
         if quiet > MAX_SHIFT + 8 && shape > silence {
             end = frame + 1 - quiet;

@@ -57,7 +57,7 @@ async fn listen(script: Script, mut orders: mpsc::Receiver<RecognitionInput>, ev
                 if course.len() < MAX_FRAMES {
                     course.push(loudness(&frame.samples));
                 }
-                if course.len() % INTERIM_EVERY != 0 {
+                if !course.len().is_multiple_of(INTERIM_EVERY) {
                     continue;
                 }
                 let text = script.words_in(&course, SILENCE).join(" ");
