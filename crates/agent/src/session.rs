@@ -1,171 +1,284 @@
-//! [`run`]: the task that carries a call's conversation.
+//! [`run`]: the task that carries a call's conversation. It has no logic of its own.
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use gateway::{CallEnd, EndCause, Line, LineEvent};
+use speech::RecognitionEvent;
 use tokio::sync::mpsc;
 
-use crate::{AnsweredBy, Outcome, Task, TurnLatency};
+use crate::conversation::{Conversation, ConversationConfig, Input, Output};
+use crate::event::{AgentCommand, AgentEvent};
+use crate::listener::Listener;
+use crate::model::Asking;
+use crate::speaker::{Speaker, SpeakerEvent};
+use crate::vocabulary::vocabulary;
+use crate::watchdog::{Verdict, Watchdog};
+use crate::{AgentConfig, Outcome, Policy};
 
-/// What an agent is made of.
-#[derive(Debug, Clone)]
-pub struct AgentConfig {
-    /// What to do; `None` for a default agent on an inbound call.
-    pub task: Option<Task>,
-    /// On whose behalf, if not the task's `name`.
-    pub on_behalf_of: Option<String>,
-    /// First words on an inbound call, or when a person answers.
-    pub greeting: Option<String>,
-    /// Extra instructions (model policy only).
-    pub system_prompt: Option<String>,
-    /// Hears.
-    pub stt: Arc<dyn speech::SpeechToText>,
-    /// Speaks.
-    pub tts: Arc<dyn speech::TextToSpeech>,
-    /// Voice of `tts`.
-    pub voice: Option<String>,
-    /// Decides.
-    pub policy: Policy,
-    /// Limits.
-    pub limits: Limits,
-    /// For variation in wording and jitter.
-    pub seed: [u8; 32],
-    /// The calendar day of the call (year, month, day), for "tomorrow" and "next Tuesday".
-    pub today: jiff::civil::Date,
-}
-
-/// Who decides what to do next.
-#[derive(Debug, Clone)]
-pub enum Policy {
-    /// Rules, no model; says so openly in logs and documentation.
-    Rules,
-    /// A language model with tools.
-    Model(Arc<dyn speech::LanguageModel>),
-}
-
-/// The watchdog's limits.
-#[derive(Debug, Clone, Copy)]
-pub struct Limits {
-    /// From the answer to our goodbye.
-    pub call: Duration,
-    /// Nudges before a polite end.
-    pub silence_nudges: u32,
-    /// How long a person may say nothing before a nudge.
-    pub silence: Duration,
-    /// How long we wait on hold.
-    pub hold: Duration,
-    /// Tool calls of one call.
-    pub tool_calls: u32,
-}
-
-/// What an observer learns while it happens; becomes events and the transcript.
-#[derive(Debug, Clone, PartialEq)]
-pub enum AgentEvent {
-    /// Somebody said something (final text). Times in ms since the answer.
-    Transcript {
-        /// Start.
-        at_ms: u64,
-        /// End.
-        end_ms: u64,
-        /// Who.
-        speaker: Speaker,
-        /// Words; for the agent only what was really played.
-        text: String,
-    },
-    /// Who answered.
-    AnsweredBy {
-        /// Since the answer.
-        at_ms: u64,
-        /// Who.
-        answered_by: AnsweredBy,
-        /// 0 to 1.
-        confidence: f32,
-    },
-    /// What kind of prompt was heard: `menu`, `question`, `date_input`, `number_input`, `confirmation`, `hold`, …
-    PromptClassified {
-        /// Since the answer.
-        at_ms: u64,
-        /// Kind.
-        kind: String,
-        /// The words.
-        text: String,
-    },
-    /// A menu was understood.
-    Menu {
-        /// Since the answer.
-        at_ms: u64,
-        /// Key → label.
-        options: Vec<(String, String)>,
-    },
-    /// An option was chosen.
-    Chose {
-        /// Since the answer.
-        at_ms: u64,
-        /// Key.
-        key: String,
-        /// Label.
-        label: String,
-    },
-    /// Keys went out.
-    DtmfSent {
-        /// Since the answer.
-        at_ms: u64,
-        /// Keys.
-        digits: String,
-    },
-    /// A turn of ours began to sound.
-    Turn(TurnLatency),
-    /// Hold began or ended.
-    Hold {
-        /// Since the answer.
-        at_ms: u64,
-        /// Now on hold.
-        holding: bool,
-    },
-    /// They were silent and we asked.
-    Nudged {
-        /// Since the answer.
-        at_ms: u64,
-        /// Which nudge, from 1.
-        count: u32,
-    },
-    /// A tool was called.
-    ToolCalled {
-        /// Since the answer.
-        at_ms: u64,
-        /// Its name.
-        name: String,
-        /// Its arguments as JSON.
-        arguments: String,
-        /// Why (the rule or `model`).
-        because: String,
-    },
-    /// A message was left after a beep.
-    VoicemailLeft {
-        /// Since the answer.
-        at_ms: u64,
-    },
-}
-
-/// A speaker of the transcript.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[allow(missing_docs)]
-pub enum Speaker { Agent, Callee, Operator }
-
-/// What an operator may order while it happens.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum AgentCommand {
-    /// Say this next.
-    Say(String),
-    /// Press these keys.
-    Press(String),
-    /// Say goodbye (if answered) and end.
-    HangUp,
-}
+/// The hangover of voice activity, where its end cannot be placed on our clock.
+const HANGOVER: Duration = Duration::from_millis(200);
 
 /// Runs one conversation to its end. Never panics, always ends: a watchdog outside the
 /// conversation guards every limit. Events are dropped, and counted, when nobody reads them.
-pub async fn run(line: gateway::Line, config: AgentConfig, events: mpsc::Sender<AgentEvent>, commands: mpsc::Receiver<AgentCommand>) -> Outcome {
-    todo!("{line:?} {config:?} {events:?} {commands:?}")
+pub async fn run(line: Line, config: AgentConfig, events: mpsc::Sender<AgentEvent>, commands: mpsc::Receiver<AgentCommand>) -> Outcome {
+    match &config.policy {
+        Policy::Rules => tracing::info!("rules decide in this call: there is no language model"),
+        Policy::Model(model) => tracing::info!(model = model.name(), "a language model decides in this call"),
+    }
+    Box::pin(Session::new(line, config, events, commands).run()).await
+}
+
+/// All that one call's task holds.
+struct Session {
+    line: Line,
+    conversation: Conversation,
+    listener: Listener,
+    speaker: Speaker,
+    asking: Option<Asking>,
+    policy: Policy,
+    watchdog: Watchdog,
+    events: mpsc::Sender<AgentEvent>,
+    commands: Option<mpsc::Receiver<AgentCommand>>,
+    dropped_events: u64,
+    /// Our clock at media time 0, as near as frames tell.
+    media_origin: Option<Instant>,
+    media_now: Duration,
+    /// Media time of the answer.
+    media_answered: Duration,
+    ended: Option<CallEnd>,
+}
+
+/// What the loop woke up for.
+enum Wake {
+    Command(Option<AgentCommand>),
+    Line(Option<LineEvent>),
+    Recognition(RecognitionEvent),
+    Speaker(Option<SpeakerEvent>),
+    Model(Option<Input>),
+    Deadline,
+}
+
+impl Session {
+    fn new(line: Line, config: AgentConfig, events: mpsc::Sender<AgentEvent>, commands: mpsc::Receiver<AgentCommand>) -> Self {
+        let now = now();
+        let words = vocabulary(config.task.as_ref(), config.on_behalf_of.as_deref());
+        let (listener, error) = Listener::open(config.stt.as_ref(), words);
+        let mut conversation = Conversation::new(
+            ConversationConfig {
+                task: config.task,
+                on_behalf_of: config.on_behalf_of,
+                greeting: config.greeting,
+                system_prompt: config.system_prompt,
+                limits: config.limits,
+                today: config.today,
+                model: matches!(config.policy, Policy::Model(_)),
+            },
+            config.seed,
+        );
+        if let Some(error) = error {
+            tracing::error!(%error, "the call goes on without recognition");
+            conversation.handle_input(now, Input::RecognitionFailed(error.to_string()));
+        }
+        Self {
+            speaker: Speaker::start(config.tts, config.voice, line.player()),
+            line,
+            conversation,
+            listener,
+            asking: None,
+            policy: config.policy,
+            watchdog: Watchdog::new(config.limits, now),
+            events,
+            commands: Some(commands),
+            dropped_events: 0,
+            media_origin: None,
+            media_now: Duration::ZERO,
+            media_answered: Duration::ZERO,
+            ended: None,
+        }
+    }
+
+    async fn run(mut self) -> Outcome {
+        while self.ended.is_none() {
+            let wake = self.wake().await;
+            let now = now();
+            if let Some(input) = self.input(now, wake) {
+                self.watchdog.progress(now);
+                self.conversation.handle_input(now, input);
+            }
+            self.carry_out(now);
+            self.watchdog.hold(now, self.conversation.is_on_hold());
+            match self.watchdog.check(now) {
+                None => {}
+                Some(Verdict::End(end)) => {
+                    tracing::warn!(?end, "the watchdog ends the call");
+                    self.conversation.handle_input(now, Input::GiveUp(end));
+                    self.carry_out(now);
+                }
+                Some(Verdict::HangUp) => {
+                    tracing::warn!("the watchdog hangs up");
+                    self.line.hang_up();
+                }
+                Some(Verdict::Leave) => {
+                    tracing::error!("the call does not end; it is left");
+                    self.ended = Some(CallEnd { cause: EndCause::HungUp, sip_status: None, reason: None });
+                }
+            }
+        }
+        if self.dropped_events > 0 || self.listener.dropped() > 0 {
+            tracing::warn!(events = self.dropped_events, frames = self.listener.dropped(), "a reader was too slow");
+        }
+        let end = self.ended.take().unwrap_or(CallEnd { cause: EndCause::Failed, sip_status: None, reason: None });
+        self.conversation.into_outcome(end)
+    }
+
+    async fn wake(&mut self) -> Wake {
+        let conversation = self.conversation.poll_timeout().map(|deadline| deadline.at);
+        let deadline = conversation.map_or(self.watchdog.deadline(), |at| at.min(self.watchdog.deadline()));
+        tokio::select! { biased;
+            command = next_command(&mut self.commands) => Wake::Command(command),
+            event = self.line.next() => Wake::Line(event),
+            event = self.listener.next() => Wake::Recognition(event),
+            event = self.speaker.events.recv() => Wake::Speaker(event),
+            input = next_reply(&mut self.asking) => Wake::Model(input),
+            () = tokio::time::sleep_until(deadline.into()) => Wake::Deadline,
+        }
+    }
+
+    fn input(&mut self, now: Instant, wake: Wake) -> Option<Input> {
+        match wake {
+            Wake::Command(Some(command)) => Some(Input::Command(command)),
+            Wake::Command(None) => {
+                self.commands = None;
+                None
+            }
+            Wake::Line(Some(event)) => self.line_event(now, event),
+            Wake::Line(None) => {
+                self.ended.get_or_insert(CallEnd { cause: EndCause::Failed, sip_status: None, reason: None });
+                Some(Input::Ended)
+            }
+            Wake::Recognition(event) => Some(self.recognised(event)),
+            Wake::Speaker(event) => event.map(|event| match event {
+                SpeakerEvent::FirstAudio(utterance) => Input::FirstAudio(utterance),
+                SpeakerEvent::Synthesised { utterance, length } => Input::Synthesised { utterance, length },
+                SpeakerEvent::Failed(utterance) => Input::SpeechFailed(utterance),
+            }),
+            Wake::Model(Some(input)) => Some(input),
+            Wake::Model(None) => {
+                self.asking = None;
+                None
+            }
+            Wake::Deadline => Some(Input::Timeout),
+        }
+    }
+
+    fn line_event(&mut self, now: Instant, event: LineEvent) -> Option<Input> {
+        let input = match event {
+            LineEvent::Ringing => return None,
+            LineEvent::EarlyMedia => Input::EarlyMedia,
+            LineEvent::Answered => {
+                self.watchdog.answered(now);
+                self.media_answered = self.media_now;
+                Input::Answered
+            }
+            LineEvent::Audio(frame) => {
+                self.media_now = frame.at + media::FRAME_DURATION;
+                // The earliest frame is the one that waited least on its way.
+                if let Some(origin) = now.checked_sub(self.media_now) {
+                    self.media_origin = Some(self.media_origin.map_or(origin, |known| known.min(origin)));
+                }
+                self.listener.audio(frame);
+                return None;
+            }
+            LineEvent::SpeechStarted { .. } => {
+                self.listener.speech_started();
+                Input::SpeechStarted
+            }
+            LineEvent::SpeechEnded { at } => {
+                self.listener.speech_ended();
+                let ended = self.media_origin.map_or(now.checked_sub(HANGOVER).unwrap_or(now), |origin| (origin + at).min(now));
+                Input::SpeechEnded { at: ended }
+            }
+            LineEvent::Music { playing, .. } => Input::Music(playing),
+            LineEvent::Digit { digit, .. } => Input::Digit(digit.as_char()),
+            LineEvent::Tone { tone, .. } => Input::Tone(tone),
+            LineEvent::Started { utterance, at } => Input::Started { utterance, at: at.into_std() },
+            LineEvent::Played { utterance, duration, finished } => Input::Played { utterance, duration, finished },
+            LineEvent::DigitsSent => Input::DigitsSent,
+            LineEvent::Held(held) => Input::Held(held),
+            LineEvent::Ended(end) => {
+                self.ended = Some(end);
+                Input::Ended
+            }
+        };
+        Some(input)
+    }
+
+    fn recognised(&self, event: RecognitionEvent) -> Input {
+        let ms = |at: Duration| u64::try_from(at.saturating_sub(self.media_answered).as_millis()).unwrap_or(u64::MAX);
+        match event {
+            RecognitionEvent::Interim { text } => Input::Interim(text),
+            RecognitionEvent::Final(transcript) => Input::Final { text: transcript.text, start_ms: ms(transcript.start), end_ms: ms(transcript.end) },
+            RecognitionEvent::Failed { message } => {
+                tracing::error!(%message, "recognition failed");
+                Input::RecognitionFailed(message)
+            }
+        }
+    }
+
+    fn carry_out(&mut self, now: Instant) {
+        while let Some(output) = self.conversation.poll_output() {
+            match output {
+                Output::Say { utterance, text } => {
+                    if !self.speaker.say(utterance, text) {
+                        self.conversation.handle_input(now, Input::SpeechFailed(utterance));
+                    }
+                }
+                Output::Flush(utterance) => {
+                    self.speaker.cancel(utterance);
+                    self.line.flush(utterance);
+                }
+                Output::Press(digits) => self.line.press(&digits),
+                Output::FinishRecognition => self.listener.finish(),
+                Output::AskPolicy(view) => {
+                    if let Policy::Model(model) = &self.policy {
+                        self.asking = Some(Asking::start(model.clone(), &view));
+                    }
+                }
+                Output::CancelPolicy => self.asking = None,
+                Output::HangUp => {
+                    self.watchdog.hung_up(now);
+                    self.line.hang_up();
+                }
+                Output::Event(event) => self.tell(event),
+            }
+        }
+    }
+
+    fn tell(&mut self, event: AgentEvent) {
+        if let AgentEvent::ToolCalled { name, because, .. } = &event {
+            tracing::debug!(tool = name, because, "decided");
+        }
+        if self.events.try_send(event).is_err() {
+            self.dropped_events += 1;
+        }
+    }
+}
+
+async fn next_command(commands: &mut Option<mpsc::Receiver<AgentCommand>>) -> Option<AgentCommand> {
+    match commands {
+        Some(commands) => commands.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn next_reply(asking: &mut Option<Asking>) -> Option<Input> {
+    match asking {
+        Some(asking) => asking.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// The one clock of this crate; simulated under a paused runtime.
+fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
 }

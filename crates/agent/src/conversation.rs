@@ -1,0 +1,462 @@
+//! Pure: no I/O, no clock.
+//!
+//! [`Conversation`]: one call's talk as a value. What happens goes in, what to do comes out.
+//!
+//! ```text
+//!  Ringing ──Answered──▶ Talking ──end──▶ Closing ──goodbye played──▶ Over
+//!                           │  ▲
+//!              Final ──▶ policy ──▶ Say / Press / Wait / End
+//! ```
+
+mod act;
+mod dialogue;
+mod finish;
+mod hear;
+mod latency;
+mod voicemail;
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use gateway::CallEnd;
+use media::UtteranceId;
+use media::ear::Tone;
+use rand_chacha::ChaCha12Rng;
+use rand_chacha::rand_core::SeedableRng;
+
+use crate::answering::Answering;
+use crate::event::{AgentCommand, AgentEvent};
+use crate::ivr::Prompt;
+use crate::learnt::Learnt;
+use crate::playback::Playback;
+use crate::rules::{Cause, Rules};
+use crate::tools::Action;
+use crate::turn::barge_in::BargeIn;
+use crate::{AgentEnd, Limits, Outcome, OutcomeKind, Task, TurnLatency};
+
+pub use dialogue::{DialogueLine, View};
+use latency::LatencyMarks;
+use voicemail::Voicemail;
+
+/// A recogniser that was told to finish answers within this, or what it had said so far counts.
+const FINAL_WAIT: Duration = Duration::from_secs(3);
+/// A model that has not begun to answer by then is replaced by rules for this turn.
+const POLICY_WAIT: Duration = Duration::from_secs(12);
+/// A goodbye that has not been played by then is cut off.
+const GOODBYE_WAIT: Duration = Duration::from_secs(20);
+/// A person who said "one moment" and plays no music is asked after this.
+const QUIET_HOLD: Duration = Duration::from_secs(60);
+/// Silence right after the answer before we speak first.
+const SILENT_ANSWER: Duration = Duration::from_secs(4);
+
+/// What a conversation is about.
+#[derive(Debug, Clone)]
+pub struct ConversationConfig {
+    /// What to do.
+    pub task: Option<Task>,
+    /// For whom.
+    pub on_behalf_of: Option<String>,
+    /// First words.
+    pub greeting: Option<String>,
+    /// Extra instructions for a model.
+    pub system_prompt: Option<String>,
+    /// Limits.
+    pub limits: Limits,
+    /// The day of the call.
+    pub today: jiff::civil::Date,
+    /// A model decides; rules stand in for it when it fails.
+    pub model: bool,
+}
+
+/// What happened. Times of speech are on our clock.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Input {
+    /// Audio before the answer.
+    EarlyMedia,
+    /// The call was answered.
+    Answered,
+    /// They began to speak.
+    SpeechStarted,
+    /// They stopped, at `at`.
+    SpeechEnded {
+        /// End of their last sound.
+        at: Instant,
+    },
+    /// What they seem to be saying.
+    Interim(String),
+    /// What they said since the last `FinishRecognition`.
+    Final {
+        /// The words.
+        text: String,
+        /// Since the answer.
+        start_ms: u64,
+        /// Since the answer.
+        end_ms: u64,
+    },
+    /// The recogniser is gone.
+    RecognitionFailed(String),
+    /// Music began or ended.
+    Music(bool),
+    /// A tone ended.
+    Tone(Tone),
+    /// A key of theirs.
+    Digit(char),
+    /// The first audio of an utterance is on its way to the line.
+    FirstAudio(UtteranceId),
+    /// All of an utterance was synthesised; so long is it.
+    Synthesised {
+        /// Which.
+        utterance: UtteranceId,
+        /// Its length.
+        length: Duration,
+    },
+    /// The first packet left.
+    Started {
+        /// Which.
+        utterance: UtteranceId,
+        /// When.
+        at: Instant,
+    },
+    /// An utterance ended or was flushed.
+    Played {
+        /// Which.
+        utterance: UtteranceId,
+        /// How much of it was played.
+        duration: Duration,
+        /// All of it.
+        finished: bool,
+    },
+    /// An utterance could not be made; it will not be heard.
+    SpeechFailed(UtteranceId),
+    /// Our keys went out.
+    DigitsSent,
+    /// Held by signalling, or taken back.
+    Held(bool),
+    /// The model wants this done.
+    Model(Action),
+    /// The model's reply is over.
+    ModelDone,
+    /// The model failed.
+    ModelFailed(String),
+    /// An operator's order.
+    Command(AgentCommand),
+    /// The watchdog wants an end.
+    GiveUp(AgentEnd),
+    /// A deadline may have passed.
+    Timeout,
+    /// The call is over.
+    Ended,
+}
+
+/// What to do.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Output {
+    /// Say this as this utterance, after those before it.
+    Say {
+        /// Which.
+        utterance: UtteranceId,
+        /// Words.
+        text: String,
+    },
+    /// Stop all utterances up to this one.
+    Flush(UtteranceId),
+    /// Press keys.
+    Press(String),
+    /// Their turn is over: tell the recogniser to finish.
+    FinishRecognition,
+    /// Ask the model.
+    AskPolicy(Box<View>),
+    /// What was asked is no longer wanted.
+    CancelPolicy,
+    /// End the call.
+    HangUp,
+    /// Tell observers.
+    Event(AgentEvent),
+}
+
+/// When to call again with [`Input::Timeout`], and why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Deadline {
+    /// When.
+    pub at: Instant,
+    /// Its name.
+    pub timer: &'static str,
+}
+
+/// Where the call stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Ringing,
+    Talking,
+    /// The goodbye is being said.
+    Closing { guard: Instant },
+    Over,
+}
+
+/// Their side of the talk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Theirs {
+    Silent,
+    Speaking,
+    /// They paused; over at `over` if nothing follows.
+    Paused { ended: Instant, over: Instant },
+}
+
+/// What silence is waiting for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Quiet {
+    /// A policy's own wait.
+    Waited,
+    /// Somebody should have said something.
+    Nudge,
+}
+
+/// The last report of a model.
+#[derive(Debug, Clone)]
+struct Report {
+    outcome: OutcomeKind,
+    summary: String,
+}
+
+/// One call's talk.
+#[derive(Debug)]
+pub struct Conversation {
+    config: ConversationConfig,
+    rules: Rules,
+    learnt: Learnt,
+    answering: Answering,
+    voicemail: Voicemail,
+    phase: Phase,
+    answered_at: Option<Instant>,
+
+    theirs: Theirs,
+    interim: String,
+    /// The recogniser was told to finish; it answers by then.
+    finishing: Option<Instant>,
+    /// Words of a turn that goes on.
+    carried: String,
+    /// A turn that ended while we were speaking.
+    pending: Option<String>,
+    text: String,
+    prompt: Prompt,
+
+    playback: Playback,
+    barge_in: BargeIn,
+    dialogue: Vec<DialogueLine>,
+    keys: VecDeque<String>,
+    digits_sent: String,
+
+    quiet: Option<(Instant, Quiet)>,
+    wait: Option<Duration>,
+    nudges: u32,
+    on_hold: bool,
+    music: bool,
+    held: bool,
+
+    thinking: Option<Instant>,
+    model_acted: bool,
+    model_failures: u32,
+    tool_calls: u32,
+    report: Option<Report>,
+
+    ended: Option<AgentEnd>,
+    marks: LatencyMarks,
+    turns: Vec<TurnLatency>,
+    outputs: VecDeque<Output>,
+    /// Spare seconds of nudges, so that two agents do not talk in step.
+    jitter: Duration,
+}
+
+impl Conversation {
+    /// A conversation that has not begun.
+    pub fn new(config: ConversationConfig, seed: [u8; 32]) -> Self {
+        use rand_chacha::rand_core::Rng;
+        let facts = config.task.as_ref().map(|task| task.facts.clone()).unwrap_or_default();
+        let goal = crate::goal::Goal::new(config.task.as_ref().map_or("", |task| &task.goal), &facts);
+        let jitter = Duration::from_millis(u64::from(ChaCha12Rng::from_seed(seed).next_u32() % 300));
+        Self {
+            rules: Rules::new(config.task.clone(), config.on_behalf_of.clone(), config.greeting.clone(), config.today),
+            learnt: Learnt::new(goal, &facts, config.today),
+            prompt: crate::ivr::classify("", &facts),
+            config,
+            answering: Answering::default(),
+            voicemail: Voicemail::default(),
+            phase: Phase::Ringing,
+            answered_at: None,
+            theirs: Theirs::Silent,
+            interim: String::new(),
+            finishing: None,
+            carried: String::new(),
+            pending: None,
+            text: String::new(),
+            playback: Playback::default(),
+            barge_in: BargeIn::default(),
+            dialogue: Vec::new(),
+            keys: VecDeque::new(),
+            digits_sent: String::new(),
+            quiet: None,
+            wait: None,
+            nudges: 0,
+            on_hold: false,
+            music: false,
+            held: false,
+            thinking: None,
+            model_acted: false,
+            model_failures: 0,
+            tool_calls: 0,
+            report: None,
+            ended: None,
+            marks: LatencyMarks::default(),
+            turns: Vec::new(),
+            outputs: VecDeque::new(),
+            jitter,
+        }
+    }
+
+    /// Something happened.
+    pub fn handle_input(&mut self, now: Instant, input: Input) {
+        if self.phase == Phase::Over {
+            return;
+        }
+        match input {
+            Input::EarlyMedia => {}
+            Input::Answered => self.answered(now),
+            Input::SpeechStarted => self.speech_started(now),
+            Input::SpeechEnded { at } => self.speech_ended(now, at),
+            Input::Interim(text) => self.interim(now, text),
+            Input::Final { text, start_ms, end_ms } => self.heard(now, &text, start_ms, end_ms),
+            Input::RecognitionFailed(message) => {
+                self.learnt.note(self.at_ms(now), "error", &format!("recognition failed: {message}"));
+                if self.finishing.is_some() {
+                    self.finish_by_interim(now);
+                }
+            }
+            Input::Music(playing) => self.music(now, playing),
+            Input::Tone(tone) => self.tone(now, tone),
+            Input::Digit(digit) => self.dialogue_event(format!("they pressed {digit}")),
+            Input::FirstAudio(utterance) => self.marks.first_audio(utterance, now),
+            Input::Synthesised { utterance, length } => self.playback.synthesised(utterance, length),
+            Input::Started { utterance, at } => self.started(now, utterance, at),
+            Input::Played { utterance, duration, finished } => self.played(now, utterance, duration, finished),
+            Input::SpeechFailed(utterance) => self.played(now, utterance, Duration::ZERO, false),
+            Input::DigitsSent => self.digits_sent(now),
+            Input::Held(held) => self.held(now, held),
+            Input::Model(action) => self.model_acts(now, action),
+            Input::ModelDone => self.model_done(now),
+            Input::ModelFailed(message) => self.model_failed(now, &message),
+            Input::Command(command) => self.command(now, command),
+            Input::GiveUp(end) => self.give_up(now, end),
+            Input::Timeout => {}
+            Input::Ended => self.phase = Phase::Over,
+        }
+        self.check_deadlines(now);
+    }
+
+    /// The next deadline.
+    pub fn poll_timeout(&self) -> Option<Deadline> {
+        if self.phase == Phase::Over {
+            return None;
+        }
+        let turn_over = match self.theirs {
+            Theirs::Paused { over, .. } => Some(over),
+            Theirs::Silent | Theirs::Speaking => None,
+        };
+        let guard = match self.phase {
+            Phase::Closing { guard } => Some(guard),
+            Phase::Ringing | Phase::Talking | Phase::Over => None,
+        };
+        [
+            (turn_over, "end of turn"),
+            (self.finishing, "recogniser's final"),
+            (if self.playback.is_idle() { None } else { self.barge_in.deadline() }, "interruption"),
+            (self.quiet.map(|(at, _)| at), "silence"),
+            (self.voicemail.deadline(), "voicemail beep"),
+            (self.thinking, "model's answer"),
+            (guard, "goodbye"),
+        ]
+        .into_iter()
+        .filter_map(|(at, timer)| at.map(|at| Deadline { at, timer }))
+        .min_by_key(|deadline| deadline.at)
+    }
+
+    /// The next thing to do.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// Is the line on hold, so that silence is not a failure?
+    pub fn is_on_hold(&self) -> bool {
+        self.on_hold || self.held || self.music
+    }
+
+    /// All that came of it.
+    pub fn into_outcome(mut self, call_end: CallEnd) -> Outcome {
+        let result = self.result(&call_end);
+        Outcome {
+            result,
+            ended: self.ended,
+            call_end,
+            answered_by: self.answered_at.and(self.answering.answered_by.map(|(by, _)| by)),
+            digits_sent: self.digits_sent,
+            turns: self.turns,
+        }
+    }
+
+    fn check_deadlines(&mut self, now: Instant) {
+        if let Theirs::Paused { ended, over } = self.theirs
+            && now >= over
+        {
+            self.turn_is_over(now, ended);
+        }
+        if self.finishing.is_some_and(|at| now >= at) {
+            self.finish_by_interim(now);
+        }
+        if !self.playback.is_idle() && self.barge_in.interrupts(now) {
+            self.interrupted();
+        }
+        if self.voicemail.deadline().is_some_and(|at| now >= at) {
+            self.leave_message(now);
+        }
+        if self.thinking.is_some_and(|at| now >= at) {
+            self.model_failed(now, "no answer in time");
+        }
+        if let Some((at, quiet)) = self.quiet
+            && now >= at
+        {
+            self.silence(now, quiet);
+        }
+        if let Phase::Closing { guard } = self.phase
+            && now >= guard
+        {
+            self.hang_up();
+        }
+    }
+
+    fn at_ms(&self, now: Instant) -> u64 {
+        self.answered_at.map_or(0, |answered| u64::try_from(now.saturating_duration_since(answered).as_millis()).unwrap_or(u64::MAX))
+    }
+
+    fn emit(&mut self, event: AgentEvent) {
+        self.outputs.push_back(Output::Event(event));
+    }
+
+    fn decide(&mut self, now: Instant, cause: Cause) {
+        if self.phase != Phase::Talking {
+            return;
+        }
+        self.quiet = None;
+        self.wait = None;
+        self.marks.deciding(cause == Cause::Turn);
+        if self.config.model && self.model_failures < act::MAX_MODEL_FAILURES {
+            self.thinking = Some(now + POLICY_WAIT);
+            self.model_acted = false;
+            let view = self.view(cause);
+            self.outputs.push_back(Output::AskPolicy(Box::new(view)));
+        } else {
+            self.decide_by_rules(now, cause);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,109 @@
+//! What an observer learns of a conversation, and what an operator may order in it.
+
+use crate::{AnsweredBy, TurnLatency};
+
+/// What an observer learns while it happens; becomes events and the transcript.
+#[derive(Debug, Clone, PartialEq)]
+pub enum AgentEvent {
+    /// Somebody said something (final text). Times in ms since the answer.
+    Transcript {
+        /// Start.
+        at_ms: u64,
+        /// End.
+        end_ms: u64,
+        /// Who.
+        speaker: Speaker,
+        /// Words; for the agent only what was really played.
+        text: String,
+    },
+    /// Who answered.
+    AnsweredBy {
+        /// Since the answer.
+        at_ms: u64,
+        /// Who.
+        answered_by: AnsweredBy,
+        /// 0 to 1.
+        confidence: f32,
+    },
+    /// What kind of prompt was heard: `menu`, `question`, `date_input`, `number_input`, `confirmation`, `hold`, …
+    PromptClassified {
+        /// Since the answer.
+        at_ms: u64,
+        /// Kind.
+        kind: String,
+        /// The words.
+        text: String,
+    },
+    /// A menu was understood.
+    Menu {
+        /// Since the answer.
+        at_ms: u64,
+        /// Key → label.
+        options: Vec<(String, String)>,
+    },
+    /// An option was chosen.
+    Chose {
+        /// Since the answer.
+        at_ms: u64,
+        /// Key.
+        key: String,
+        /// Label.
+        label: String,
+    },
+    /// Keys went out.
+    DtmfSent {
+        /// Since the answer.
+        at_ms: u64,
+        /// Keys.
+        digits: String,
+    },
+    /// A turn of ours began to sound.
+    Turn(TurnLatency),
+    /// Hold began or ended.
+    Hold {
+        /// Since the answer.
+        at_ms: u64,
+        /// Now on hold.
+        holding: bool,
+    },
+    /// They were silent and we asked.
+    Nudged {
+        /// Since the answer.
+        at_ms: u64,
+        /// Which nudge, from 1.
+        count: u32,
+    },
+    /// A tool was called.
+    ToolCalled {
+        /// Since the answer.
+        at_ms: u64,
+        /// Its name.
+        name: String,
+        /// Its arguments as JSON.
+        arguments: String,
+        /// Why (the rule or `model`).
+        because: String,
+    },
+    /// A message was left after a beep.
+    VoicemailLeft {
+        /// Since the answer.
+        at_ms: u64,
+    },
+}
+
+/// A speaker of the transcript.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs)]
+pub enum Speaker { Agent, Callee, Operator }
+
+/// What an operator may order while it happens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AgentCommand {
+    /// Say this next.
+    Say(String),
+    /// Press these keys.
+    Press(String),
+    /// Say goodbye (if answered) and end.
+    HangUp,
+}

@@ -1,0 +1,480 @@
+//! Pure: no I/O, no clock.
+//!
+//! [`Menu`]: the options of a spoken menu, whichever way round it names them.
+//!
+//! The words are cut at their anchors ("press two", "say billing", "stay on the line"). Each anchor
+//! takes its label from the words before it ("for billing, press two") or after it ("press two for
+//! billing"); a menu mostly keeps one order, so the cheapest assignment over the whole prompt wins.
+
+use crate::spoken::digit_word;
+use crate::text::{has_any, is_filler, similar, stem, words};
+
+/// One option.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct MenuOption {
+    pub(crate) key: Option<char>,
+    /// What to say instead of the key.
+    pub(crate) say: Option<String>,
+    /// Chosen by doing nothing.
+    pub(crate) stay: bool,
+    /// What it leads to, without "for" and "to".
+    pub(crate) label: String,
+}
+
+/// A menu as heard.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Menu {
+    pub(crate) options: Vec<MenuOption>,
+    /// An option came a second time: the menu has been heard whole.
+    pub(crate) repeated: bool,
+}
+
+impl Menu {
+    /// The options in a text; empty when it is no menu.
+    pub(crate) fn parse(text: &str) -> Self {
+        let words = words(text);
+        let anchors = anchors(&words);
+        let mut menu = Self::default();
+        for (anchor, label) in anchors.iter().zip(labels(&words, &anchors)) {
+            if anchor.kind == Kind::Ignored {
+                continue;
+            }
+            let option = MenuOption {
+                key: anchor.key,
+                label: if label.is_empty() { anchor.say.clone().unwrap_or_default() } else { label },
+                say: anchor.say.clone(),
+                stay: anchor.kind == Kind::Stay,
+            };
+            match menu.options.iter_mut().find(|known| known.is_same_choice(&option)) {
+                Some(known) => {
+                    menu.repeated = true;
+                    // The second hearing may have caught what the first did not.
+                    if known.label.is_empty() {
+                        known.label = option.label;
+                    }
+                }
+                None => menu.options.push(option),
+            }
+        }
+        menu
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.options.is_empty()
+    }
+
+    /// Is this the same menu, heard again?
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
+        if self.is_empty() || other.is_empty() {
+            return false;
+        }
+        let shared = self.options.iter().filter(|option| other.options.iter().any(|theirs| option.resembles(theirs))).count();
+        2 * shared > self.options.len().max(other.options.len())
+    }
+
+    /// Key and label of each option with a key, for people to read.
+    pub(crate) fn listed(&self) -> Vec<(String, String)> {
+        self.options
+            .iter()
+            .map(|option| {
+                let key = match (option.key, &option.say) {
+                    (Some(key), _) => key.to_string(),
+                    (None, Some(say)) => format!("say {say}"),
+                    (None, None) => "stay".to_owned(),
+                };
+                (key, option.label.clone())
+            })
+            .collect()
+    }
+}
+
+impl MenuOption {
+    fn is_same_choice(&self, other: &Self) -> bool {
+        match (self.key, other.key) {
+            (Some(a), Some(b)) => a == b,
+            (None, None) => self.stay == other.stay && self.say == other.say,
+            _ => false,
+        }
+    }
+
+    fn resembles(&self, other: &Self) -> bool {
+        let label = |option: &Self| words(&option.label);
+        self.is_same_choice(other)
+            && (self.label.is_empty()
+                || other.label.is_empty()
+                || label(self).iter().any(|a| label(other).iter().any(|b| similar(a, b) || stem(a) == stem(b))))
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Choice,
+    Stay,
+    /// "If you know your party's extension, dial it now": takes its words out of the labels.
+    Ignored,
+}
+
+/// Words that name a choice, and where they stand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Anchor {
+    start: usize,
+    end: usize,
+    key: Option<char>,
+    say: Option<String>,
+    kind: Kind,
+}
+
+fn anchors(words: &[String]) -> Vec<Anchor> {
+    let mut anchors = Vec::new();
+    let mut at = 0;
+    while at < words.len() {
+        match anchor_at(words, at) {
+            Some(anchor) => {
+                at = anchor.end.max(at + 1);
+                anchors.push(anchor);
+            }
+            None => at += 1,
+        }
+    }
+    anchors
+}
+
+fn anchor_at(words: &[String], at: usize) -> Option<Anchor> {
+    let word = |i: usize| words.get(i).map_or("", String::as_str);
+    if let Some(end) = extension_at(words, at) {
+        return Some(Anchor { start: at, end, key: None, say: None, kind: Kind::Ignored });
+    }
+    if let Some(end) = stay_at(words, at) {
+        return Some(Anchor { start: at, end, key: None, say: None, kind: Kind::Stay });
+    }
+    // What "press two" becomes in one breath.
+    if word(at) == "presto" {
+        return Some(with_alternative(words, Anchor { start: at, end: at + 1, key: Some('2'), say: None, kind: Kind::Choice }));
+    }
+    let introduces_key = is_press(word(at)) || (word(at) == "option" && at > 0) || (word(at) == "say" && word(at + 1) == "or" && is_press(word(at + 2)));
+    if introduces_key {
+        let mut next = at + 1;
+        let mut spoken = word(at) == "say";
+        while next < at + 5 && matches!(word(next), "the" | "number" | "digit" | "key" | "option" | "or" | "say" | "press" | "button" | "on") {
+            spoken |= word(next) == "say";
+            next += 1;
+        }
+        if let Some(key) = key_at(words, next) {
+            let mut end = next + 1;
+            while matches!(word(end), "key" | "button" | "sign" | "now") {
+                end += 1;
+            }
+            let say = spoken.then(|| spoken_key(key));
+            return Some(with_alternative(words, Anchor { start: at, end, key: Some(key), say, kind: Kind::Choice }));
+        }
+    }
+    if word(at) == "say" && !matches!(word(at.wrapping_sub(1)), "can" | "may" | "or" | "to" | "you") {
+        let (say, end) = phrase_from(words, at + 1)?;
+        return Some(with_alternative(words, Anchor { start: at, end, key: None, say: Some(say), kind: Kind::Choice }));
+    }
+    if matches!(word(at), "can" | "may") && word(at + 1) == "say" {
+        let (say, end) = phrase_from(words, at + 2)?;
+        return Some(Anchor { start: at, end, key: None, say: Some(say), kind: Kind::Choice });
+    }
+    None
+}
+
+/// "… or say billing", "… or press two" right after an anchor belong to it.
+fn with_alternative(words: &[String], mut anchor: Anchor) -> Anchor {
+    let word = |i: usize| words.get(i).map_or("", String::as_str);
+    if word(anchor.end) != "or" {
+        return anchor;
+    }
+    if word(anchor.end + 1) == "say" && anchor.say.is_none() {
+        if let Some((say, end)) = phrase_from(words, anchor.end + 2) {
+            anchor.say = Some(say);
+            anchor.end = end;
+        }
+    } else if is_press(word(anchor.end + 1)) && anchor.key.is_none() && let Some(key) = key_at(words, anchor.end + 2) {
+        anchor.key = Some(key);
+        anchor.end += 3;
+    }
+    anchor
+}
+
+/// The words to say, up to what must be the next option. At most three.
+fn phrase_from(words: &[String], from: usize) -> Option<(String, usize)> {
+    let mut end = from;
+    while end < words.len() && end < from + 3 {
+        let word = words[end].as_str();
+        if is_head(word) || is_press(word) || matches!(word, "or" | "say" | "your" | "and" | "now" | "after") {
+            break;
+        }
+        end += 1;
+    }
+    (end > from).then(|| (words[from..end].join(" "), end))
+}
+
+/// "dial your party's extension", "enter it now".
+fn extension_at(words: &[String], at: usize) -> Option<usize> {
+    let word = |i: usize| words.get(i).map_or("", String::as_str);
+    let dials = matches!(word(at), "dial" | "enter" | "press");
+    if !dials {
+        return None;
+    }
+    if word(at + 1) == "it" {
+        return Some(at + 2 + usize::from(matches!(word(at + 2), "now" | "at")));
+    }
+    (at + 1..at + 6).find(|i| similar(word(*i), "extension")).filter(|_| key_at(words, at + 1).is_none()).map(|i| i + 1)
+}
+
+fn stay_at(words: &[String], at: usize) -> Option<usize> {
+    let word = |i: usize| words.get(i).map_or("", String::as_str);
+    match (word(at), word(at + 1), word(at + 2), word(at + 3)) {
+        ("stay" | "remain" | "hold", "on", "the", "line") => Some(at + 4),
+        ("hold", "the", "line", _) => Some(at + 3),
+        ("otherwise", "please", "hold", _) => Some(at + 3),
+        _ => None,
+    }
+}
+
+/// "Press" and what recognisers make of it.
+fn is_press(word: &str) -> bool {
+    matches!(
+        word,
+        "press" | "push" | "dial" | "enter" | "hit" | "select" | "choose" | "touch" | "rest" | "pressed" | "dress" | "breast" | "priss" | "pres" | "prest" | "presses"
+    )
+}
+
+fn is_head(word: &str) -> bool {
+    matches!(word, "for" | "to" | "if")
+}
+
+/// A key at `at`. Words that are also little words ("to", "for") count only where no label can begin.
+fn key_at(words: &[String], at: usize) -> Option<char> {
+    let word = words.get(at)?.as_str();
+    if let Some(digit) = digit_word(word) {
+        return Some(char::from(b'0' + digit));
+    }
+    let key = match word {
+        "star" | "asterisk" | "start" => '*',
+        "pound" | "hash" | "sharp" => '#',
+        "won" => '1',
+        "too" => '2',
+        "tree" => '3',
+        "fore" => '4',
+        "fife" => '5',
+        "ate" => '8',
+        "to" | "for" => {
+            let next = words.get(at + 1).map_or("", String::as_str);
+            let label_cannot_begin = next.is_empty() || is_head(next) || is_press(next) || matches!(next, "or" | "now" | "key");
+            return label_cannot_begin.then_some(if word == "to" { '2' } else { '4' });
+        }
+        _ => return None,
+    };
+    Some(key)
+}
+
+fn spoken_key(key: char) -> String {
+    match key.to_digit(10) {
+        Some(digit) => crate::spoken::say_number(digit),
+        None if key == '*' => "star".to_owned(),
+        None => "pound".to_owned(),
+    }
+}
+
+/// One label for each anchor: the cheapest way to hand out the words between them.
+fn labels(words: &[String], anchors: &[Anchor]) -> Vec<String> {
+    let count = anchors.len();
+    let segments: Vec<&[String]> = (0..=count)
+        .map(|i| {
+            let start = if i == 0 { 0 } else { anchors[i - 1].end };
+            let end = anchors.get(i).map_or(words.len(), |anchor| anchor.start);
+            &words[start.min(end)..end]
+        })
+        .collect();
+    // cost[after] of the best assignment up to here, and the choices that led there.
+    let mut best: [(u32, Vec<bool>); 2] = [(0, Vec::new()), (0, Vec::new())];
+    for i in 0..count {
+        best = [false, true].map(|after| {
+            (0..2)
+                .filter(|previous| i > 0 || *previous == 0)
+                .map(|previous| {
+                    let taken_before = i > 0 && previous == 1;
+                    let mut cost = best[previous].0 + label_cost(&segments, &anchors[i], i, after, taken_before);
+                    // A label nobody wanted, and a change of order.
+                    if i > 0 && previous == 0 && after && !heads(segments[i], false).is_empty() {
+                        cost += 2;
+                    }
+                    if i > 0 && (previous == 1) != after {
+                        cost += 1;
+                    }
+                    let mut choices = best[previous].1.clone();
+                    choices.push(after);
+                    (cost, choices)
+                })
+                .min_by_key(|(cost, _)| *cost)
+                .unwrap_or_default()
+        });
+    }
+    if count > 0 && !heads(segments[count], false).is_empty() {
+        best[0].0 += 3;
+    }
+    let choices = if best[1].0 < best[0].0 { &best[1].1 } else { &best[0].1 };
+    (0..count)
+        .map(|i| {
+            let after = choices[i];
+            let segment = segments[i + usize::from(after)];
+            let shared_with_previous = !after && i > 0 && choices[i - 1];
+            let shared_with_next = after && choices.get(i + 1) == Some(&false);
+            clean(label_words(segment, !after && i == 0, shared_with_previous, shared_with_next))
+        })
+        .collect()
+}
+
+fn label_cost(segments: &[&[String]], anchor: &Anchor, i: usize, after: bool, taken_before: bool) -> u32 {
+    let segment = segments[i + usize::from(after)];
+    let heads = heads(segment, i == 0 && !after).len();
+    // "say billing" is its own label.
+    let empty = if anchor.say.is_some() && anchor.key.is_none() || anchor.kind != Kind::Choice { 1 } else { 6 };
+    if !after && taken_before {
+        return if heads >= 2 { 1 } else { empty };
+    }
+    match (segment.is_empty(), heads > 0, after) {
+        (true, ..) => empty,
+        (_, true, _) => 0,
+        (_, false, false) => 1 + u32::from(i == 0),
+        // After an anchor that explains itself, loose words are no label.
+        (_, false, true) => if empty == 1 { 3 } else { 2 },
+    }
+}
+
+/// Where labels may begin in a segment: "for", "to", "if", unless they belong to a greeting.
+fn heads(segment: &[String], greeting: bool) -> Vec<usize> {
+    (0..segment.len())
+        .filter(|&i| {
+            let previous = i.checked_sub(1).map_or("", |i| segment[i].as_str());
+            let next = segment.get(i + 1).map_or("", String::as_str);
+            match segment[i].as_str() {
+                "for" => !(next == "calling" || next == "holding" || next == "your" && greeting || matches!(previous, "sorry" | "calling" | "looking")),
+                "to" => !matches!(
+                    previous,
+                    "welcome" | "listen" | "like" | "want" | "wish" | "need" | "going" | "able" | "back" | "according" | "have" | "listening" | "trying" | "calling" | "speak" | "talk"
+                ),
+                "if" => true,
+                // Misheard at the start, where a label must begin.
+                "four" | "two" | "too" => i == 0 && segment.len() > 1 && !greeting,
+                _ => false,
+            }
+        })
+        .collect()
+}
+
+fn label_words(segment: &[String], greeting: bool, shared_with_previous: bool, shared_with_next: bool) -> &[String] {
+    let heads = heads(segment, greeting);
+    let last = heads.last().copied();
+    match heads.first().copied() {
+        None => segment,
+        Some(first) if shared_with_next => &segment[first..last.filter(|last| *last > first).unwrap_or(segment.len())],
+        Some(_) if shared_with_previous => &segment[last.unwrap_or(0)..],
+        Some(first) if greeting => {
+            // A greeting may have "for" and "to" of its own; the label is what comes last. "If you …" holds both.
+            let begin = heads.iter().copied().filter(|&i| segment[i] == "if").next_back().or_else(|| heads.iter().copied().filter(|&i| segment[i] == "for").next_back());
+            &segment[begin.unwrap_or(last.unwrap_or(first))..]
+        }
+        Some(first) => &segment[first..],
+    }
+}
+
+fn clean(label: &[String]) -> String {
+    const LEADING: &[&str] = &[
+        "for", "to", "if", "you", "would", "like", "want", "need", "wish", "are", "is", "calling", "about", "the", "a", "an", "our", "please", "and", "or", "then",
+        "reach", "speak", "talk", "with", "four", "two", "too", "otherwise", "have", "questions",
+    ];
+    const TRAILING: &[&str] = &["please", "or", "and", "then", "now", "just", "department", "you", "can"];
+    let start = label.iter().position(|word| !LEADING.contains(&word.as_str())).unwrap_or(label.len());
+    let end = label.iter().rposition(|word| !TRAILING.contains(&word.as_str())).map_or(start, |end| end + 1);
+    let kept: Vec<&str> = label[start.min(end)..end].iter().map(String::as_str).take(12).collect();
+    kept.join(" ")
+}
+
+/// Does a text sound as though it came from a menu, though perhaps only a part of it was heard?
+pub(crate) fn sounds_like_menu(words: &[String]) -> bool {
+    has_any(words, &["press one", "press two", "press three", "press zero", "press star", "press the", "menu options", "following options", "main menu", "press pound"])
+        || anchors(words).iter().any(|anchor| anchor.key.is_some() && words[anchor.start] == "press")
+}
+
+/// Words of a label that mean something.
+pub(crate) fn content_words(label: &str) -> Vec<String> {
+    words(label).into_iter().filter(|word| !is_filler(word)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(heard: &str, expected: &str) {
+        let found: Vec<String> = Menu::parse(heard).listed().into_iter().map(|(key, label)| format!("{key}={label}")).collect();
+        assert_eq!(found.join("; "), expected, "{heard}");
+    }
+
+    #[test]
+    fn options_are_understood_in_both_orders() {
+        check("for billing, press 2", "2=billing");
+        check("press 2 for billing", "2=billing");
+        check("billing, press two", "2=billing");
+        check("for appointments press one for billing press two for the pharmacy press three", "1=appointments; 2=billing; 3=pharmacy");
+        check("press one for appointments press two for billing press three for the pharmacy", "1=appointments; 2=billing; 3=pharmacy");
+        check("press one to make an appointment press two to pay a bill", "1=make an appointment; 2=pay a bill");
+        check("if you would like to refill a prescription press four", "4=refill a prescription");
+        check("for billing press two press three for pharmacy", "2=billing; 3=pharmacy");
+    }
+
+    #[test]
+    fn greetings_are_not_labels() {
+        check("thank you for calling city hospital for appointments press one for billing press two", "1=appointments; 2=billing");
+        check("welcome to acme press one for sales press two for support", "1=sales; 2=support");
+        check("thank you for calling please listen carefully as our menu options have changed to schedule a visit press one", "1=schedule a visit");
+        check("thank you for calling acme press one for sales", "1=sales");
+    }
+
+    #[test]
+    fn keys_have_names_and_words_may_be_said_instead() {
+        check("to repeat this menu press the star key", "*=repeat this menu");
+        check("to hear these options again press pound", "#=hear these options again");
+        check("for billing press or say three", "3=billing");
+        check("for billing say billing for sales say sales", "say billing=billing; say sales=sales");
+        check("to reach the nurse press four or say nurse", "4=nurse");
+        check("for sales press one or stay on the line", "1=sales; stay=");
+        check("for an operator stay on the line", "stay=operator");
+        assert_eq!(Menu::parse("for billing press or say three").options[0].say.as_deref(), Some("three"));
+        assert_eq!(Menu::parse("to reach the nurse press four or say nurse").options[0].say.as_deref(), Some("nurse"));
+    }
+
+    #[test]
+    fn an_extension_is_no_option() {
+        check("if you know your party's extension dial it now for sales press one", "1=sales");
+        check("you may dial your party's extension at any time for sales press one for support press two", "1=sales; 2=support");
+    }
+
+    #[test]
+    fn misheard_menus_still_have_their_options() {
+        check("for billing press to for the pharmacy press three", "2=billing; 3=pharmacy");
+        check("for billing rest two for the pharmacy press three", "2=billing; 3=pharmacy");
+        check("for billing presto for the pharmacy dress three", "2=billing; 3=pharmacy");
+        check("four billing press two four pharmacy press for", "2=billing; 4=pharmacy");
+        check("for hours press won for billing press too for help press ate", "1=hours; 2=billing; 8=help");
+        check("press one four appointments press two four billing", "1=appointments; 2=billing");
+    }
+
+    #[test]
+    fn a_repeat_is_noticed_and_the_same_menu_is_recognised() {
+        let once = Menu::parse("for appointments press one for billing press two");
+        assert!(!once.repeated);
+        assert!(Menu::parse("for appointments press one for billing press two for appointments press one").repeated);
+        assert!(once.is_like(&Menu::parse("for appointment press one for building press two")));
+        assert!(!once.is_like(&Menu::parse("for a new appointment press two to cancel press three")));
+    }
+
+    #[test]
+    fn talk_is_no_menu() {
+        check("hello this is anna how can i help you", "");
+        check("what would you say your date of birth is", "");
+        check("please enter your account number followed by the pound key", "");
+    }
+}

@@ -1,0 +1,292 @@
+//! Pure: no I/O, no clock.
+//!
+//! [`Learnt`]: answers taken out of what was heard, each with its evidence.
+
+use std::collections::BTreeMap;
+
+use jiff::civil::Date;
+
+use crate::goal::{Goal, Want};
+use crate::ivr::{Prompt, PromptKind};
+use crate::offers::{Preference, Slot, slots};
+use crate::spoken::{code, money, times};
+use crate::text::{find, has_any, similar};
+use crate::{Evidence, OutcomeKind};
+
+/// Pieces of evidence kept.
+const MAX_EVIDENCE: usize = 64;
+/// Characters of one spoken answer kept.
+const MAX_ANSWER: usize = 240;
+
+/// What came of the call so far.
+#[derive(Debug, Clone)]
+pub(crate) struct Learnt {
+    goal: Goal,
+    preference: Preference,
+    doctor: Option<String>,
+    today: Date,
+    pub(crate) answers: BTreeMap<String, String>,
+    pub(crate) evidence: Vec<Evidence>,
+    /// They said that it is done.
+    pub(crate) booked: bool,
+    pub(crate) changed: bool,
+    /// The slot we took.
+    accepted: Option<Slot>,
+    booked_slot: Slot,
+    /// We told a person what we want.
+    pub(crate) asked: bool,
+    pub(crate) message_left: bool,
+    pub(crate) message_passed: bool,
+}
+
+impl Learnt {
+    pub(crate) fn new(goal: Goal, facts: &BTreeMap<String, String>, today: Date) -> Self {
+        Self {
+            preference: Preference::new(facts, &goal.text),
+            doctor: facts.get("doctor").cloned(),
+            goal,
+            today,
+            answers: BTreeMap::new(),
+            evidence: Vec::new(),
+            booked: false,
+            changed: false,
+            accepted: None,
+            booked_slot: Slot::default(),
+            asked: false,
+            message_left: false,
+            message_passed: false,
+        }
+    }
+
+    /// We took a slot.
+    pub(crate) fn accept(&mut self, slot: Slot) {
+        self.accepted = Some(slot);
+    }
+
+    /// What we want, said to a person.
+    pub(crate) fn request(&self) -> String {
+        self.goal.request()
+    }
+
+    pub(crate) fn accepted(&self) -> Option<Slot> {
+        self.accepted
+    }
+
+    /// Something that shows what was done.
+    pub(crate) fn note(&mut self, at_ms: u64, kind: &str, text: &str) {
+        if self.evidence.len() < MAX_EVIDENCE {
+            self.evidence.push(Evidence { at_ms, kind: kind.to_owned(), text: text.to_owned() });
+        }
+    }
+
+    /// Takes what there is out of one thing that was said.
+    pub(crate) fn hear(&mut self, at_ms: u64, text: &str, prompt: &Prompt, booked_words: bool) {
+        let before = (self.answers.clone(), self.booked, self.changed, self.message_passed);
+        let heard = &prompt.words;
+        let is_menu = matches!(prompt.kind, PromptKind::Menu | PromptKind::DateInput | PromptKind::NumberInput);
+        if self.goal.wants(Want::Booking) || self.goal.wants(Want::Change) {
+            self.hear_booking(heard, booked_words);
+        }
+        if self.goal.wants(Want::Change) && has_any(heard, &["canceled", "cancelled", "has been moved", "rescheduled"]) && prompt.kind != PromptKind::Question {
+            self.changed = true;
+        }
+        // A confirmation that follows is about something else than the booking when there was none.
+        if let Some(found) = confirmation(heard) {
+            self.answers.insert("confirmation".to_owned(), found);
+        }
+        if self.goal.wants(Want::Balance) && let Some((amount, _)) = money(heard) && !(is_menu && prompt.input.is_none() && !has_any(heard, &["balance is", "balance of", "amount due", "you owe", "is due"])) {
+            self.answers.insert("balance".to_owned(), amount);
+        }
+        if (self.goal.wants(Want::Hours) || self.goal.wants(Want::Department)) && !is_menu && prompt.kind != PromptKind::Offer && let Some(hours) = hours(heard) {
+            self.answers.insert("hours".to_owned(), hours);
+        }
+        let named = !is_menu && !matches!(prompt.kind, PromptKind::Hold | PromptKind::NotUnderstood) && self.goal.names_department(heard);
+        if named && let Some(department) = self.goal.department.clone() && (self.goal.wants(Want::Department) || self.goal.wants(Want::Hours)) {
+            self.answers.entry("department".to_owned()).or_insert_with(|| department);
+        }
+        if self.goal.wants(Want::Status) && self.asked && matches!(prompt.kind, PromptKind::Statement | PromptKind::Farewell | PromptKind::Question) && says_status(heard) {
+            self.answers.insert("status".to_owned(), clip(text));
+        }
+        if self.goal.wants(Want::Anything) && self.asked && matches!(prompt.kind, PromptKind::Statement | PromptKind::Offer) && heard.len() >= 2 {
+            self.answers.insert("answer".to_owned(), clip(text));
+        }
+        if self.goal.wants(Want::Message) && self.asked && has_any(heard, &["ill tell", "ill pass", "i will tell", "i will pass", "pass it on", "let them know", "got it", "noted", "will do", "give them the message", "take a message"]) && prompt.kind != PromptKind::Question {
+            self.message_passed = true;
+        }
+        if (self.answers.clone(), self.booked, self.changed, self.message_passed) != before {
+            self.note(at_ms, "heard", text);
+        }
+    }
+
+    fn hear_booking(&mut self, heard: &[String], booked_words: bool) {
+        if booked_words {
+            self.booked = true;
+            if let Some(slot) = slots(heard).first() {
+                self.booked_slot.date = slot.date.or(self.booked_slot.date);
+                self.booked_slot.time = slot.time.or(self.booked_slot.time);
+            }
+        }
+        if !self.booked {
+            return;
+        }
+        let slot = self.slot();
+        if let Some(date) = slot.date {
+            // "Tuesday" alone is the date that the next Tuesday has only when nothing better was heard.
+            let written = date.written();
+            if let Some(written) = written {
+                self.answers.insert("date".to_owned(), written);
+            }
+        }
+        if let Some(time) = slot.time {
+            self.answers.insert("time".to_owned(), time.written());
+        }
+        if let Some(doctor) = self.doctor_in(heard) {
+            self.answers.insert("doctor".to_owned(), doctor);
+        }
+    }
+
+    /// The confirmed slot; what the confirmation left out is as we accepted it.
+    fn slot(&self) -> Slot {
+        let accepted = self.accepted.unwrap_or_default();
+        let date = match (self.booked_slot.date, accepted.date) {
+            // The fuller name of the same day.
+            (Some(booked), Some(taken)) if booked.day.is_none() && booked.weekday == taken.weekday => Some(taken),
+            (booked, taken) => booked.or(taken),
+        };
+        Slot { date, time: self.booked_slot.time.or(accepted.time) }
+    }
+
+    fn doctor_in(&self, heard: &[String]) -> Option<String> {
+        if let Some(doctor) = &self.doctor {
+            let surname = doctor.split_whitespace().next_back()?.to_owned();
+            if heard.iter().any(|word| similar(word, &surname.to_lowercase())) {
+                return Some(surname);
+            }
+        }
+        let at = find(heard, "with doctor").or_else(|| find(heard, "with dr"))?.end;
+        heard.get(at).map(|word| crate::facts::capital(word))
+    }
+
+    /// Has the first thing wanted come back?
+    pub(crate) fn achieved(&self) -> bool {
+        self.goal.wants.first().is_some_and(|want| self.has(*want))
+    }
+
+    /// Has everything wanted come back?
+    pub(crate) fn complete(&self) -> bool {
+        self.goal.wants.iter().all(|want| self.has(*want))
+    }
+
+    fn has(&self, want: Want) -> bool {
+        let answered = |key: &str| self.answers.contains_key(key);
+        match want {
+            Want::Booking => self.booked && (answered("date") || answered("time")),
+            Want::Change => self.changed || (self.booked && answered("date")),
+            Want::Balance => answered("balance"),
+            Want::Hours => answered("hours"),
+            Want::Status => answered("status"),
+            Want::Department => answered("department"),
+            Want::Message => self.message_passed,
+            Want::Anything => answered("answer"),
+        }
+    }
+
+    /// How it went, as far as was really heard.
+    pub(crate) fn outcome(&self, talked: bool) -> OutcomeKind {
+        if self.message_left {
+            return OutcomeKind::Partial;
+        }
+        if self.achieved() {
+            if self.goal.wants(Want::Anything) {
+                // An answer came; whether it is the one wanted is for the reader to say.
+                return OutcomeKind::Partial;
+            }
+            if self.goal.wants(Want::Booking) && !self.preference.day_fits(self.slot(), self.today) {
+                return OutcomeKind::Partial;
+            }
+            return OutcomeKind::Succeeded;
+        }
+        if self.goal.wants.iter().any(|want| self.has(*want)) || self.booked {
+            return OutcomeKind::Partial;
+        }
+        if talked { OutcomeKind::Failed } else { OutcomeKind::Unknown }
+    }
+}
+
+/// `B12` after "confirmation number is".
+fn confirmation(heard: &[String]) -> Option<String> {
+    let after = ["confirmation number", "confirmation code", "confirmation", "reference number", "booking number", "booking reference", "booking code"].iter().find_map(|lead| find(heard, lead))?.end;
+    (after..heard.len().min(after + 4)).find_map(|at| {
+        let skipped = heard[after..at].iter().all(|word| matches!(word.as_str(), "is" | "number" | "code" | "will" | "be" | "your" | "its" | "for" | "this"));
+        if skipped { code(heard, at).map(|(code, _)| code) } else { None }
+    })
+}
+
+/// `9:00 to 17:00` out of "from nine to five".
+fn hours(heard: &[String]) -> Option<String> {
+    if !has_any(heard, &["open", "opening", "hours", "from", "until", "till", "to", "through"]) {
+        return None;
+    }
+    let found = times(heard);
+    for pair in found.windows(2) {
+        let between = &heard[pair[0].0.end..pair[1].0.start];
+        if matches!(between, [word] if matches!(word.as_str(), "to" | "until" | "till" | "and" | "through")) {
+            return Some(format!("{} to {}", pair[0].1.written(), pair[1].1.written()));
+        }
+    }
+    let (range, time) = found.first()?;
+    let lead = range.start.checked_sub(1).map(|i| heard[i].as_str())?;
+    (matches!(lead, "until" | "till") && has_any(heard, &["open"])).then(|| format!("until {}", time.written()))
+}
+
+fn says_status(heard: &[String]) -> bool {
+    heard.len() >= 3
+        && has_any(
+            heard,
+            &[
+                "paid", "unpaid", "due", "overdue", "shipped", "delivered", "delivery", "ready", "processed", "pending", "received", "on its way", "canceled", "cancelled", "completed", "closed", "sent",
+                "arrive", "arrives", "outstanding", "open", "in transit", "was", "has been", "will be", "approved", "denied", "settled",
+            ],
+        )
+}
+
+fn clip(text: &str) -> String {
+    text.chars().take(MAX_ANSWER).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ivr::classify;
+
+    fn check(goal: &str, facts: &[(&str, &str)], heard: &[&str], expected: &str, outcome: OutcomeKind) {
+        let facts: BTreeMap<String, String> = facts.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        let mut learnt = Learnt::new(Goal::new(goal, &facts), &facts, Date::constant(2026, 11, 21));
+        learnt.asked = true;
+        for text in heard {
+            let prompt = classify(text, &facts);
+            let booked = crate::ivr::is_booked(&prompt.words);
+            learnt.hear(0, text, &prompt, booked);
+        }
+        let found: Vec<String> = learnt.answers.iter().map(|(key, value)| format!("{key}={value}")).collect();
+        assert_eq!((found.join("; ").as_str(), learnt.outcome(true)), (expected, outcome), "{heard:?}");
+    }
+
+    #[test]
+    fn answers_are_written_as_a_person_would() {
+        let booking = "Book an appointment with Doctor Alvarez on Tuesday";
+        check(
+            booking,
+            &[("doctor", "Doctor Alvarez"), ("day", "Tuesday")],
+            &["you are booked with doctor alvarez on tuesday december first at ten thirty your confirmation number is b twelve"],
+            "confirmation=B12; date=December 1; doctor=Alvarez; time=10:30",
+            OutcomeKind::Succeeded,
+        );
+        check(booking, &[], &["i have tuesday december first at ten thirty"], "", OutcomeKind::Failed);
+        check(booking, &[("day", "Tuesday")], &["you're all set for thursday december third at nine"], "date=December 3; time=9:00", OutcomeKind::Partial);
+        check("Find out the balance of the account", &[], &["your current balance is one thousand two hundred eighty four dollars and seventeen cents"], "balance=1284.17", OutcomeKind::Succeeded);
+        check("Ask for the opening hours of the pharmacy", &[], &["the pharmacy is open monday through friday from nine a m to five p m"], "department=pharmacy; hours=9:00 to 17:00", OutcomeKind::Succeeded);
+        check("Reach the billing department and ask about invoice 4471", &[], &["billing department how can i help you", "invoice four four seven one was paid on monday"], "department=billing; status=invoice four four seven one was paid on monday", OutcomeKind::Succeeded);
+        check("Reach the billing department", &[], &["please hold while i transfer you to billing", "for billing press two"], "", OutcomeKind::Failed);
+    }
+}

@@ -1,0 +1,119 @@
+//! [`Listener`]: feeds a recogniser, but only with what is near speech.
+
+use std::collections::VecDeque;
+
+use media::AudioFrame;
+use speech::{Recognition, RecognitionEvent, RecognitionInput, SpeechToText, Vocabulary};
+use tokio::sync::mpsc::error::TrySendError;
+
+/// Audio kept from before speech is noticed: 300 ms.
+const PRE_ROLL: usize = 15;
+/// Inputs a slow recogniser may be behind: 10 s.
+const MAX_BACKLOG: usize = 500;
+
+/// One call's recogniser.
+#[derive(Debug)]
+pub(crate) struct Listener {
+    recognition: Option<Recognition>,
+    pre_roll: VecDeque<AudioFrame>,
+    backlog: VecDeque<RecognitionInput>,
+    feeding: bool,
+    speaking: bool,
+    dropped: u64,
+}
+
+impl Listener {
+    /// Opens the recogniser; without one the call goes on, deaf.
+    pub(crate) fn open(stt: &dyn SpeechToText, vocabulary: Vocabulary) -> (Self, Option<speech::Error>) {
+        let (recognition, error) = match stt.open(vocabulary) {
+            Ok(recognition) => (Some(recognition), None),
+            Err(error) => (None, Some(error)),
+        };
+        (Self { recognition, pre_roll: VecDeque::with_capacity(PRE_ROLL), backlog: VecDeque::new(), feeding: false, speaking: false, dropped: 0 }, error)
+    }
+
+    pub(crate) fn audio(&mut self, frame: AudioFrame) {
+        if self.feeding {
+            self.push(RecognitionInput::Audio(frame));
+        } else {
+            if self.pre_roll.len() == PRE_ROLL {
+                self.pre_roll.pop_front();
+            }
+            self.pre_roll.push_back(frame);
+        }
+        self.feed();
+    }
+
+    /// From `PRE_ROLL` before the onset on, everything is fed.
+    pub(crate) fn speech_started(&mut self) {
+        self.speaking = true;
+        if !self.feeding {
+            self.feeding = true;
+            for frame in std::mem::take(&mut self.pre_roll) {
+                self.push(RecognitionInput::Audio(frame));
+            }
+        }
+        self.feed();
+    }
+
+    pub(crate) fn speech_ended(&mut self) {
+        self.speaking = false;
+    }
+
+    /// The turn is over.
+    pub(crate) fn finish(&mut self) {
+        self.push(RecognitionInput::Finish);
+        self.feeding = self.speaking;
+        self.feed();
+    }
+
+    /// What it understood; never returns when there is no recogniser.
+    pub(crate) async fn next(&mut self) -> RecognitionEvent {
+        let event = match &mut self.recognition {
+            Some(recognition) => recognition.events.recv().await,
+            None => std::future::pending().await,
+        };
+        match event {
+            Some(event) => event,
+            None => {
+                self.recognition = None;
+                RecognitionEvent::Failed { message: "the recogniser stopped".to_owned() }
+            }
+        }
+    }
+
+    /// Frames lost because the recogniser was too slow.
+    pub(crate) fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    fn push(&mut self, input: RecognitionInput) {
+        if self.backlog.len() >= MAX_BACKLOG
+            && let Some(oldest) = self.backlog.iter().position(|input| matches!(input, RecognitionInput::Audio(_)))
+        {
+            self.backlog.remove(oldest);
+            self.dropped += 1;
+        }
+        self.backlog.push_back(input);
+    }
+
+    fn feed(&mut self) {
+        let Some(recognition) = &self.recognition else {
+            self.backlog.clear();
+            return;
+        };
+        while let Some(input) = self.backlog.pop_front() {
+            match recognition.input.try_send(input) {
+                Ok(()) => {}
+                Err(TrySendError::Full(input)) => {
+                    self.backlog.push_front(input);
+                    break;
+                }
+                Err(TrySendError::Closed(_)) => {
+                    self.backlog.clear();
+                    break;
+                }
+            }
+        }
+    }
+}
