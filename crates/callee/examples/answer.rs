@@ -1,6 +1,7 @@
 //! A simulated party that anything may call: `cargo run -p callee --example answer -- voicemail 7`.
 //! Prints its address first, then what happens, one line each.
 
+use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr};
 
 use tokio::sync::mpsc;
@@ -25,8 +26,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     });
     let running = tokio::spawn(party.await?.run(CancellationToken::new()));
     while let Some(report) = reports.recv().await {
-        let line = format!("{report:?}\n");
-        tokio::io::AsyncWriteExt::write_all(&mut tokio::io::stdout(), line.as_bytes()).await?;
+        let _ = writeln!(std::io::stdout(), "{:6} ms {:?}", report.at_ms, report.event);
     }
     Ok(running.await?)
 }

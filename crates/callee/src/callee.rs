@@ -183,6 +183,11 @@ impl Party {
             Input::Played => self.handle_played(now),
             Input::Replied(_) => {}
             Input::Ended => {
+                if let (true, State::Recording(Recording { speech: Some((_, last)), .. })) =
+                    (self.speaking, &mut self.state)
+                {
+                    *last = now;
+                }
                 self.close_message();
                 self.state = State::Over;
             }

@@ -80,7 +80,8 @@ fn judge_message(expected: &str, messages: &[&Report]) -> Option<String> {
     }
     let text = text.to_lowercase();
     let heard: Vec<&str> = text.split_whitespace().collect();
-    let expected: Vec<String> = expected.split_whitespace().map(str::to_lowercase).collect();
+    let expected: Vec<String> =
+        expected.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_lowercase).collect();
     let found = expected.iter().filter(|word| heard.contains(&word.as_str())).count();
     (found * 2 < expected.len()).then(|| format!("the message was understood as {text:?}"))
 }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use gateway::EndCause;
 
 /// One line of the record.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Report {
     /// Since the INVITE; 0 before there was one.
     pub at_ms: u64,
@@ -15,7 +15,7 @@ pub struct Report {
 }
 
 /// Something for the record.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {
     /// Calls may come to this address.
@@ -69,7 +69,7 @@ pub enum Event {
     /// The call is over.
     Ended {
         /// `they_hung_up`, `we_hung_up`, …
-        cause: &'static str,
+        cause: String,
     },
 }
 
@@ -86,6 +86,6 @@ impl Event {
             EndCause::MediaTimeout => "media_timeout",
             EndCause::Shutdown => "shutdown",
         };
-        Self::Ended { cause }
+        Self::Ended { cause: cause.to_owned() }
     }
 }
