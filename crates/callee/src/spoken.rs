@@ -69,7 +69,7 @@ pub(crate) const WEEKDAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thurs
 pub(crate) fn number(n: u32) -> String {
     match n {
         0..20 => SMALL[n as usize].to_owned(),
-        20..100 if n % 10 == 0 => TENS[(n / 10) as usize].to_owned(),
+        20..100 if n.is_multiple_of(10) => TENS[(n / 10) as usize].to_owned(),
         20..100 => format!("{} {}", TENS[(n / 10) as usize], SMALL[(n % 10) as usize]),
         100..1000 => with_rest(format!("{} hundred", SMALL[(n / 100) as usize]), n % 100),
         _ => with_rest(format!("{} thousand", number(n / 1000)), n % 1000),
