@@ -161,7 +161,12 @@ pub enum Output {
     /// Stop all utterances up to this one.
     Flush(UtteranceId),
     /// Press keys.
-    Press(String),
+    Press {
+        /// Keys.
+        digits: String,
+        /// By another method than before.
+        differently: bool,
+    },
     /// Their turn is over: tell the recogniser to finish.
     FinishRecognition,
     /// Ask the model.
@@ -368,7 +373,7 @@ impl Conversation {
         [
             (turn_over, "end of turn"),
             (self.finishing, "recogniser's final"),
-            (if self.playback.is_idle() { None } else { self.barge_in.deadline() }, "interruption"),
+            (if self.playback.is_idle() || self.phase != Phase::Talking { None } else { self.barge_in.deadline() }, "interruption"),
             (self.quiet.map(|(at, _)| at), "silence"),
             (self.voicemail.deadline(), "voicemail beep"),
             (self.thinking, "model's answer"),
@@ -411,7 +416,8 @@ impl Conversation {
         if self.finishing.is_some_and(|at| now >= at) {
             self.finish_by_interim(now);
         }
-        if !self.playback.is_idle() && self.barge_in.interrupts(now) {
+        // A goodbye is said to its end.
+        if !self.playback.is_idle() && self.phase == Phase::Talking && self.barge_in.interrupts(now) {
             self.interrupted();
         }
         if self.voicemail.deadline().is_some_and(|at| now >= at) {

@@ -50,11 +50,6 @@ impl Playback {
         self.queue.is_empty()
     }
 
-    /// Our sound is on the line.
-    pub(crate) fn is_sounding(&self) -> bool {
-        self.queue.front().is_some_and(|utterance| utterance.started.is_some())
-    }
-
     /// The newest utterance: flushing it flushes all.
     pub(crate) fn newest(&self) -> Option<UtteranceId> {
         self.queue.back().map(|utterance| utterance.id)

@@ -51,11 +51,13 @@ pub(crate) struct Decision {
     pub(crate) because: &'static str,
     /// An option of a menu that was chosen: key and label.
     pub(crate) chose: Option<(String, String)>,
+    /// Keys go out by another method: the prompt did not react to the last.
+    pub(crate) differently: bool,
 }
 
 impl Decision {
     fn new(because: &'static str, actions: Vec<Action>) -> Self {
-        Self { actions, because, chose: None }
+        Self { actions, because, chose: None, differently: false }
     }
 
     fn say(because: &'static str, text: impl Into<String>) -> Self {
@@ -157,11 +159,6 @@ impl Rules {
                 self.answer_person(context)
             }
         }
-    }
-
-    /// The navigator's menu, for events.
-    pub(crate) fn menu(&self) -> Vec<(String, String)> {
-        self.navigator.menu().listed()
     }
 
     fn is_machine(&self, context: &Context<'_>) -> bool {

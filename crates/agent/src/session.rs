@@ -237,7 +237,8 @@ impl Session {
                     self.speaker.cancel(utterance);
                     self.line.flush(utterance);
                 }
-                Output::Press(digits) => self.line.press(&digits),
+                Output::Press { digits, differently: false } => self.line.press(&digits),
+                Output::Press { digits, differently: true } => self.line.press_differently(&digits),
                 Output::FinishRecognition => self.listener.finish(),
                 Output::AskPolicy(view) => {
                     if let Policy::Model(model) = &self.policy {

@@ -39,23 +39,27 @@ impl Conversation {
             self.emit(AgentEvent::Chose { at_ms, key, label });
         }
         for action in decision.actions {
-            self.act(now, action, decision.because);
+            match action {
+                Action::Press(keys) if decision.differently => {
+                    self.record(now, &Action::Press(keys.clone()), decision.because);
+                    self.press(keys, true);
+                }
+                action => self.act(now, action, decision.because),
+            }
         }
         self.settle(now);
     }
 
     /// Carries out one action.
     pub(super) fn act(&mut self, now: Instant, action: Action, because: &str) {
-        self.tool_calls += 1;
-        let at_ms = self.at_ms(now);
-        self.emit(AgentEvent::ToolCalled { at_ms, name: action.name().to_owned(), arguments: action.arguments().to_string(), because: because.to_owned() });
+        self.record(now, &action, because);
         if self.tool_calls > self.config.limits.tool_calls && !matches!(action, Action::End(_)) {
             self.end_quietly(now, AgentEnd::ToolLoop);
             return;
         }
         match action {
             Action::Say(text) => self.say(now, text),
-            Action::Press(keys) => self.press(keys),
+            Action::Press(keys) => self.press(keys, false),
             Action::Wait(duration) => self.wait = Some(duration),
             Action::End(end) => self.close(now, end),
             Action::Report { outcome, summary, answers } => {
@@ -76,12 +80,18 @@ impl Conversation {
         self.outputs.push_back(Output::Say { utterance, text });
     }
 
-    pub(super) fn press(&mut self, keys: String) {
+    fn record(&mut self, now: Instant, action: &Action, because: &str) {
+        self.tool_calls += 1;
+        let at_ms = self.at_ms(now);
+        self.emit(AgentEvent::ToolCalled { at_ms, name: action.name().to_owned(), arguments: action.arguments().to_string(), because: because.to_owned() });
+    }
+
+    pub(super) fn press(&mut self, keys: String, differently: bool) {
         if self.phase != Phase::Talking {
             return;
         }
         self.keys.push_back(keys.clone());
-        self.outputs.push_back(Output::Press(keys));
+        self.outputs.push_back(Output::Press { digits: keys, differently });
     }
 
     /// After what is queued was said, the call ends.
@@ -139,7 +149,7 @@ impl Conversation {
                 self.learnt.note(at_ms, "operator", &text);
                 self.say(now, text);
             }
-            AgentCommand::Press(keys) => self.press(keys),
+            AgentCommand::Press(keys) => self.press(keys, false),
             AgentCommand::HangUp if self.phase == Phase::Talking && self.answering.person => {
                 self.say(now, "Thank you. Goodbye.".to_owned());
                 self.close(now, AgentEnd::Completed);

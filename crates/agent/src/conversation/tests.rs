@@ -1,0 +1,357 @@
+//! Whole conversations on a simulated clock: what they say goes in, a trace of what we do comes out.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use expect_test::{Expect, expect};
+use gateway::{CallEnd, EndCause};
+use media::UtteranceId;
+use media::ear::Tone;
+
+use super::{Conversation, ConversationConfig, Input, Output};
+use crate::{AgentEvent, Limits, Outcome, Task};
+
+/// A conversation with a line that plays, presses and recognises perfectly.
+struct Talk {
+    start: Instant,
+    now: Instant,
+    conversation: Conversation,
+    /// What will happen because of what was ordered.
+    coming: Vec<(Instant, Input)>,
+    /// Words spoken since the recogniser last finished.
+    unheard: String,
+    trace: Vec<String>,
+    playing_until: Instant,
+}
+
+impl Talk {
+    fn new(goal: &str, facts: &[(&str, &str)]) -> Self {
+        Self::with(Some((goal, facts)), false)
+    }
+
+    fn with(task: Option<(&str, &[(&str, &str)])>, model: bool) -> Self {
+        let start = crate::testing::start();
+        let task = task.map(|(goal, facts)| Task { goal: goal.to_owned(), facts: facts.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect::<BTreeMap<_, _>>() });
+        let limits = Limits { call: Duration::from_secs(600), silence_nudges: 3, silence: Duration::from_secs(7), hold: Duration::from_secs(600), tool_calls: 100 };
+        let config = ConversationConfig { task, on_behalf_of: None, greeting: None, system_prompt: None, limits, today: jiff::civil::Date::constant(2026, 11, 21), model };
+        let mut talk = Self { start, now: start, conversation: Conversation::new(config, [7; 32]), coming: Vec::new(), unheard: String::new(), trace: Vec::new(), playing_until: start };
+        talk.input(Input::Answered);
+        talk
+    }
+
+    /// They say something, at 60 ms a letter; then time passes until we have answered.
+    fn they(&mut self, text: &str) -> &mut Self {
+        self.begin(text);
+        self.settle()
+    }
+
+    /// They say something; time stops when their voice does.
+    fn begin(&mut self, text: &str) -> &mut Self {
+        self.trace.push(format!("{:>5.1} they: {text}", self.seconds()));
+        self.input(Input::SpeechStarted);
+        self.unheard = format!("{} {text}", self.unheard).trim().to_owned();
+        let length = Duration::from_millis(60 * text.len() as u64);
+        self.pass(length.min(Duration::from_millis(250)));
+        self.input(Input::Interim(self.unheard.clone()));
+        self.pass(length.saturating_sub(Duration::from_millis(250)));
+        let ended = self.now;
+        self.pass(Duration::from_millis(200));
+        self.input(Input::SpeechEnded { at: ended });
+        self
+    }
+
+    /// Until nothing but silence is waited for.
+    fn settle(&mut self) -> &mut Self {
+        for _ in 0..200 {
+            let deadline = self.conversation.poll_timeout().filter(|deadline| deadline.timer != "silence").map(|deadline| deadline.at);
+            let Some(at) = self.coming.iter().map(|(at, _)| *at).chain(deadline).min() else { break };
+            self.pass(at.saturating_duration_since(self.now));
+        }
+        self
+    }
+
+    fn wait(&mut self, seconds: f64) -> &mut Self {
+        self.pass(Duration::from_secs_f64(seconds));
+        self.settle()
+    }
+
+    fn pass(&mut self, duration: Duration) {
+        let until = self.now + duration;
+        loop {
+            let next = self.coming.iter().map(|(at, _)| *at).chain(self.conversation.poll_timeout().map(|deadline| deadline.at)).min();
+            match next.filter(|at| *at <= until) {
+                Some(at) => {
+                    self.now = self.now.max(at);
+                    let due = self.coming.iter().position(|(due, _)| *due <= self.now);
+                    let input = due.map_or(Input::Timeout, |i| self.coming.remove(i).1);
+                    self.input(input);
+                }
+                None => break,
+            }
+        }
+        self.now = self.now.max(until);
+    }
+
+    fn input(&mut self, input: Input) {
+        self.conversation.handle_input(self.now, input);
+        while let Some(output) = self.conversation.poll_output() {
+            self.output(output);
+        }
+    }
+
+    fn output(&mut self, output: Output) {
+        let seconds = self.seconds();
+        match output {
+            Output::Say { utterance, text } => {
+                self.trace.push(format!("{seconds:>5.1} say: {text}"));
+                let length = Duration::from_millis(60 * text.len() as u64);
+                let begin = self.now.max(self.playing_until) + Duration::from_millis(80);
+                self.playing_until = begin + length;
+                self.coming.push((self.now, Input::Synthesised { utterance, length }));
+                self.coming.push((begin, Input::Started { utterance, at: begin }));
+                self.coming.push((begin + length, Input::Played { utterance, duration: length, finished: true }));
+            }
+            Output::Flush(UtteranceId(up_to)) => {
+                self.trace.push(format!("{seconds:>5.1} flush"));
+                let mut sounding = None;
+                self.coming.retain(|(at, input)| match input {
+                    Input::Played { utterance, duration, .. } if utterance.0 <= up_to => {
+                        let begin = *at - *duration;
+                        if begin <= self.now {
+                            sounding = Some((*utterance, self.now - begin));
+                        }
+                        false
+                    }
+                    Input::Started { utterance, .. } => utterance.0 > up_to,
+                    _ => true,
+                });
+                self.playing_until = self.now;
+                if let Some((utterance, duration)) = sounding {
+                    self.coming.push((self.now, Input::Played { utterance, duration, finished: false }));
+                }
+            }
+            Output::Press { digits, differently } => {
+                self.trace.push(format!("{seconds:>5.1} press: {digits}{}", if differently { " differently" } else { "" }));
+                self.coming.push((self.now + Duration::from_millis(200 * digits.len() as u64), Input::DigitsSent));
+            }
+            Output::FinishRecognition => {
+                let text = std::mem::take(&mut self.unheard);
+                self.coming.push((self.now + Duration::from_millis(60), Input::Final { text, start_ms: 0, end_ms: 0 }));
+            }
+            Output::AskPolicy(_) => self.trace.push(format!("{seconds:>5.1} ask the model")),
+            Output::CancelPolicy => self.trace.push(format!("{seconds:>5.1} cancel the model")),
+            Output::HangUp => self.trace.push(format!("{seconds:>5.1} hang up")),
+            Output::Event(AgentEvent::Nudged { count, .. }) => self.trace.push(format!("{seconds:>5.1} nudge {count}")),
+            Output::Event(AgentEvent::Hold { holding, .. }) => self.trace.push(format!("{seconds:>5.1} hold: {holding}")),
+            Output::Event(AgentEvent::AnsweredBy { answered_by, .. }) => self.trace.push(format!("{seconds:>5.1} answered by: {answered_by:?}")),
+            Output::Event(_) => {}
+        }
+    }
+
+    fn seconds(&self) -> f64 {
+        self.now.duration_since(self.start).as_secs_f64()
+    }
+
+    fn end(self, expected: &Expect) -> Outcome {
+        let outcome = self.conversation.into_outcome(CallEnd { cause: EndCause::HungUp, sip_status: None, reason: None });
+        let answers: Vec<String> = outcome.result.answers.iter().map(|(key, value)| format!("{key}={value}")).collect();
+        let last = format!("{:?} {:?} keys {:?} {}", outcome.result.outcome, outcome.ended, outcome.digits_sent, answers.join("; "));
+        expected.assert_eq(&format!("{}\n{last}\n", self.trace.join("\n")));
+        outcome
+    }
+}
+
+const HOSPITAL: (&str, &[(&str, &str)]) = (
+    "Book an appointment with Doctor Alvarez in dermatology on Tuesday",
+    &[("name", "Martin Keller"), ("date_of_birth", "1982-03-05"), ("doctor", "Doctor Alvarez"), ("day", "Tuesday"), ("time_of_day", "morning")],
+);
+
+#[test]
+fn an_appointment_is_booked_through_a_menu_with_a_receptionist() {
+    let mut talk = Talk::new(HOSPITAL.0, HOSPITAL.1);
+    talk.they("thank you for calling city hospital")
+        .they("for billing press one for appointments press two for the pharmacy press three")
+        .they("please hold while i connect you")
+        .they("appointments this is anna how can i help you")
+        .they("sure can i have your name and date of birth please")
+        .they("and which doctor would you like to see")
+        .they("one moment please")
+        .they("i have tuesday december first at ten thirty or thursday december third at two fifteen")
+        .they("you are booked with doctor alvarez on tuesday december first at ten thirty your confirmation number is b twelve")
+        .they("is there anything else i can help you with");
+    talk.end(&expect![[r#"
+          0.0 they: thank you for calling city hospital
+          3.1 they: for billing press one for appointments press two for the pharmacy press three
+          9.1 answered by: Ivr
+          9.1 press: 2
+          9.3 they: please hold while i connect you
+         12.7 hold: true
+         12.7 they: appointments this is anna how can i help you
+         15.8 hold: false
+         15.8 say: Hello, this is an automated assistant calling on behalf of Martin Keller. I'd like to book an appointment with Doctor Alvarez in dermatology on Tuesday, please.
+         25.5 they: sure can i have your name and date of birth please
+         29.0 say: The name is Martin Keller. The date of birth is March fifth, nineteen eighty two.
+         33.9 they: and which doctor would you like to see
+         36.7 say: Doctor Alvarez, please.
+         38.2 they: one moment please
+         40.0 hold: true
+         40.0 they: i have tuesday december first at ten thirty or thursday december third at two fifteen
+         45.9 hold: false
+         45.9 say: Yes, Tuesday December first at ten thirty works, please.
+         49.4 they: you are booked with doctor alvarez on tuesday december first at ten thirty your confirmation number is b twelve
+         56.8 say: Thank you very much. Goodbye.
+         58.7 hang up
+         58.7 they: is there anything else i can help you with
+        Succeeded Some(Completed) keys "2" confirmation=B12; date=December 1; doctor=Alvarez; time=10:30
+    "#]]);
+}
+
+#[test]
+fn a_balance_is_heard_after_keyed_numbers() {
+    let mut talk = Talk::new("Find out the balance of the account", &[("account_number", "48213077"), ("pin", "4821")]);
+    talk.they("welcome to first bank")
+        .they("please enter your eight digit account number followed by the pound key")
+        .they("you entered four eight two one three oh seven seven if this is correct press one otherwise press two")
+        .they("please enter your four digit pin")
+        .they("your current balance is one thousand two hundred eighty four dollars and seventeen cents");
+    talk.end(&expect![[r#"
+          0.0 they: welcome to first bank
+          2.2 they: please enter your eight digit account number followed by the pound key
+          7.9 answered by: Ivr
+          7.9 press: 48213077#
+          9.7 they: you entered four eight two one three oh seven seven if this is correct press one otherwise press two
+         17.1 press: 1
+         17.3 they: please enter your four digit pin
+         20.7 press: 4821
+         21.5 they: your current balance is one thousand two hundred eighty four dollars and seventeen cents
+         28.3 hang up
+        Succeeded Some(Completed) keys "48213077#14821" balance=1284.17
+    "#]]);
+}
+
+#[test]
+fn a_message_is_left_whole_after_the_beep() {
+    let mut talk = Talk::new("Leave a message", &[("name", "Martin Keller"), ("message", "The car is ready to be picked up.")]);
+    talk.begin("hi this is john i'm not available right now please leave a message after the tone");
+    talk.wait(0.8);
+    talk.input(Input::Tone(Tone::Beep));
+    talk.settle();
+    talk.end(&expect![[r#"
+          0.0 they: hi this is john i'm not available right now please leave a message after the tone
+          6.3 answered by: Machine
+         10.3 say: Hello, this is an automated assistant calling on behalf of Martin Keller. The car is ready to be picked up.
+         16.8 hang up
+        Partial Some(MessageLeft) keys "" 
+    "#]]);
+}
+
+#[test]
+fn hold_is_waited_through_until_a_person_speaks() {
+    let mut talk = Talk::new("Reach the billing department and ask about invoice 4471", &[("name", "Martin Keller")]);
+    talk.they("all of our agents are busy please hold");
+    talk.input(Input::Music(true));
+    talk.wait(45.0);
+    talk.they("your call is important to us");
+    talk.wait(30.0);
+    talk.input(Input::Music(false));
+    talk.they("hello billing department this is dave");
+    talk.they("invoice four four seven one was paid on monday");
+    talk.end(&expect![[r#"
+          0.0 they: all of our agents are busy please hold
+          3.1 answered by: Ivr
+          3.1 hold: true
+         48.1 they: your call is important to us
+         81.2 they: hello billing department this is dave
+         84.9 hold: false
+         84.9 say: Hello, this is an automated assistant calling on behalf of Martin Keller. I'd like to ask about invoice 4471, please.
+         92.0 they: invoice four four seven one was paid on monday
+         95.6 say: Thank you very much. Goodbye.
+         97.4 hang up
+        Succeeded Some(Completed) keys "" department=billing; status=invoice four four seven one was paid on monday
+    "#]]);
+}
+
+#[test]
+fn silence_is_asked_about_three_times_then_the_call_ends() {
+    let mut talk = Talk::new(HOSPITAL.0, HOSPITAL.1);
+    talk.they("hello").wait(60.0);
+    talk.end(&expect![[r#"
+          0.0 they: hello
+          0.8 answered by: Human
+          0.8 say: Hello, this is an automated assistant calling on behalf of Martin Keller. I'd like to book an appointment with Doctor Alvarez in dermatology on Tuesday, please.
+         17.8 nudge 1
+         17.8 say: Are you still there?
+         26.3 nudge 2
+         26.3 say: Hello? Can you hear me?
+         35.1 nudge 3
+         35.1 say: Hello, are you there?
+         43.7 say: I can't hear you, so I will end the call now. Goodbye.
+         47.0 hang up
+        Failed Some(Silence) keys "" 
+    "#]]);
+}
+
+#[test]
+fn talking_over_us_stops_us_and_what_was_not_played_was_not_said() {
+    let mut talk = Talk::new(HOSPITAL.0, HOSPITAL.1);
+    talk.begin("hello");
+    talk.wait_until_sounding(2.0);
+    talk.they("sorry what is your name");
+    talk.end(&expect![[r#"
+          0.0 they: hello
+          0.8 answered by: Human
+          0.8 say: Hello, this is an automated assistant calling on behalf of Martin Keller. I'd like to book an appointment with Doctor Alvarez in dermatology on Tuesday, please.
+          2.8 they: sorry what is your name
+          3.1 flush
+          4.7 say: The name is Martin Keller.
+        Failed None keys "" 
+    "#]]);
+}
+
+#[test]
+fn a_fact_that_is_missing_is_not_made_up() {
+    let mut talk = Talk::new("Book an appointment", &[("name", "Martin Keller")]);
+    talk.they("front desk how can i help you").they("what is your date of birth and your phone number").they("are you a robot").they("okay goodbye");
+    talk.end(&expect![[r#"
+          0.0 they: front desk how can i help you
+          2.2 answered by: Human
+          2.2 say: Hello, this is an automated assistant calling on behalf of Martin Keller. I'd like to book an appointment, please.
+          9.2 they: what is your date of birth and your phone number
+         12.6 say: I'm sorry, I don't have the date of birth or the phone number.
+         16.4 they: are you a robot
+         17.8 say: Yes, I'm an AI assistant calling on behalf of Martin Keller.
+         21.4 they: okay goodbye
+         22.7 say: Thank you. Goodbye.
+         23.9 hang up
+        Failed Some(Completed) keys "" 
+    "#]]);
+}
+
+#[test]
+fn rules_decide_when_the_model_does_not_answer() {
+    let mut talk = Talk::with(Some(HOSPITAL), true);
+    talk.they("may i have your name please");
+    talk.wait(13.0);
+    talk.end(&expect![[r#"
+          0.0 they: may i have your name please
+          2.1 answered by: Human
+          2.1 ask the model
+         14.1 cancel the model
+         14.1 say: Hello, this is an automated assistant calling on behalf of Martin Keller. I'd like to book an appointment with Doctor Alvarez in dermatology on Tuesday, please. The name is Martin Keller.
+         32.7 nudge 1
+         32.7 say: Are you still there?
+        Failed None keys "" 
+    "#]]);
+}
+
+impl Talk {
+    /// Passes their turn and so much of our answer.
+    fn wait_until_sounding(&mut self, seconds: f64) {
+        while !self.coming.iter().any(|(_, input)| matches!(input, Input::Played { .. })) {
+            let Some(deadline) = self.conversation.poll_timeout() else { return };
+            let at = self.coming.iter().map(|(at, _)| *at).min().map_or(deadline.at, |at| at.min(deadline.at));
+            self.pass(at.saturating_duration_since(self.now));
+        }
+        self.pass(Duration::from_secs_f64(seconds));
+    }
+}

@@ -7,7 +7,7 @@
 //! billing"); a menu mostly keeps one order, so the cheapest assignment over the whole prompt wins.
 
 use crate::spoken::digit_word;
-use crate::text::{has_any, is_filler, similar, stem, words};
+use crate::text::{distance, has_any, is_filler, similar, stem, words};
 
 /// One option.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -102,7 +102,7 @@ impl MenuOption {
         self.is_same_choice(other)
             && (self.label.is_empty()
                 || other.label.is_empty()
-                || label(self).iter().any(|a| label(other).iter().any(|b| similar(a, b) || stem(a) == stem(b))))
+                || label(self).iter().any(|a| label(other).iter().any(|b| similar(a, b) || stem(a) == stem(b) || (a.len() >= 6 && distance(a, b) <= 2))))
     }
 }
 
@@ -168,7 +168,7 @@ fn anchor_at(words: &[String], at: usize) -> Option<Anchor> {
             return Some(with_alternative(words, Anchor { start: at, end, key: Some(key), say, kind: Kind::Choice }));
         }
     }
-    if word(at) == "say" && !matches!(word(at.wrapping_sub(1)), "can" | "may" | "or" | "to" | "you") {
+    if word(at) == "say" && !matches!(word(at.wrapping_sub(1)), "can" | "may" | "to" | "you") {
         let (say, end) = phrase_from(words, at + 1)?;
         return Some(with_alternative(words, Anchor { start: at, end, key: None, say: Some(say), kind: Kind::Choice }));
     }

@@ -84,7 +84,8 @@ impl Navigator {
         if self.visited[at].visits > MAX_VISITS || self.choices >= MAX_CHOICES {
             return Step::GiveUp { because: "menu.loop" };
         }
-        let chosen = self.choose(at, rejected, silent || menu.repeated || self.waited);
+        let known = !self.visited[at].tried.is_empty();
+        let chosen = self.choose(at, rejected, silent || menu.repeated || self.waited || known);
         match chosen {
             Some((option, because)) => self.take(at, option, because),
             None if !self.waited => {

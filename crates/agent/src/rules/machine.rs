@@ -69,7 +69,7 @@ impl Rules {
             && *count < MAX_INPUTS
         {
             *count += 1;
-            return Decision::new("input.again", vec![Action::Press(keys), Action::Wait(AFTER_KEYS)]);
+            return Decision { differently: true, ..Decision::new("input.again", vec![Action::Press(keys), Action::Wait(AFTER_KEYS)]) };
         }
         if self.navigator.menu().is_empty() && context.prompt.kind != PromptKind::Menu && !context.introduced {
             // Perhaps it was a person's greeting after all.
@@ -82,11 +82,15 @@ impl Rules {
         match self.navigator.step(rejected, silent) {
             Step::Press { key, label, because } => {
                 self.keyed = None;
-                Decision { actions: vec![Action::Press(key.to_string()), Action::Wait(AFTER_KEYS)], because, chose: Some((key.to_string(), label)) }
+                let actions = vec![Action::Press(key.to_string()), Action::Wait(AFTER_KEYS)];
+                // A key that was refused has been heard; one that changed nothing may not have been.
+                let differently = !rejected && matches!(because, "menu.again" | "menu.press-again");
+                Decision { actions, because, chose: Some((key.to_string(), label)), differently }
             }
             Step::Say { text, label, because } => {
                 self.keyed = None;
-                Decision { actions: vec![Action::Say(crate::facts::capital(&text)), Action::Wait(AFTER_KEYS)], because, chose: Some((text, label)) }
+                let actions = vec![Action::Say(crate::facts::capital(&text)), Action::Wait(AFTER_KEYS)];
+                Decision { actions, because, chose: Some((text, label)), differently: false }
             }
             Step::Wait { because } => Decision::wait(because, FOR_MENU),
             Step::GiveUp { because } => Decision::end(because, None, AgentEnd::Completed),
@@ -135,6 +139,7 @@ impl Rules {
             actions: vec![Action::Press("0".to_owned()), Action::Wait(AFTER_KEYS)],
             because,
             chose: Some(("0".to_owned(), "operator".to_owned())),
+            differently: false,
         }
     }
 
@@ -168,6 +173,7 @@ impl Rules {
             actions: vec![Action::Press(key.to_string()), Action::Wait(AFTER_KEYS)],
             because: "confirm.keys",
             chose: Some((key.to_string(), label.to_owned())),
+            differently: false,
         }
     }
 }

@@ -71,7 +71,7 @@ pub(crate) fn weekday_named(word: &str) -> Option<Weekday> {
         .iter()
         .position(|name| {
             let name = name.to_ascii_lowercase();
-            name == word || (word.ends_with("day") && word.len() >= 6 && crate::text::distance(&name, word) <= 1)
+            name == word || (word.ends_with("day") && word.len() >= 6 && crate::text::distance(&name, word) <= usize::from(name.len() > 8) + 1)
         })
         .and_then(|i| Weekday::from_monday_zero_offset(i8::try_from(i).ok()?).ok())
 }
