@@ -42,9 +42,15 @@ impl Answering {
                 self.machine = true;
                 self.judge(AnsweredBy::Ivr, 0.6)
             }
-            PromptKind::Question | PromptKind::Offer | PromptKind::Confirmation => self.person(if prompt.kind == PromptKind::Question { 0.8 } else { 0.9 }),
+            PromptKind::Question | PromptKind::Offer | PromptKind::Confirmation => {
+                self.person(if prompt.kind == PromptKind::Question { 0.8 } else { 0.9 })
+            }
             PromptKind::Greeting if is_personal_greeting(words) => self.person(0.7),
-            PromptKind::Greeting | PromptKind::Statement | PromptKind::Hold | PromptKind::Farewell | PromptKind::NotUnderstood => false,
+            PromptKind::Greeting
+            | PromptKind::Statement
+            | PromptKind::Hold
+            | PromptKind::Farewell
+            | PromptKind::NotUnderstood => false,
         }
     }
 
@@ -76,16 +82,57 @@ impl Answering {
 }
 
 fn is_screening(words: &[String]) -> bool {
-    has_any(words, &["screening", "state your name", "say your name and", "record your name", "screens calls", "call assistant"])
+    has_any(
+        words,
+        &["screening", "state your name", "say your name and", "record your name", "screens calls", "call assistant"],
+    )
 }
 
 fn is_announcement(words: &[String]) -> bool {
-    has_any(words, &["this call may be", "may be recorded", "recorded for quality", "your call is important", "agents are busy", "representatives are busy", "next available agent", "next available representative", "our office hours", "our office is", "if this is an emergency", "currently closed", "listen carefully"])
+    has_any(
+        words,
+        &[
+            "this call may be",
+            "may be recorded",
+            "recorded for quality",
+            "your call is important",
+            "agents are busy",
+            "representatives are busy",
+            "next available agent",
+            "next available representative",
+            "our office hours",
+            "our office is",
+            "if this is an emergency",
+            "currently closed",
+            "listen carefully",
+        ],
+    )
 }
 
 /// A person says hello, or their name.
 pub(crate) fn is_personal_greeting(words: &[String]) -> bool {
-    words.len() <= 3 && !has_any(words, &["welcome"]) || has_any(words, &["this is", "speaking", "my name is", "thanks for holding", "thank you for holding", "thanks for waiting", "thank you for waiting"])
+    if words.len() > 3
+        && has_any(
+            words,
+            &["thank you for calling", "thanks for calling", "welcome", "you have reached", "youve reached"],
+        )
+    {
+        // "Thank you for calling, this is …" may be a recording: it must say a name as people do.
+        return has_any(words, &["speaking", "my name is", "help you"]);
+    }
+    words.len() <= 3 && !has_any(words, &["welcome"])
+        || has_any(
+            words,
+            &[
+                "this is",
+                "speaking",
+                "my name is",
+                "thanks for holding",
+                "thank you for holding",
+                "thanks for waiting",
+                "thank you for waiting",
+            ],
+        )
 }
 
 #[cfg(test)]
@@ -100,7 +147,10 @@ mod tests {
         for (heard, expected) in [
             (&["hello"][..], Some(AnsweredBy::Human)),
             (&["thank you for calling city hospital"], None),
-            (&["thank you for calling", "for billing press one", "hello this is anna how can i help"], Some(AnsweredBy::Ivr)),
+            (
+                &["thank you for calling", "for billing press one", "hello this is anna how can i help"],
+                Some(AnsweredBy::Ivr),
+            ),
             (&["hi this is john", "please leave a message after the tone"], Some(AnsweredBy::Machine)),
             (&["please state your name and why you are calling"], Some(AnsweredBy::Screening)),
             (&["front desk this is anna how may i help you"], Some(AnsweredBy::Human)),

@@ -194,7 +194,9 @@ enum Phase {
     Ringing,
     Talking,
     /// The goodbye is being said.
-    Closing { guard: Instant },
+    Closing {
+        guard: Instant,
+    },
     Over,
 }
 
@@ -202,9 +204,15 @@ enum Phase {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Theirs {
     Silent,
-    Speaking,
+    /// They speak; recognised in pieces when it does not end by `cut`.
+    Speaking {
+        cut: Instant,
+    },
     /// They paused; over at `over` if nothing follows.
-    Paused { ended: Instant, over: Instant },
+    Paused {
+        ended: Instant,
+        over: Instant,
+    },
 }
 
 /// What silence is waiting for.
@@ -254,11 +262,14 @@ pub struct Conversation {
     quiet: Option<(Instant, Quiet)>,
     wait: Option<Duration>,
     nudges: u32,
+    /// Waits in a row in which nothing was said.
+    waits: u32,
     on_hold: bool,
     music: bool,
     held: bool,
 
-    thinking: Option<Instant>,
+    /// The model's deadline, and what it was asked about.
+    thinking: Option<(Instant, Cause)>,
     model_acted: bool,
     model_failures: u32,
     tool_calls: u32,
@@ -302,6 +313,7 @@ impl Conversation {
             quiet: None,
             wait: None,
             nudges: 0,
+            waits: 0,
             on_hold: false,
             music: false,
             held: false,
@@ -364,7 +376,8 @@ impl Conversation {
         }
         let turn_over = match self.theirs {
             Theirs::Paused { over, .. } => Some(over),
-            Theirs::Silent | Theirs::Speaking => None,
+            Theirs::Speaking { cut } => Some(cut),
+            Theirs::Silent => None,
         };
         let guard = match self.phase {
             Phase::Closing { guard } => Some(guard),
@@ -373,10 +386,13 @@ impl Conversation {
         [
             (turn_over, "end of turn"),
             (self.finishing, "recogniser's final"),
-            (if self.playback.is_idle() || self.phase != Phase::Talking { None } else { self.barge_in.deadline() }, "interruption"),
+            (
+                if self.playback.is_idle() || self.phase != Phase::Talking { None } else { self.barge_in.deadline() },
+                "interruption",
+            ),
             (self.quiet.map(|(at, _)| at), "silence"),
             (self.voicemail.deadline(), "voicemail beep"),
-            (self.thinking, "model's answer"),
+            (self.thinking.map(|(at, _)| at), "model's answer"),
             (guard, "goodbye"),
         ]
         .into_iter()
@@ -413,6 +429,11 @@ impl Conversation {
         {
             self.turn_is_over(now, ended);
         }
+        if let Theirs::Speaking { cut } = self.theirs
+            && now >= cut
+        {
+            self.cut_turn(now);
+        }
         if self.finishing.is_some_and(|at| now >= at) {
             self.finish_by_interim(now);
         }
@@ -423,7 +444,7 @@ impl Conversation {
         if self.voicemail.deadline().is_some_and(|at| now >= at) {
             self.leave_message(now);
         }
-        if self.thinking.is_some_and(|at| now >= at) {
+        if self.thinking.is_some_and(|(at, _)| now >= at) {
             self.model_failed(now, "no answer in time");
         }
         if let Some((at, quiet)) = self.quiet
@@ -439,7 +460,9 @@ impl Conversation {
     }
 
     fn at_ms(&self, now: Instant) -> u64 {
-        self.answered_at.map_or(0, |answered| u64::try_from(now.saturating_duration_since(answered).as_millis()).unwrap_or(u64::MAX))
+        self.answered_at.map_or(0, |answered| {
+            u64::try_from(now.saturating_duration_since(answered).as_millis()).unwrap_or(u64::MAX)
+        })
     }
 
     fn emit(&mut self, event: AgentEvent) {
@@ -454,7 +477,7 @@ impl Conversation {
         self.wait = None;
         self.marks.deciding(cause == Cause::Turn);
         if self.config.model && self.model_failures < act::MAX_MODEL_FAILURES {
-            self.thinking = Some(now + POLICY_WAIT);
+            self.thinking = Some((now + POLICY_WAIT, cause));
             self.model_acted = false;
             let view = self.view(cause);
             self.outputs.push_back(Output::AskPolicy(Box::new(view)));

@@ -95,7 +95,11 @@ pub enum AgentEvent {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs)]
-pub enum Speaker { Agent, Callee, Operator }
+pub enum Speaker {
+    Agent,
+    Callee,
+    Operator,
+}
 
 /// What an operator may order while it happens.
 #[derive(Debug, Clone, PartialEq, Eq)]

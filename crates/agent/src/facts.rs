@@ -18,16 +18,146 @@ pub(crate) struct Asked {
 
 /// Questions that are always understood: key, what it is called, how it is asked.
 pub(crate) const KNOWN: &[(&str, &str, &[&str])] = &[
-    ("date_of_birth", "date of birth", &["date of birth", "birth date", "birthdate", "birthday", "day of birth", "were you born", "dob", "date of earth"]),
-    ("name", "name", &[
-        "your name", "the name", "name please", "patients name", "patient name", "first and last name", "full name", "last name", "first name", "whos calling", "who is calling", "who am i speaking",
-        "who is this", "whos this", "who are you", "the patient", "name and", "name is this", "who is the appointment for", "who is it for", "name for the",
-    ]),
-    ("doctor", "preferred doctor", &["which doctor", "what doctor", "which provider", "what provider", "which physician", "who would you like to see", "who do you want to see", "doctor would you", "see a particular doctor", "doctor do you", "particular doctor", "with whom", "with which", "doctors name"]),
-    ("time_of_day", "preferred time of day", &["morning or afternoon", "morning or an afternoon", "mornings or afternoons", "morning or the afternoon", "morning or evening", "time of day", "what time", "which time", "prefer morning", "prefer mornings", "time would you", "time works"]),
-    ("day", "preferred day", &["what day", "which day", "what date", "which date", "when would you", "when do you", "when are you", "day would you", "day works", "days work", "when would", "day are you", "when should", "day of the week", "any preference for the day"]),
-    ("phone", "phone number", &["phone number", "telephone number", "callback number", "number to reach", "contact number", "call you back", "mobile number", "cell number", "number can we reach", "best number", "your number", "telephone"]),
-    ("reason", "reason", &["reason", "what is this regarding", "whats this regarding", "what is it regarding", "what is this about", "whats this about", "what is it about", "whats it about", "what is the visit for", "what for", "whats the problem", "what seems to be", "symptoms", "nature of", "what is the call about", "this concerning"]),
+    (
+        "date_of_birth",
+        "date of birth",
+        &[
+            "date of birth",
+            "birth date",
+            "birthdate",
+            "birthday",
+            "day of birth",
+            "were you born",
+            "dob",
+            "date of earth",
+        ],
+    ),
+    (
+        "name",
+        "name",
+        &[
+            "your name",
+            "the name",
+            "name please",
+            "patients name",
+            "patient name",
+            "first and last name",
+            "full name",
+            "last name",
+            "first name",
+            "whos calling",
+            "who is calling",
+            "who am i speaking",
+            "who is this",
+            "whos this",
+            "who are you",
+            "the patient",
+            "name and",
+            "name is this",
+            "who is the appointment for",
+            "who is it for",
+            "name for the",
+        ],
+    ),
+    (
+        "doctor",
+        "preferred doctor",
+        &[
+            "which doctor",
+            "what doctor",
+            "which provider",
+            "what provider",
+            "which physician",
+            "who would you like to see",
+            "who do you want to see",
+            "doctor would you",
+            "see a particular doctor",
+            "doctor do you",
+            "particular doctor",
+            "with whom",
+            "with which",
+            "doctors name",
+        ],
+    ),
+    (
+        "time_of_day",
+        "preferred time of day",
+        &[
+            "morning or afternoon",
+            "morning or an afternoon",
+            "mornings or afternoons",
+            "morning or the afternoon",
+            "morning or evening",
+            "time of day",
+            "what time",
+            "which time",
+            "prefer morning",
+            "prefer mornings",
+            "time would you",
+            "time works",
+        ],
+    ),
+    (
+        "day",
+        "preferred day",
+        &[
+            "what day",
+            "which day",
+            "what date",
+            "which date",
+            "when would you",
+            "when do you",
+            "when are you",
+            "day would you",
+            "day works",
+            "days work",
+            "when would",
+            "day are you",
+            "when should",
+            "day of the week",
+            "any preference for the day",
+        ],
+    ),
+    (
+        "phone",
+        "phone number",
+        &[
+            "phone number",
+            "telephone number",
+            "callback number",
+            "number to reach",
+            "contact number",
+            "call you back",
+            "mobile number",
+            "cell number",
+            "number can we reach",
+            "best number",
+            "your number",
+            "telephone",
+        ],
+    ),
+    (
+        "reason",
+        "reason",
+        &[
+            "reason",
+            "what is this regarding",
+            "whats this regarding",
+            "what is it regarding",
+            "what is this about",
+            "whats this about",
+            "what is it about",
+            "whats it about",
+            "what is the visit for",
+            "what for",
+            "whats the problem",
+            "what seems to be",
+            "symptoms",
+            "nature of",
+            "what is the call about",
+            "this concerning",
+        ],
+    ),
     ("insurance", "insurance", &["insurance", "insured", "coverage"]),
     ("zip", "zip code", &["zip code", "postal code", "zip"]),
     ("account_number", "account number", &["account number", "account id", "customer number"]),
@@ -50,7 +180,9 @@ pub(crate) const KNOWN: &[(&str, &str, &[&str])] = &[
 pub(crate) fn asked(heard: &[String], facts: &BTreeMap<String, String>) -> Vec<Asked> {
     let mut found: Vec<(usize, Asked)> = Vec::new();
     for (key, thing, phrases) in KNOWN {
-        let Some(at) = phrases.iter().filter_map(|phrase| find(heard, phrase)).map(|range| range.start).min() else { continue };
+        let Some(at) = phrases.iter().filter_map(|phrase| find(heard, phrase)).map(|range| range.start).min() else {
+            continue;
+        };
         // "Your name and the name of your doctor": each kind once.
         found.push((at, Asked { key: (*key).to_owned(), thing: (*thing).to_owned() }));
     }
@@ -65,7 +197,9 @@ pub(crate) fn asked(heard: &[String], facts: &BTreeMap<String, String>) -> Vec<A
     drop_overlaps(&mut found, heard);
     found.sort_by_key(|(at, _)| *at);
     let mut asked: Vec<Asked> = found.into_iter().map(|(_, asked)| asked).collect();
-    if asked.is_empty() && let Some(thing) = unknown_thing(heard) {
+    if asked.is_empty()
+        && let Some(thing) = unknown_thing(heard)
+    {
         asked.push(Asked { key: thing.replace(' ', "_"), thing });
     }
     asked
@@ -75,7 +209,16 @@ pub(crate) fn asked(heard: &[String], facts: &BTreeMap<String, String>) -> Vec<A
 fn drop_overlaps(found: &mut Vec<(usize, Asked)>, heard: &[String]) {
     let has_key = |found: &[(usize, Asked)], key: &str| found.iter().any(|(_, asked)| asked.key == key);
     let drop = |found: &mut Vec<(usize, Asked)>, key: &str| found.retain(|(_, asked)| asked.key != key);
-    if has_any(heard, &["name of your insurance", "name of the insurance", "name of your doctor", "doctors name", "name of the doctor"]) {
+    if has_any(
+        heard,
+        &[
+            "name of your insurance",
+            "name of the insurance",
+            "name of your doctor",
+            "doctors name",
+            "name of the doctor",
+        ],
+    ) {
         drop(found, "name");
         if has_any(heard, &["name of your doctor", "name of the doctor"]) && !has_key(found, "doctor") {
             found.push((0, Asked { key: "doctor".to_owned(), thing: "preferred doctor".to_owned() }));
@@ -85,7 +228,9 @@ fn drop_overlaps(found: &mut Vec<(usize, Asked)>, heard: &[String]) {
         drop(found, "address");
     }
     // "Your account number" asks for one thing.
-    for particular in ["account_number", "order_number", "invoice_number", "policy_number", "member_id", "card_number", "ssn", "pin"] {
+    for particular in
+        ["account_number", "order_number", "invoice_number", "policy_number", "member_id", "card_number", "ssn", "pin"]
+    {
         if has_key(found, particular) && !has_any(heard, &["phone number", "telephone"]) {
             drop(found, "phone");
         }
@@ -94,18 +239,37 @@ fn drop_overlaps(found: &mut Vec<(usize, Asked)>, heard: &[String]) {
         drop(found, "day");
     }
     // "What day and time" is about the day first; "what time on Tuesday" about the time.
-    if has_any(heard, &["who is calling", "whos calling"]) && has_any(heard, &["who is calling and", "whos calling and"]) {
+    if has_any(heard, &["who is calling", "whos calling"])
+        && has_any(heard, &["who is calling and", "whos calling and"])
+    {
         drop(found, "doctor");
     }
 }
 
 /// "What is your passport number": the thing a question names though no rule knows it.
 fn unknown_thing(heard: &[String]) -> Option<String> {
-    let start = ["what is your", "whats your", "have your", "give me your", "tell me your", "need your", "may i have the", "what is the patients", "and your", "confirm your", "verify your"]
+    let start = [
+        "what is your",
+        "whats your",
+        "have your",
+        "give me your",
+        "tell me your",
+        "need your",
+        "may i have the",
+        "what is the patients",
+        "and your",
+        "confirm your",
+        "verify your",
+    ]
+    .iter()
+    .find_map(|lead| find(heard, lead))?
+    .end;
+    let rest: Vec<&str> = heard[start..]
         .iter()
-        .find_map(|lead| find(heard, lead))?
-        .end;
-    let rest: Vec<&str> = heard[start..].iter().map(String::as_str).take_while(|word| !matches!(*word, "please" | "and" | "for" | "so" | "today" | "is" | "or" | "then" | "again")).take(4).collect();
+        .map(String::as_str)
+        .take_while(|word| !matches!(*word, "please" | "and" | "for" | "so" | "today" | "is" | "or" | "then" | "again"))
+        .take(4)
+        .collect();
     let last = rest.iter().rposition(|word| !is_filler(word) || *word == "number")?;
     Some(rest[..=last].join(" "))
 }
@@ -151,14 +315,24 @@ pub(crate) fn missing(asked: &[&Asked]) -> String {
 pub(crate) fn spelled(value: &str) -> String {
     value
         .split_whitespace()
-        .map(|word| word.chars().filter(|c| c.is_alphanumeric()).map(|c| c.to_uppercase().to_string()).collect::<Vec<_>>().join(", "))
+        .map(|word| {
+            word.chars()
+                .filter(|c| c.is_alphanumeric())
+                .map(|c| c.to_uppercase().to_string())
+                .collect::<Vec<_>>()
+                .join(", ")
+        })
         .collect::<Vec<_>>()
         .join(". ")
 }
 
 fn titled(doctor: &str) -> String {
     let has_title = words(doctor).first().is_some_and(|word| matches!(word.as_str(), "doctor" | "dr"));
-    if has_title { capital(&doctor.replace("Dr. ", "Doctor ").replace("Dr ", "Doctor ")) } else { format!("Doctor {doctor}") }
+    if has_title {
+        capital(&doctor.replace("Dr. ", "Doctor ").replace("Dr ", "Doctor "))
+    } else {
+        format!("Doctor {doctor}")
+    }
 }
 
 fn any_of(list: &str) -> String {
@@ -191,7 +365,10 @@ mod tests {
 
     fn check(question: &str, expected: &[&str]) {
         let facts = facts();
-        let given: Vec<String> = asked(&words(question), &facts).iter().map(|asked| give(asked, &facts).unwrap_or_else(|| missing(&[asked]))).collect();
+        let given: Vec<String> = asked(&words(question), &facts)
+            .iter()
+            .map(|asked| give(asked, &facts).unwrap_or_else(|| missing(&[asked])))
+            .collect();
         assert_eq!(given, expected, "{question}");
     }
 
@@ -199,7 +376,10 @@ mod tests {
     fn questions_are_answered_from_the_facts() {
         check("may i have your name please", &["The name is Martin Keller."]);
         check("and what is your date of birth", &["The date of birth is March fifth, nineteen eighty two."]);
-        check("can i have your name and date of birth please", &["The name is Martin Keller.", "The date of birth is March fifth, nineteen eighty two."]);
+        check(
+            "can i have your name and date of birth please",
+            &["The name is Martin Keller.", "The date of birth is March fifth, nineteen eighty two."],
+        );
         check("which doctor would you like to see", &["Doctor Alvarez, please."]);
         check("what day would you like to come in", &["Tuesday or Thursday, please."]);
         check("do you prefer morning or afternoon", &["In the morning, please."]);

@@ -40,15 +40,32 @@ pub(crate) struct Goal {
 impl Goal {
     pub(crate) fn new(text: &str, facts: &BTreeMap<String, String>) -> Self {
         let words = words(text);
-        let department = facts.get("department").map(|department| department.to_lowercase()).or_else(|| department_in(&words));
+        let department =
+            facts.get("department").map(|department| department.to_lowercase()).or_else(|| department_in(&words));
         let mut wants = Vec::new();
         if has_any(&words, &["leave a message", "leave * message", "tell them", "pass on"]) {
             wants.push(Want::Message);
         }
-        let reaches = has_any(&words, &["reach", "speak to", "speak with", "talk to", "talk with", "get through", "connect", "be connected"]);
+        let reaches = has_any(
+            &words,
+            &["reach", "speak to", "speak with", "talk to", "talk with", "get through", "connect", "be connected"],
+        );
         if has_any(&words, &["cancel", "reschedule", "postpone", "move * appointment"]) {
             wants.push(Want::Change);
-        } else if has_any(&words, &["book", "schedule", "make an appointment", "make a", "arrange", "reserve", "set up", "appointment with", "get an appointment"]) {
+        } else if has_any(
+            &words,
+            &[
+                "book",
+                "schedule",
+                "make an appointment",
+                "make a",
+                "arrange",
+                "reserve",
+                "set up",
+                "appointment with",
+                "get an appointment",
+            ],
+        ) {
             wants.push(Want::Booking);
         }
         if reaches {
@@ -60,7 +77,10 @@ impl Goal {
         if has_any(&words, &["hours", "open", "opening", "close", "closing time"]) {
             wants.push(Want::Hours);
         }
-        if wants.is_empty() && has_any(&words, &["status", "track", "ready", "shipped", "arrive", "arrives", "where is"]) || has_any(&words, &["ask about", "find out about", "check on"]) {
+        if wants.is_empty()
+            && has_any(&words, &["status", "track", "ready", "shipped", "arrive", "arrives", "where is"])
+            || has_any(&words, &["ask about", "find out about", "check on"])
+        {
             wants.push(Want::Status);
         }
         if wants.is_empty() {
@@ -96,9 +116,15 @@ impl Goal {
 
     /// The text to leave on a machine: the fact, or what the goal itself says after its colon.
     pub(crate) fn message<'a>(&'a self, facts: &'a BTreeMap<String, String>) -> Option<&'a str> {
-        facts.get("message").map(String::as_str).or_else(|| {
-            self.wants(Want::Message).then(|| self.text.split_once(':').map(|(_, message)| message.trim())).flatten()
-        }).filter(|message| !message.is_empty())
+        facts
+            .get("message")
+            .map(String::as_str)
+            .or_else(|| {
+                self.wants(Want::Message)
+                    .then(|| self.text.split_once(':').map(|(_, message)| message.trim()))
+                    .flatten()
+            })
+            .filter(|message| !message.is_empty())
     }
 
     /// Does what was heard name the department we want?
@@ -116,18 +142,41 @@ fn department_in(words: &[String]) -> Option<String> {
         let start = (0..at).rev().take_while(|i| !STOP.contains(&words[*i].as_str())).last()?;
         return Some(words[start..at].join(" "));
     }
-    for lead in ["reach the", "reach", "speak to the", "speak with the", "speak with", "speak to", "talk to the", "talk to", "of the", "hours of", "in"] {
+    for lead in [
+        "reach the",
+        "reach",
+        "speak to the",
+        "speak with the",
+        "speak with",
+        "speak to",
+        "talk to the",
+        "talk to",
+        "of the",
+        "hours of",
+        "in",
+    ] {
         if let Some(range) = crate::text::find(words, lead) {
-            let rest: Vec<&str> = words[range.end..].iter().map(String::as_str).take_while(|word| !matches!(*word, "and" | "on" | "to" | "about" | "in" | "at" | "for" | "with")).take(2).collect();
+            let rest: Vec<&str> = words[range.end..]
+                .iter()
+                .map(String::as_str)
+                .take_while(|word| !matches!(*word, "and" | "on" | "to" | "about" | "in" | "at" | "for" | "with"))
+                .take(2)
+                .collect();
             let rest: Vec<&str> = rest.into_iter().filter(|word| *word != "the").collect();
-            if !rest.is_empty() && !rest.iter().any(|word| matches!(*word, "account" | "morning" | "afternoon" | "appointment" | "order" | "someone" | "person" | "doctor")) {
+            if !rest.is_empty()
+                && !rest.iter().any(|word| {
+                    matches!(
+                        *word,
+                        "account" | "morning" | "afternoon" | "appointment" | "order" | "someone" | "person" | "doctor"
+                    )
+                })
+            {
                 return Some(rest.join(" "));
             }
         }
     }
     None
 }
-
 
 #[cfg(test)]
 mod tests {
@@ -140,10 +189,18 @@ mod tests {
     #[test]
     fn goals_say_what_they_want() {
         for (text, wants, department) in [
-            ("Book an appointment with Doctor Alvarez in dermatology on Tuesday", vec![Want::Booking], Some("dermatology")),
+            (
+                "Book an appointment with Doctor Alvarez in dermatology on Tuesday",
+                vec![Want::Booking],
+                Some("dermatology"),
+            ),
             ("Find out the balance of the account", vec![Want::Balance], None),
             ("Ask for the opening hours of the pharmacy", vec![Want::Hours], Some("pharmacy")),
-            ("Reach the billing department and ask about invoice 4471", vec![Want::Department, Want::Status], Some("billing")),
+            (
+                "Reach the billing department and ask about invoice 4471",
+                vec![Want::Department, Want::Status],
+                Some("billing"),
+            ),
             ("Leave a message: the car is ready", vec![Want::Message], None),
             ("Cancel the appointment on Friday", vec![Want::Change], None),
             ("Ask whether the restaurant has a terrace", vec![Want::Anything], None),
@@ -155,8 +212,14 @@ mod tests {
 
     #[test]
     fn a_goal_is_a_request_to_a_person() {
-        assert_eq!(goal("Book an appointment on Tuesday.").request(), "I'd like to book an appointment on Tuesday, please.");
-        assert_eq!(goal("Reach the billing department and ask about invoice 4471").request(), "I'd like to ask about invoice 4471, please.");
+        assert_eq!(
+            goal("Book an appointment on Tuesday.").request(),
+            "I'd like to book an appointment on Tuesday, please."
+        );
+        assert_eq!(
+            goal("Reach the billing department and ask about invoice 4471").request(),
+            "I'd like to ask about invoice 4471, please."
+        );
         assert_eq!(goal("Reach the pharmacy").request(), "I'd like to speak with the pharmacy, please.");
         assert_eq!(goal("Leave a message: the car is ready").request(), "I have a message: the car is ready.");
     }

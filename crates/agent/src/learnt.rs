@@ -87,30 +87,74 @@ impl Learnt {
         if self.goal.wants(Want::Booking) || self.goal.wants(Want::Change) {
             self.hear_booking(heard, booked_words);
         }
-        if self.goal.wants(Want::Change) && has_any(heard, &["canceled", "cancelled", "has been moved", "rescheduled"]) && prompt.kind != PromptKind::Question {
+        if self.goal.wants(Want::Change)
+            && has_any(heard, &["canceled", "cancelled", "has been moved", "rescheduled"])
+            && prompt.kind != PromptKind::Question
+        {
             self.changed = true;
         }
         // A confirmation that follows is about something else than the booking when there was none.
         if let Some(found) = confirmation(heard) {
             self.answers.insert("confirmation".to_owned(), found);
         }
-        if self.goal.wants(Want::Balance) && let Some((amount, _)) = money(heard) && !(is_menu && prompt.input.is_none() && !has_any(heard, &["balance is", "balance of", "amount due", "you owe", "is due"])) {
+        if self.goal.wants(Want::Balance)
+            && let Some((amount, _)) = money(heard)
+            && !(is_menu
+                && prompt.input.is_none()
+                && !has_any(heard, &["balance is", "balance of", "amount due", "you owe", "is due"]))
+        {
             self.answers.insert("balance".to_owned(), amount);
         }
-        if (self.goal.wants(Want::Hours) || self.goal.wants(Want::Department)) && !is_menu && prompt.kind != PromptKind::Offer && let Some(hours) = hours(heard) {
+        if (self.goal.wants(Want::Hours) || self.goal.wants(Want::Department))
+            && !is_menu
+            && prompt.kind != PromptKind::Offer
+            && let Some(hours) = hours(heard)
+        {
             self.answers.insert("hours".to_owned(), hours);
         }
-        let named = !is_menu && !matches!(prompt.kind, PromptKind::Hold | PromptKind::NotUnderstood) && self.goal.names_department(heard);
-        if named && let Some(department) = self.goal.department.clone() && (self.goal.wants(Want::Department) || self.goal.wants(Want::Hours)) {
+        let named = !is_menu
+            && !matches!(prompt.kind, PromptKind::Hold | PromptKind::NotUnderstood)
+            && self.goal.names_department(heard);
+        if named
+            && let Some(department) = self.goal.department.clone()
+            && (self.goal.wants(Want::Department) || self.goal.wants(Want::Hours))
+        {
             self.answers.entry("department".to_owned()).or_insert_with(|| department);
         }
-        if self.goal.wants(Want::Status) && self.asked && matches!(prompt.kind, PromptKind::Statement | PromptKind::Farewell | PromptKind::Question) && says_status(heard) {
+        if self.goal.wants(Want::Status)
+            && self.asked
+            && matches!(prompt.kind, PromptKind::Statement | PromptKind::Farewell | PromptKind::Question)
+            && says_status(heard)
+        {
             self.answers.insert("status".to_owned(), clip(text));
         }
-        if self.goal.wants(Want::Anything) && self.asked && matches!(prompt.kind, PromptKind::Statement | PromptKind::Offer) && heard.len() >= 2 {
+        if self.goal.wants(Want::Anything)
+            && self.asked
+            && matches!(prompt.kind, PromptKind::Statement | PromptKind::Offer)
+            && heard.len() >= 2
+        {
             self.answers.insert("answer".to_owned(), clip(text));
         }
-        if self.goal.wants(Want::Message) && self.asked && has_any(heard, &["ill tell", "ill pass", "i will tell", "i will pass", "pass it on", "let them know", "got it", "noted", "will do", "give them the message", "take a message"]) && prompt.kind != PromptKind::Question {
+        if self.goal.wants(Want::Message)
+            && self.asked
+            && has_any(
+                heard,
+                &[
+                    "ill tell",
+                    "ill pass",
+                    "i will tell",
+                    "i will pass",
+                    "pass it on",
+                    "let them know",
+                    "got it",
+                    "noted",
+                    "will do",
+                    "give them the message",
+                    "take a message",
+                ],
+            )
+            && prompt.kind != PromptKind::Question
+        {
             self.message_passed = true;
         }
         if (self.answers.clone(), self.booked, self.changed, self.message_passed) != before {
@@ -215,9 +259,22 @@ impl Learnt {
 
 /// `B12` after "confirmation number is".
 fn confirmation(heard: &[String]) -> Option<String> {
-    let after = ["confirmation number", "confirmation code", "confirmation", "reference number", "booking number", "booking reference", "booking code"].iter().find_map(|lead| find(heard, lead))?.end;
+    let after = [
+        "confirmation number",
+        "confirmation code",
+        "confirmation",
+        "reference number",
+        "booking number",
+        "booking reference",
+        "booking code",
+    ]
+    .iter()
+    .find_map(|lead| find(heard, lead))?
+    .end;
     (after..heard.len().min(after + 4)).find_map(|at| {
-        let skipped = heard[after..at].iter().all(|word| matches!(word.as_str(), "is" | "number" | "code" | "will" | "be" | "your" | "its" | "for" | "this"));
+        let skipped = heard[after..at].iter().all(|word| {
+            matches!(word.as_str(), "is" | "number" | "code" | "will" | "be" | "your" | "its" | "for" | "this")
+        });
         if skipped { code(heard, at).map(|(code, _)| code) } else { None }
     })
 }
@@ -244,8 +301,34 @@ fn says_status(heard: &[String]) -> bool {
         && has_any(
             heard,
             &[
-                "paid", "unpaid", "due", "overdue", "shipped", "delivered", "delivery", "ready", "processed", "pending", "received", "on its way", "canceled", "cancelled", "completed", "closed", "sent",
-                "arrive", "arrives", "outstanding", "open", "in transit", "was", "has been", "will be", "approved", "denied", "settled",
+                "paid",
+                "unpaid",
+                "due",
+                "overdue",
+                "shipped",
+                "delivered",
+                "delivery",
+                "ready",
+                "processed",
+                "pending",
+                "received",
+                "on its way",
+                "canceled",
+                "cancelled",
+                "completed",
+                "closed",
+                "sent",
+                "arrive",
+                "arrives",
+                "outstanding",
+                "open",
+                "in transit",
+                "was",
+                "has been",
+                "will be",
+                "approved",
+                "denied",
+                "settled",
             ],
         )
 }
@@ -260,7 +343,8 @@ mod tests {
     use crate::ivr::classify;
 
     fn check(goal: &str, facts: &[(&str, &str)], heard: &[&str], expected: &str, outcome: OutcomeKind) {
-        let facts: BTreeMap<String, String> = facts.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        let facts: BTreeMap<String, String> =
+            facts.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
         let mut learnt = Learnt::new(Goal::new(goal, &facts), &facts, Date::constant(2026, 11, 21));
         learnt.asked = true;
         for text in heard {
@@ -278,15 +362,47 @@ mod tests {
         check(
             booking,
             &[("doctor", "Doctor Alvarez"), ("day", "Tuesday")],
-            &["you are booked with doctor alvarez on tuesday december first at ten thirty your confirmation number is b twelve"],
+            &[
+                "you are booked with doctor alvarez on tuesday december first at ten thirty your confirmation number is b twelve",
+            ],
             "confirmation=B12; date=December 1; doctor=Alvarez; time=10:30",
             OutcomeKind::Succeeded,
         );
         check(booking, &[], &["i have tuesday december first at ten thirty"], "", OutcomeKind::Failed);
-        check(booking, &[("day", "Tuesday")], &["you're all set for thursday december third at nine"], "date=December 3; time=9:00", OutcomeKind::Partial);
-        check("Find out the balance of the account", &[], &["your current balance is one thousand two hundred eighty four dollars and seventeen cents"], "balance=1284.17", OutcomeKind::Succeeded);
-        check("Ask for the opening hours of the pharmacy", &[], &["the pharmacy is open monday through friday from nine a m to five p m"], "department=pharmacy; hours=9:00 to 17:00", OutcomeKind::Succeeded);
-        check("Reach the billing department and ask about invoice 4471", &[], &["billing department how can i help you", "invoice four four seven one was paid on monday"], "department=billing; status=invoice four four seven one was paid on monday", OutcomeKind::Succeeded);
-        check("Reach the billing department", &[], &["please hold while i transfer you to billing", "for billing press two"], "", OutcomeKind::Failed);
+        check(
+            booking,
+            &[("day", "Tuesday")],
+            &["you're all set for thursday december third at nine"],
+            "date=December 3; time=9:00",
+            OutcomeKind::Partial,
+        );
+        check(
+            "Find out the balance of the account",
+            &[],
+            &["your current balance is one thousand two hundred eighty four dollars and seventeen cents"],
+            "balance=1284.17",
+            OutcomeKind::Succeeded,
+        );
+        check(
+            "Ask for the opening hours of the pharmacy",
+            &[],
+            &["the pharmacy is open monday through friday from nine a m to five p m"],
+            "department=pharmacy; hours=9:00 to 17:00",
+            OutcomeKind::Succeeded,
+        );
+        check(
+            "Reach the billing department and ask about invoice 4471",
+            &[],
+            &["billing department how can i help you", "invoice four four seven one was paid on monday"],
+            "department=billing; status=invoice four four seven one was paid on monday",
+            OutcomeKind::Succeeded,
+        );
+        check(
+            "Reach the billing department",
+            &[],
+            &["please hold while i transfer you to billing", "for billing press two"],
+            "",
+            OutcomeKind::Failed,
+        );
     }
 }

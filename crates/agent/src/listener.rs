@@ -29,7 +29,17 @@ impl Listener {
             Ok(recognition) => (Some(recognition), None),
             Err(error) => (None, Some(error)),
         };
-        (Self { recognition, pre_roll: VecDeque::with_capacity(PRE_ROLL), backlog: VecDeque::new(), feeding: false, speaking: false, dropped: 0 }, error)
+        (
+            Self {
+                recognition,
+                pre_roll: VecDeque::with_capacity(PRE_ROLL),
+                backlog: VecDeque::new(),
+                feeding: false,
+                speaking: false,
+                dropped: 0,
+            },
+            error,
+        )
     }
 
     pub(crate) fn audio(&mut self, frame: AudioFrame) {

@@ -112,7 +112,9 @@ async fn act(tell: &mpsc::Sender<Input>, action: Action) {
 fn end_of_sentence(text: &str) -> Option<usize> {
     let first = crate::speaker::sentences(text).first().map(|sentence| sentence.len())?;
     let lead = text.len() - text.trim_start().len();
-    (lead + first < text.trim_end().len() || text[..lead + first].ends_with(['.', '!', '?']) && text.len() > lead + first).then_some(lead + first)
+    (lead + first < text.trim_end().len()
+        || text[..lead + first].ends_with(['.', '!', '?']) && text.len() > lead + first)
+        .then_some(lead + first)
 }
 
 #[cfg(test)]

@@ -11,7 +11,9 @@ use std::collections::BTreeMap;
 
 use jiff::civil::{Date, Weekday};
 
-use crate::spoken::{SpokenDate, SpokenTime, dates, ordinal_words, month_name, say_time, times, weekday_name, weekday_named};
+use crate::spoken::{
+    SpokenDate, SpokenTime, dates, month_name, ordinal_words, say_time, times, weekday_name, weekday_named,
+};
 use crate::text::{has_any, words};
 
 /// An offered slot, as far as it was heard.
@@ -28,7 +30,9 @@ impl Slot {
             let mut parts = Vec::new();
             parts.extend(date.weekday.map(|day| weekday_name(day).to_owned()));
             parts.extend(date.month.map(|month| month_name(month).to_owned()));
-            parts.extend(date.day.map(|day| if date.month.is_some() { ordinal_words(day) } else { format!("the {}", ordinal_words(day)) }));
+            parts.extend(date.day.map(|day| {
+                if date.month.is_some() { ordinal_words(day) } else { format!("the {}", ordinal_words(day)) }
+            }));
             parts.join(" ")
         });
         match (day, self.time) {
@@ -48,7 +52,8 @@ impl Slot {
 /// All slots named in a turn, in order. A time without a day of its own belongs to the day before it.
 pub(crate) fn slots(heard: &[String]) -> Vec<Slot> {
     let mut slots: Vec<Slot> = Vec::new();
-    let mut marks: Vec<(usize, Option<SpokenDate>, Option<SpokenTime>)> = dates(heard).into_iter().map(|(range, date)| (range.start, Some(date), None)).collect();
+    let mut marks: Vec<(usize, Option<SpokenDate>, Option<SpokenTime>)> =
+        dates(heard).into_iter().map(|(range, date)| (range.start, Some(date), None)).collect();
     marks.extend(times(heard).into_iter().map(|(range, time)| (range.start, None, Some(time))));
     marks.sort_by_key(|(at, ..)| *at);
     let mut day: Option<(SpokenDate, bool)> = None;
@@ -63,7 +68,9 @@ pub(crate) fn slots(heard: &[String]) -> Vec<Slot> {
             }
             match day {
                 // "tuesday … december first": two names of one day.
-                Some((known, false)) if known.month.is_none() && date.weekday.is_none() => day = Some((SpokenDate { weekday: known.weekday, ..date }, false)),
+                Some((known, false)) if known.month.is_none() && date.weekday.is_none() => {
+                    day = Some((SpokenDate { weekday: known.weekday, ..date }, false))
+                }
                 Some((known, false)) => {
                     slots.push(Slot { date: Some(known), time: None });
                     day = Some((date, false));
@@ -128,10 +135,17 @@ impl Preference {
             Some((12, 17))
         } else if has_any(&time_source, &["evening", "evenings"]) {
             Some((17, 22))
-        } else if let Some(hour) = exact {
-            Some(if has_any(&time_source, &["after"]) { (hour, 24) } else if has_any(&time_source, &["before"]) { (0, hour) } else { (hour, hour + 1) })
         } else {
-            None
+            let range = |hour| {
+                if has_any(&time_source, &["after"]) {
+                    (hour, 24)
+                } else if has_any(&time_source, &["before"]) {
+                    (0, hour)
+                } else {
+                    (hour, hour + 1)
+                }
+            };
+            exact.map(range)
         };
         Self { days, dates: named_dates, hours, day_words, time_words }
     }
@@ -148,7 +162,9 @@ impl Preference {
         }
         // An offer without a day is about the day we asked for.
         let Some(date) = slot.date else { return Some(0) };
-        if let Some(at) = self.dates.iter().position(|wanted| wanted.day == date.day && (wanted.month == date.month || wanted.month.is_none() || date.month.is_none())) {
+        if let Some(at) = self.dates.iter().position(|wanted| {
+            wanted.day == date.day && (wanted.month == date.month || wanted.month.is_none() || date.month.is_none())
+        }) {
             return Some(at);
         }
         if !self.dates.is_empty() && date.day.is_some() {
@@ -167,7 +183,11 @@ impl Preference {
 
     /// Which slot to take; `insist` while asking for the wanted one is still worth it.
     pub(crate) fn choose(&self, slots: &[Slot], today: Date, insist: bool) -> Option<Answer> {
-        let best = slots.iter().filter(|slot| self.time_fits(**slot)).filter_map(|slot| self.rank(*slot, today).map(|rank| (rank, *slot))).min_by_key(|(rank, _)| *rank);
+        let best = slots
+            .iter()
+            .filter(|slot| self.time_fits(**slot))
+            .filter_map(|slot| self.rank(*slot, today).map(|rank| (rank, *slot)))
+            .min_by_key(|(rank, _)| *rank);
         if let Some((_, slot)) = best {
             return Some(Answer::Accept(slot));
         }
@@ -175,18 +195,29 @@ impl Preference {
         if insist && let Some(wish) = self.wish() {
             return Some(Answer::AskFor(format!("Do you have anything {wish}?")));
         }
-        let nearest = slots.iter().copied().find(|slot| self.day_fits(*slot, today)).or_else(|| slots.iter().copied().find(|slot| self.time_fits(*slot))).unwrap_or(first);
+        let nearest = slots
+            .iter()
+            .copied()
+            .find(|slot| self.day_fits(*slot, today))
+            .or_else(|| slots.iter().copied().find(|slot| self.time_fits(*slot)))
+            .unwrap_or(first);
         Some(Answer::Accept(nearest))
     }
 
     fn wish(&self) -> Option<String> {
         let day = match (&self.day_words, self.days.is_empty()) {
-            (Some(words), _) => Some(format!("on {}", words.split(',').map(str::trim).collect::<Vec<_>>().join(" or "))),
-            (None, false) => Some(format!("on {}", self.days.iter().map(|day| weekday_name(*day)).collect::<Vec<_>>().join(" or "))),
+            (Some(words), _) => {
+                Some(format!("on {}", words.split(',').map(str::trim).collect::<Vec<_>>().join(" or ")))
+            }
+            (None, false) => {
+                Some(format!("on {}", self.days.iter().map(|day| weekday_name(*day)).collect::<Vec<_>>().join(" or ")))
+            }
             (None, true) => None,
         };
         let time = match (&self.time_words, self.hours) {
-            (Some(words), _) if matches!(words.trim(), "morning" | "afternoon" | "evening") => Some(format!("in the {}", words.trim())),
+            (Some(words), _) if matches!(words.trim(), "morning" | "afternoon" | "evening") => {
+                Some(format!("in the {}", words.trim()))
+            }
             (Some(words), _) => Some(words.trim().to_owned()),
             (None, Some((6, _))) => Some("in the morning".to_owned()),
             (None, Some((12, _))) => Some("in the afternoon".to_owned()),
@@ -204,7 +235,26 @@ impl Preference {
 pub(crate) fn is_unavailable(heard: &[String]) -> bool {
     has_any(
         heard,
-        &["dont have anything", "do not have anything", "nothing on", "nothing available", "no openings", "no opening", "fully booked", "all booked", "booked up", "not available", "isnt available", "unavailable", "nothing in the", "dont have any", "only have", "all i have", "unfortunately", "afraid"],
+        &[
+            "dont have anything",
+            "do not have anything",
+            "nothing on",
+            "nothing available",
+            "no openings",
+            "no opening",
+            "fully booked",
+            "all booked",
+            "booked up",
+            "not available",
+            "isnt available",
+            "unavailable",
+            "nothing in the",
+            "dont have any",
+            "only have",
+            "all i have",
+            "unfortunately",
+            "afraid",
+        ],
     )
 }
 
@@ -215,7 +265,11 @@ mod tests {
     const TODAY: Date = Date::constant(2026, 11, 21);
 
     fn check(day: &str, time_of_day: &str, offer: &str, insist: bool, expected: &str) {
-        let facts = [("day", day), ("time_of_day", time_of_day)].into_iter().filter(|(_, value)| !value.is_empty()).map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+        let facts = [("day", day), ("time_of_day", time_of_day)]
+            .into_iter()
+            .filter(|(_, value)| !value.is_empty())
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+            .collect();
         let answer = Preference::new(&facts, "Book an appointment").choose(&slots(&words(offer)), TODAY, insist);
         let found = match answer {
             Some(Answer::Accept(slot)) => slot.spoken(),
@@ -233,7 +287,13 @@ mod tests {
         check("Thursday, Tuesday", "", offer, true, "Thursday December third at two fifteen");
         check("", "afternoon", offer, true, "Thursday December third at two fifteen");
         check("", "", offer, true, "Tuesday December first at ten thirty");
-        check("Tuesday", "", "i can do december first at nine or at eleven fifteen", true, "December first at nine o'clock");
+        check(
+            "Tuesday",
+            "",
+            "i can do december first at nine or at eleven fifteen",
+            true,
+            "December first at nine o'clock",
+        );
         check("Tuesday", "morning", "on tuesday i have two thirty or ten fifteen", true, "Tuesday at ten fifteen");
         check("Tuesday", "", "how about ten thirty on tuesday", true, "Tuesday at ten thirty");
         check("Tuesday", "morning", "i have nine thirty or eleven", true, "nine thirty");

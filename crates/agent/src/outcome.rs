@@ -19,7 +19,12 @@ pub struct CallResult {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs)]
-pub enum OutcomeKind { Succeeded, Partial, Failed, Unknown }
+pub enum OutcomeKind {
+    Succeeded,
+    Partial,
+    Failed,
+    Unknown,
+}
 
 /// One piece of evidence.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -36,13 +41,29 @@ pub struct Evidence {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs)]
-pub enum AgentEnd { Completed, Voicemail, MessageLeft, Fax, DoNotCall, Silence, ToolLoop, TimeLimit }
+pub enum AgentEnd {
+    Completed,
+    Voicemail,
+    MessageLeft,
+    Fax,
+    DoNotCall,
+    Silence,
+    ToolLoop,
+    TimeLimit,
+}
 
 /// Who answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs)]
-pub enum AnsweredBy { Human, Machine, Ivr, Fax, Screening, Unknown }
+pub enum AnsweredBy {
+    Human,
+    Machine,
+    Ivr,
+    Fax,
+    Screening,
+    Unknown,
+}
 
 /// The latency of one turn, in the API's terms; times in ms, `at_ms` since the answer.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]

@@ -16,7 +16,9 @@ pub(crate) fn messages(view: &View) -> Vec<Message> {
     for line in &view.dialogue {
         match line {
             DialogueLine::Said { speaker: Speaker::Callee, text, .. } => push_user(&mut messages, text),
-            DialogueLine::Said { speaker: Speaker::Operator, text, .. } => push_user(&mut messages, &format!("[an operator said: {text}]")),
+            DialogueLine::Said { speaker: Speaker::Operator, text, .. } => {
+                push_user(&mut messages, &format!("[an operator said: {text}]"))
+            }
             DialogueLine::Said { speaker: Speaker::Agent, text, finished } => {
                 let text = if *finished { text.clone() } else { format!("{text} … [interrupted here]") };
                 match messages.last_mut() {
@@ -67,7 +69,9 @@ fn system(view: &View) -> String {
     ];
     match &view.goal {
         Some(goal) => lines.push(format!("Goal of this call: {goal}")),
-        None => lines.push("This is an inbound call: find out what the caller wants and help as far as you can.".to_owned()),
+        None => {
+            lines.push("This is an inbound call: find out what the caller wants and help as far as you can.".to_owned())
+        }
     }
     if let Some(name) = &view.on_behalf_of {
         lines.push(format!("You call on behalf of {name}."));
@@ -101,13 +105,20 @@ mod tests {
             greeting: None,
             system_prompt: None,
             today: jiff::civil::Date::constant(2026, 11, 21),
-            dialogue: vec![said(Speaker::Callee, "hello", true), said(Speaker::Agent, "Hello, this is", false), said(Speaker::Callee, "stop", true), DialogueLine::Happened("you pressed 2".to_owned())],
+            dialogue: vec![
+                said(Speaker::Callee, "hello", true),
+                said(Speaker::Agent, "Hello, this is", false),
+                said(Speaker::Callee, "stop", true),
+                DialogueLine::Happened("you pressed 2".to_owned()),
+            ],
             cause: Cause::Turn,
             prompt: "statement".to_owned(),
             menu: Vec::new(),
         };
         let messages = messages(&view);
-        assert!(matches!(&messages[0], Message::System(text) if text.contains("- name: Martin Keller") && text.contains("Book an appointment")));
+        assert!(
+            matches!(&messages[0], Message::System(text) if text.contains("- name: Martin Keller") && text.contains("Book an appointment"))
+        );
         assert_eq!(
             messages[1..],
             [

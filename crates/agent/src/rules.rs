@@ -162,7 +162,9 @@ impl Rules {
     }
 
     fn is_machine(&self, context: &Context<'_>) -> bool {
-        matches!(context.prompt.kind, PromptKind::Menu | PromptKind::DateInput | PromptKind::NumberInput) || !context.prompt.menu.is_empty() || context.machine
+        matches!(context.prompt.kind, PromptKind::Menu | PromptKind::DateInput | PromptKind::NumberInput)
+            || !context.prompt.menu.is_empty()
+            || context.machine
     }
 
     /// "Hello, this is an automated assistant calling on behalf of …"
@@ -197,7 +199,11 @@ impl Rules {
             return self.waited(context);
         }
         if !self.inbound && !context.introduced {
-            return if count == 1 && context.text.is_empty() { Decision::say("nudge.hello", "Hello?") } else { self.open() };
+            return if count == 1 && context.text.is_empty() {
+                Decision::say("nudge.hello", "Hello?")
+            } else {
+                self.open()
+            };
         }
         match count {
             1 => Decision::say("nudge", "Are you still there?"),
@@ -235,7 +241,10 @@ impl Rules {
     /// An inbound call: hear what they want, take a note of it, say goodbye.
     fn take_call(&mut self, context: &mut Context<'_>) -> Decision {
         let words = &context.prompt.words;
-        if crate::ivr::is_farewell(words) || crate::text::has_any(words, &["no thank you", "no thanks", "thats all", "that is all", "nothing else"]) || matches!(words.as_slice(), [word] if word == "no") {
+        if crate::ivr::is_farewell(words)
+            || crate::text::has_any(words, &["no thank you", "no thanks", "thats all", "that is all", "nothing else"])
+            || matches!(words.as_slice(), [word] if word == "no")
+        {
             return Decision::end("inbound.goodbye", Some("Thank you for calling. Goodbye."), AgentEnd::Completed);
         }
         if let Some(decision) = self.about_ourselves(words) {
@@ -246,7 +255,8 @@ impl Rules {
         }
         if context.prompt.kind == PromptKind::Question {
             let asked = crate::facts::asked(words, &self.task.facts);
-            let known: Vec<String> = asked.iter().filter_map(|asked| crate::facts::give(asked, &self.task.facts)).collect();
+            let known: Vec<String> =
+                asked.iter().filter_map(|asked| crate::facts::give(asked, &self.task.facts)).collect();
             if !known.is_empty() {
                 return Decision::say("inbound.answer", known.join(" "));
             }

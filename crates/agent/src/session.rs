@@ -20,7 +20,12 @@ const HANGOVER: Duration = Duration::from_millis(200);
 
 /// Runs one conversation to its end. Never panics, always ends: a watchdog outside the
 /// conversation guards every limit. Events are dropped, and counted, when nobody reads them.
-pub async fn run(line: Line, config: AgentConfig, events: mpsc::Sender<AgentEvent>, commands: mpsc::Receiver<AgentCommand>) -> Outcome {
+pub async fn run(
+    line: Line,
+    config: AgentConfig,
+    events: mpsc::Sender<AgentEvent>,
+    commands: mpsc::Receiver<AgentCommand>,
+) -> Outcome {
     match &config.policy {
         Policy::Rules => tracing::info!("rules decide in this call: there is no language model"),
         Policy::Model(model) => tracing::info!(model = model.name(), "a language model decides in this call"),
@@ -59,7 +64,12 @@ enum Wake {
 }
 
 impl Session {
-    fn new(line: Line, config: AgentConfig, events: mpsc::Sender<AgentEvent>, commands: mpsc::Receiver<AgentCommand>) -> Self {
+    fn new(
+        line: Line,
+        config: AgentConfig,
+        events: mpsc::Sender<AgentEvent>,
+        commands: mpsc::Receiver<AgentCommand>,
+    ) -> Self {
         let now = now();
         let words = vocabulary(config.task.as_ref(), config.on_behalf_of.as_deref());
         let (listener, error) = Listener::open(config.stt.as_ref(), words);
@@ -102,7 +112,9 @@ impl Session {
             let wake = self.wake().await;
             let now = now();
             if let Some(input) = self.input(now, wake) {
-                self.watchdog.progress(now);
+                if input != Input::Timeout {
+                    self.watchdog.progress(now);
+                }
                 self.conversation.handle_input(now, input);
             }
             self.carry_out(now);
@@ -195,7 +207,8 @@ impl Session {
             }
             LineEvent::SpeechEnded { at } => {
                 self.listener.speech_ended();
-                let ended = self.media_origin.map_or(now.checked_sub(HANGOVER).unwrap_or(now), |origin| (origin + at).min(now));
+                let ended =
+                    self.media_origin.map_or(now.checked_sub(HANGOVER).unwrap_or(now), |origin| (origin + at).min(now));
                 Input::SpeechEnded { at: ended }
             }
             LineEvent::Music { playing, .. } => Input::Music(playing),
@@ -217,7 +230,9 @@ impl Session {
         let ms = |at: Duration| u64::try_from(at.saturating_sub(self.media_answered).as_millis()).unwrap_or(u64::MAX);
         match event {
             RecognitionEvent::Interim { text } => Input::Interim(text),
-            RecognitionEvent::Final(transcript) => Input::Final { text: transcript.text, start_ms: ms(transcript.start), end_ms: ms(transcript.end) },
+            RecognitionEvent::Final(transcript) => {
+                Input::Final { text: transcript.text, start_ms: ms(transcript.start), end_ms: ms(transcript.end) }
+            }
             RecognitionEvent::Failed { message } => {
                 tracing::error!(%message, "recognition failed");
                 Input::RecognitionFailed(message)

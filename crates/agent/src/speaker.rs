@@ -78,7 +78,13 @@ impl Drop for Speaker {
     }
 }
 
-async fn speak_all(tts: Arc<dyn TextToSpeech>, voice: Option<String>, mut player: Player, mut orders: mpsc::Receiver<Order>, told: mpsc::Sender<SpeakerEvent>) {
+async fn speak_all(
+    tts: Arc<dyn TextToSpeech>,
+    voice: Option<String>,
+    mut player: Player,
+    mut orders: mpsc::Receiver<Order>,
+    told: mpsc::Sender<SpeakerEvent>,
+) {
     while let Some(order) = orders.recv().await {
         tokio::select! { biased;
             () = order.cancel.cancelled() => {}
@@ -94,7 +100,13 @@ async fn speak_all(tts: Arc<dyn TextToSpeech>, voice: Option<String>, mut player
 /// The line is over.
 struct Over;
 
-async fn speak(tts: &dyn TextToSpeech, voice: Option<&str>, player: &mut Player, order: &Order, told: &mpsc::Sender<SpeakerEvent>) -> Result<(), Over> {
+async fn speak(
+    tts: &dyn TextToSpeech,
+    voice: Option<&str>,
+    player: &mut Player,
+    order: &Order,
+    told: &mpsc::Sender<SpeakerEvent>,
+) -> Result<(), Over> {
     let mut frame = [0i16; FRAME_SAMPLES];
     let mut filled = 0;
     let mut samples = 0u64;
@@ -184,7 +196,10 @@ mod tests {
 
     #[test]
     fn sentences_are_spoken_one_by_one() {
-        assert_eq!(sentences("Hello. I'd like to see Dr. Alvarez, please. Is 1.5 fine?"), ["Hello.", "I'd like to see Dr. Alvarez, please.", "Is 1.5 fine?"]);
+        assert_eq!(
+            sentences("Hello. I'd like to see Dr. Alvarez, please. Is 1.5 fine?"),
+            ["Hello.", "I'd like to see Dr. Alvarez, please.", "Is 1.5 fine?"]
+        );
         assert_eq!(sentences("Goodbye"), ["Goodbye"]);
         assert!(sentences("  ").is_empty());
     }

@@ -15,7 +15,8 @@ const MAX_PHRASES: usize = 200;
 pub(crate) fn vocabulary(task: Option<&Task>, on_behalf_of: Option<&str>) -> Vocabulary {
     let mut phrases: Vec<String> = Vec::new();
     let mut add = |text: &str| {
-        let phrase = words(text).into_iter().filter(|word| word.chars().all(char::is_alphabetic)).collect::<Vec<_>>().join(" ");
+        let phrase =
+            words(text).into_iter().filter(|word| word.chars().all(char::is_alphabetic)).collect::<Vec<_>>().join(" ");
         if !phrase.is_empty() && !phrases.contains(&phrase) && phrases.len() < MAX_PHRASES {
             phrases.push(phrase);
         }
@@ -47,8 +48,14 @@ mod tests {
 
     #[test]
     fn names_and_the_goals_words_are_expected() {
-        let facts = [("name", "Martin Keller"), ("doctor", "Doctor Alvarez"), ("date_of_birth", "1982-03-05"), ("pin", "4821")].map(|(key, value)| (key.to_owned(), value.to_owned())).into();
+        let facts =
+            [("name", "Martin Keller"), ("doctor", "Doctor Alvarez"), ("date_of_birth", "1982-03-05"), ("pin", "4821")]
+                .map(|(key, value)| (key.to_owned(), value.to_owned()))
+                .into();
         let task = Task { goal: "Book dermatology".to_owned(), facts };
-        assert_eq!(vocabulary(Some(&task), None).phrases, ["march fifth nineteen eighty two", "doctor alvarez", "martin keller", "book", "dermatology"]);
+        assert_eq!(
+            vocabulary(Some(&task), None).phrases,
+            ["march fifth nineteen eighty two", "doctor alvarez", "martin keller", "book", "dermatology"]
+        );
     }
 }

@@ -76,7 +76,11 @@ impl Watchdog {
             return at + TO_SAY_GOODBYE;
         }
         let Some(answered) = self.answered else { return self.began + UNANSWERED };
-        let idle = if self.hold_since.is_none() { Some(self.progress + NO_PROGRESS.max(self.limits.silence * 2)) } else { None };
+        let idle = if self.hold_since.is_none() {
+            Some(self.progress + NO_PROGRESS.max(self.limits.silence * 2))
+        } else {
+            None
+        };
         let hold = self.hold_since.map(|since| since + self.limits.hold);
         [Some(answered + self.limits.call), hold, idle].into_iter().flatten().min().unwrap_or(answered)
     }
@@ -104,7 +108,13 @@ impl Watchdog {
 mod tests {
     use super::*;
 
-    const LIMITS: Limits = Limits { call: Duration::from_secs(100), silence_nudges: 3, silence: Duration::from_secs(8), hold: Duration::from_secs(30), tool_calls: 50 };
+    const LIMITS: Limits = Limits {
+        call: Duration::from_secs(100),
+        silence_nudges: 3,
+        silence: Duration::from_secs(8),
+        hold: Duration::from_secs(30),
+        tool_calls: 50,
+    };
 
     #[test]
     fn a_conversation_that_hangs_is_ended_in_three_steps() {

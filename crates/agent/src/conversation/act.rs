@@ -12,6 +12,8 @@ use crate::event::{AgentCommand, AgentEvent, Speaker};
 use crate::rules::{Cause, Context, mentions_request};
 use crate::tools::Action;
 
+/// Waits in a row in which nothing was said.
+const MAX_WAITS: u32 = 5;
 /// A model that failed so often is not asked again in this call.
 pub(super) const MAX_MODEL_FAILURES: u32 = 3;
 
@@ -19,7 +21,8 @@ impl Conversation {
     pub(super) fn decide_by_rules(&mut self, now: Instant, cause: Cause) {
         let said = self.said();
         let request = self.goal_request();
-        let introduced = said.iter().any(|line| line.contains("automated assistant") || line.contains("AI assistant")) || self.config.greeting.as_ref().is_some_and(|greeting| said.iter().any(|line| line == greeting));
+        let introduced = said.iter().any(|line| line.contains("automated assistant") || line.contains("AI assistant"))
+            || self.config.greeting.as_ref().is_some_and(|greeting| said.iter().any(|line| line == greeting));
         let requested = said.iter().any(|line| mentions_request(line, &request));
         let last_said = said.last().cloned();
         let mut context = Context {
@@ -83,7 +86,12 @@ impl Conversation {
     fn record(&mut self, now: Instant, action: &Action, because: &str) {
         self.tool_calls += 1;
         let at_ms = self.at_ms(now);
-        self.emit(AgentEvent::ToolCalled { at_ms, name: action.name().to_owned(), arguments: action.arguments().to_string(), because: because.to_owned() });
+        self.emit(AgentEvent::ToolCalled {
+            at_ms,
+            name: action.name().to_owned(),
+            arguments: action.arguments().to_string(),
+            because: because.to_owned(),
+        });
     }
 
     pub(super) fn press(&mut self, keys: String, differently: bool) {
@@ -120,6 +128,7 @@ impl Conversation {
         self.ended.get_or_insert(end);
         if let Some(newest) = self.playback.newest() {
             self.outputs.push_back(Output::Flush(newest));
+            self.playback.drop_unstarted();
         }
         if self.answered_at.is_some() && !self.answering.machine && !self.held {
             let text = match end {
@@ -167,7 +176,7 @@ impl Conversation {
             self.turns.push(latency.clone());
             self.emit(AgentEvent::Turn(latency));
         }
-        if self.theirs == Theirs::Speaking {
+        if matches!(self.theirs, Theirs::Speaking { .. }) {
             self.barge_in.speech_started(now, self.voicemail.is_leaving());
         }
     }
@@ -179,7 +188,7 @@ impl Conversation {
             let at_ms = self.at_ms(heard.started);
             let end_ms = at_ms + u64::try_from(duration.as_millis()).unwrap_or(0);
             self.emit(AgentEvent::Transcript { at_ms, end_ms, speaker: Speaker::Agent, text: heard.text.clone() });
-            if mentions_request(&heard.text, &self.goal_request()) {
+            if self.config.model || mentions_request(&heard.text, &self.goal_request()) {
                 self.learnt.asked = true;
             }
             self.dialogue_said(heard.text, heard.finished);
@@ -247,6 +256,7 @@ impl Conversation {
             return;
         }
         self.quiet = Some(match (self.wait, self.on_hold) {
+            (_, true) if self.answering.machine => (now + QUIET_HOLD * 3, Quiet::Nudge),
             (_, true) => (now + QUIET_HOLD, Quiet::Nudge),
             (Some(wait), false) => (now + wait, Quiet::Waited),
             (None, false) => (now + self.config.limits.silence + self.jitter, Quiet::Nudge),
@@ -258,7 +268,12 @@ impl Conversation {
         match quiet {
             Quiet::Waited => {
                 self.wait = None;
-                self.decide(now, Cause::Waited);
+                self.waits += 1;
+                if self.waits > MAX_WAITS {
+                    self.end_quietly(now, AgentEnd::Silence);
+                } else {
+                    self.decide(now, Cause::Waited);
+                }
             }
             Quiet::Nudge => {
                 self.set_hold(now, false);
@@ -275,11 +290,9 @@ impl Conversation {
     }
 
     pub(super) fn model_acts(&mut self, now: Instant, action: Action) {
-        if self.thinking.is_none() {
-            return;
-        }
+        let Some((_, cause)) = self.thinking else { return };
         self.model_acted = true;
-        self.thinking = Some(now + super::POLICY_WAIT);
+        self.thinking = Some((now + super::POLICY_WAIT, cause));
         self.act(now, action, "model");
     }
 
@@ -292,18 +305,21 @@ impl Conversation {
 
     /// Rules take over for this turn, unless the model has already acted in it.
     pub(super) fn model_failed(&mut self, now: Instant, message: &str) {
-        if self.thinking.take().is_none() {
-            return;
-        }
+        let Some((_, cause)) = self.thinking.take() else { return };
         self.outputs.push_back(Output::CancelPolicy);
         self.model_failures += 1;
         let at_ms = self.at_ms(now);
         self.learnt.note(at_ms, "error", &format!("the model failed, rules decided: {message}"));
-        self.emit(AgentEvent::ToolCalled { at_ms, name: "fallback".to_owned(), arguments: serde_json::json!({ "error": message }).to_string(), because: "model failed".to_owned() });
+        self.emit(AgentEvent::ToolCalled {
+            at_ms,
+            name: "fallback".to_owned(),
+            arguments: serde_json::json!({ "error": message }).to_string(),
+            because: "model failed".to_owned(),
+        });
         if self.model_acted {
             self.settle(now);
         } else {
-            self.decide_by_rules(now, Cause::Turn);
+            self.decide_by_rules(now, cause);
         }
     }
 }

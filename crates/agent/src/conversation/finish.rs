@@ -13,7 +13,12 @@ impl Conversation {
             None => (OutcomeKind::Failed, unanswered(end)),
             Some(_) => self.answered_result(end),
         };
-        CallResult { outcome, summary, answers: std::mem::take(&mut self.learnt.answers), evidence: std::mem::take(&mut self.learnt.evidence) }
+        CallResult {
+            outcome,
+            summary,
+            answers: std::mem::take(&mut self.learnt.answers),
+            evidence: std::mem::take(&mut self.learnt.evidence),
+        }
     }
 
     fn answered_result(&self, end: &CallEnd) -> (OutcomeKind, String) {
@@ -25,7 +30,10 @@ impl Conversation {
         }
         if self.config.task.is_none() {
             let outcome = if talked { OutcomeKind::Succeeded } else { OutcomeKind::Unknown };
-            let summary = self.learnt.answers.get("message").map_or_else(|| "An inbound call; no message was left.".to_owned(), |message| format!("An inbound call. They said: {message}."));
+            let summary = self.learnt.answers.get("message").map_or_else(
+                || "An inbound call; no message was left.".to_owned(),
+                |message| format!("An inbound call. They said: {message}."),
+            );
             return (outcome, summary);
         }
         let outcome = self.learnt.outcome(talked);
@@ -37,14 +45,23 @@ impl Conversation {
             (_, Some(AgentEnd::DoNotCall)) => "They asked not to be called again.".to_owned(),
             (OutcomeKind::Succeeded, _) => "The goal was reached.".to_owned(),
             (OutcomeKind::Partial, _) => "The goal was reached in part.".to_owned(),
-            (OutcomeKind::Failed | OutcomeKind::Unknown, Some(AgentEnd::Silence)) => "They stopped answering.".to_owned(),
-            (OutcomeKind::Failed | OutcomeKind::Unknown, Some(AgentEnd::TimeLimit)) => "The time limit was reached before the goal.".to_owned(),
-            (OutcomeKind::Failed | OutcomeKind::Unknown, Some(AgentEnd::ToolLoop)) => "The call went round in circles and was ended.".to_owned(),
-            (OutcomeKind::Failed | OutcomeKind::Unknown, _) if end.cause == EndCause::CalleeHungUp => "They hung up before the goal was reached.".to_owned(),
+            (OutcomeKind::Failed | OutcomeKind::Unknown, Some(AgentEnd::Silence)) => {
+                "They stopped answering.".to_owned()
+            }
+            (OutcomeKind::Failed | OutcomeKind::Unknown, Some(AgentEnd::TimeLimit)) => {
+                "The time limit was reached before the goal.".to_owned()
+            }
+            (OutcomeKind::Failed | OutcomeKind::Unknown, Some(AgentEnd::ToolLoop)) => {
+                "The call went round in circles and was ended.".to_owned()
+            }
+            (OutcomeKind::Failed | OutcomeKind::Unknown, _) if end.cause == EndCause::CalleeHungUp => {
+                "They hung up before the goal was reached.".to_owned()
+            }
             (OutcomeKind::Failed | OutcomeKind::Unknown, _) => "The goal was not reached.".to_owned(),
         });
         if !self.learnt.answers.is_empty() {
-            let answers: Vec<String> = self.learnt.answers.iter().map(|(key, value)| format!("{}: {value}", key.replace('_', " "))).collect();
+            let answers: Vec<String> =
+                self.learnt.answers.iter().map(|(key, value)| format!("{}: {value}", key.replace('_', " "))).collect();
             sentences.push(format!("{}.", crate::facts::capital(&answers.join(", "))));
         }
         (outcome, sentences.join(" "))
@@ -73,7 +90,10 @@ fn unanswered(end: &CallEnd) -> String {
         EndCause::Canceled => "The call was given up before anybody answered.".to_owned(),
         EndCause::Shutdown => "The call ended because the program stopped.".to_owned(),
         EndCause::HungUp | EndCause::CalleeHungUp | EndCause::Failed | EndCause::TimeLimit | EndCause::MediaTimeout => {
-            format!("The call could not be made{words}{}.", end.sip_status.map(|status| format!(", status {status}")).unwrap_or_default())
+            format!(
+                "The call could not be made{words}{}.",
+                end.sip_status.map(|status| format!(", status {status}")).unwrap_or_default()
+            )
         }
     }
 }

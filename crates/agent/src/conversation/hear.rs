@@ -2,7 +2,7 @@
 //!
 //! Their side: speech, its end, what it was, tones and music.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use media::ear::Tone;
 
@@ -15,6 +15,11 @@ use crate::text::words;
 use crate::turn::backchannel::is_backchannel;
 use crate::turn::endpointing::silence_after;
 use crate::{AgentEnd, AnsweredBy};
+
+/// Speech without a pause is recognised in pieces of this length.
+const MAX_TURN: Duration = Duration::from_secs(30);
+/// Characters of a turn that goes on.
+const MAX_CARRIED: usize = 2_000;
 
 impl Conversation {
     pub(super) fn answered(&mut self, now: Instant) {
@@ -32,7 +37,7 @@ impl Conversation {
     }
 
     pub(super) fn speech_started(&mut self, now: Instant) {
-        self.theirs = Theirs::Speaking;
+        self.theirs = Theirs::Speaking { cut: now + MAX_TURN };
         self.quiet = None;
         self.voicemail.speech_started();
         if !self.playback.is_idle() {
@@ -55,7 +60,8 @@ impl Conversation {
     fn pause(&mut self, now: Instant, ended: Instant) {
         let so_far = format!("{} {}", self.carried, self.interim);
         let prompt = classify(&so_far, &self.facts());
-        let machine = self.answering.machine || (self.answered_at.is_some() && !self.answering.person && self.answering.answered_by.is_some());
+        let machine = self.answering.machine
+            || (self.answered_at.is_some() && !self.answering.person && self.answering.answered_by.is_some());
         let over = ended + silence_after(&prompt, machine);
         self.theirs = Theirs::Paused { ended, over: over.max(now) };
     }
@@ -65,6 +71,15 @@ impl Conversation {
         self.interim = text;
         if let Theirs::Paused { ended, .. } = self.theirs {
             self.pause(now, ended);
+        }
+    }
+
+    /// They speak without end (or it is music): what there is so far is recognised.
+    pub(super) fn cut_turn(&mut self, now: Instant) {
+        self.theirs = Theirs::Speaking { cut: now + MAX_TURN };
+        if self.finishing.is_none() {
+            self.finishing = Some(now + FINAL_WAIT);
+            self.outputs.push_back(Output::FinishRecognition);
         }
     }
 
@@ -96,7 +111,12 @@ impl Conversation {
             return;
         }
         if !text.is_empty() {
-            self.emit(AgentEvent::Transcript { at_ms: start_ms, end_ms, speaker: Speaker::Callee, text: text.to_owned() });
+            self.emit(AgentEvent::Transcript {
+                at_ms: start_ms,
+                end_ms,
+                speaker: Speaker::Callee,
+                text: text.to_owned(),
+            });
             self.dialogue_heard(text);
         }
         let whole = format!("{} {text}", std::mem::take(&mut self.carried)).trim().to_owned();
@@ -104,9 +124,9 @@ impl Conversation {
         if self.phase != Phase::Talking || self.voicemail.takes_turn(&self.prompt, now) {
             return;
         }
-        if self.theirs == Theirs::Speaking {
+        if matches!(self.theirs, Theirs::Speaking { .. }) {
             // They already go on; what they said so far waits for the rest.
-            self.carried = whole;
+            self.carried = whole.chars().take(MAX_CARRIED).collect();
             return;
         }
         self.text = whole;
@@ -134,6 +154,7 @@ impl Conversation {
         self.hold_by_words(now, &prompt);
         self.prompt = prompt;
         self.nudges = 0;
+        self.waits = 0;
     }
 
     /// "You are booked" counts once there is something to be booked: an accepted slot, or our request.
@@ -152,15 +173,26 @@ impl Conversation {
 
     fn hold_by_words(&mut self, now: Instant, prompt: &crate::ivr::Prompt) {
         let live = match prompt.kind {
-            PromptKind::Question | PromptKind::Offer | PromptKind::Menu | PromptKind::DateInput | PromptKind::NumberInput | PromptKind::Confirmation | PromptKind::Voicemail | PromptKind::Farewell | PromptKind::NotUnderstood => true,
+            PromptKind::Question
+            | PromptKind::Offer
+            | PromptKind::Menu
+            | PromptKind::DateInput
+            | PromptKind::NumberInput
+            | PromptKind::Confirmation
+            | PromptKind::Voicemail
+            | PromptKind::Farewell
+            | PromptKind::NotUnderstood => true,
             PromptKind::Greeting => is_personal_greeting(&prompt.words),
             PromptKind::Hold => false,
             // An advertisement between two songs is no person.
-            PromptKind::Statement => !self.is_on_hold() || !self.answering.machine,
+            PromptKind::Statement => !self.is_on_hold() || self.answering.person,
         };
         match (prompt.kind, live) {
             (PromptKind::Hold, _) => self.set_hold(now, true),
-            (_, true) => self.set_hold(now, false),
+            (_, true) => {
+                self.music = false;
+                self.set_hold(now, false);
+            }
             _ => {}
         }
     }

@@ -46,7 +46,12 @@ impl LatencyMarks {
     }
 
     /// Our first sound left: the turn's figures, if it answers one.
-    pub(super) fn started(&mut self, utterance: UtteranceId, at: Instant, answered: Option<Instant>) -> Option<TurnLatency> {
+    pub(super) fn started(
+        &mut self,
+        utterance: UtteranceId,
+        at: Instant,
+        answered: Option<Instant>,
+    ) -> Option<TurnLatency> {
         let (ordered, ordered_at) = self.ordered?;
         if ordered != utterance || !self.answers_turn {
             return None;
@@ -54,9 +59,13 @@ impl LatencyMarks {
         let (speech_ended, finish, recognised) = (self.speech_ended?, self.finish?, self.recognised?);
         let first_audio = self.first_audio.unwrap_or(at).min(at);
         *self = Self::default();
-        let ms = |from: Instant, to: Instant| (to.saturating_duration_since(from).as_secs_f64() * 10_000.0).round() / 10.0;
+        let ms =
+            |from: Instant, to: Instant| (to.saturating_duration_since(from).as_secs_f64() * 10_000.0).round() / 10.0;
         Some(TurnLatency {
-            at_ms: u64::try_from(answered.map_or(Duration::ZERO, |answered| at.saturating_duration_since(answered)).as_millis()).unwrap_or(0),
+            at_ms: u64::try_from(
+                answered.map_or(Duration::ZERO, |answered| at.saturating_duration_since(answered)).as_millis(),
+            )
+            .unwrap_or(0),
             response_ms: ms(speech_ended, at),
             endpoint_ms: ms(speech_ended, finish),
             stt_ms: ms(finish, recognised),

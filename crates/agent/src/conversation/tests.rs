@@ -31,10 +31,38 @@ impl Talk {
 
     fn with(task: Option<(&str, &[(&str, &str)])>, model: bool) -> Self {
         let start = crate::testing::start();
-        let task = task.map(|(goal, facts)| Task { goal: goal.to_owned(), facts: facts.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect::<BTreeMap<_, _>>() });
-        let limits = Limits { call: Duration::from_secs(600), silence_nudges: 3, silence: Duration::from_secs(7), hold: Duration::from_secs(600), tool_calls: 100 };
-        let config = ConversationConfig { task, on_behalf_of: None, greeting: None, system_prompt: None, limits, today: jiff::civil::Date::constant(2026, 11, 21), model };
-        let mut talk = Self { start, now: start, conversation: Conversation::new(config, [7; 32]), coming: Vec::new(), unheard: String::new(), trace: Vec::new(), playing_until: start };
+        let task = task.map(|(goal, facts)| Task {
+            goal: goal.to_owned(),
+            facts: facts
+                .iter()
+                .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+                .collect::<BTreeMap<_, _>>(),
+        });
+        let limits = Limits {
+            call: Duration::from_secs(600),
+            silence_nudges: 3,
+            silence: Duration::from_secs(7),
+            hold: Duration::from_secs(600),
+            tool_calls: 100,
+        };
+        let config = ConversationConfig {
+            task,
+            on_behalf_of: None,
+            greeting: None,
+            system_prompt: None,
+            limits,
+            today: jiff::civil::Date::constant(2026, 11, 21),
+            model,
+        };
+        let mut talk = Self {
+            start,
+            now: start,
+            conversation: Conversation::new(config, [7; 32]),
+            coming: Vec::new(),
+            unheard: String::new(),
+            trace: Vec::new(),
+            playing_until: start,
+        };
         talk.input(Input::Answered);
         talk
     }
@@ -63,7 +91,11 @@ impl Talk {
     /// Until nothing but silence is waited for.
     fn settle(&mut self) -> &mut Self {
         for _ in 0..200 {
-            let deadline = self.conversation.poll_timeout().filter(|deadline| deadline.timer != "silence").map(|deadline| deadline.at);
+            let deadline = self
+                .conversation
+                .poll_timeout()
+                .filter(|deadline| deadline.timer != "silence")
+                .map(|deadline| deadline.at);
             let Some(at) = self.coming.iter().map(|(at, _)| *at).chain(deadline).min() else { break };
             self.pass(at.saturating_duration_since(self.now));
         }
@@ -78,7 +110,12 @@ impl Talk {
     fn pass(&mut self, duration: Duration) {
         let until = self.now + duration;
         loop {
-            let next = self.coming.iter().map(|(at, _)| *at).chain(self.conversation.poll_timeout().map(|deadline| deadline.at)).min();
+            let next = self
+                .coming
+                .iter()
+                .map(|(at, _)| *at)
+                .chain(self.conversation.poll_timeout().map(|deadline| deadline.at))
+                .min();
             match next.filter(|at| *at <= until) {
                 Some(at) => {
                     self.now = self.now.max(at);
@@ -131,7 +168,8 @@ impl Talk {
                 }
             }
             Output::Press { digits, differently } => {
-                self.trace.push(format!("{seconds:>5.1} press: {digits}{}", if differently { " differently" } else { "" }));
+                self.trace
+                    .push(format!("{seconds:>5.1} press: {digits}{}", if differently { " differently" } else { "" }));
                 self.coming.push((self.now + Duration::from_millis(200 * digits.len() as u64), Input::DigitsSent));
             }
             Output::FinishRecognition => {
@@ -142,8 +180,12 @@ impl Talk {
             Output::CancelPolicy => self.trace.push(format!("{seconds:>5.1} cancel the model")),
             Output::HangUp => self.trace.push(format!("{seconds:>5.1} hang up")),
             Output::Event(AgentEvent::Nudged { count, .. }) => self.trace.push(format!("{seconds:>5.1} nudge {count}")),
-            Output::Event(AgentEvent::Hold { holding, .. }) => self.trace.push(format!("{seconds:>5.1} hold: {holding}")),
-            Output::Event(AgentEvent::AnsweredBy { answered_by, .. }) => self.trace.push(format!("{seconds:>5.1} answered by: {answered_by:?}")),
+            Output::Event(AgentEvent::Hold { holding, .. }) => {
+                self.trace.push(format!("{seconds:>5.1} hold: {holding}"))
+            }
+            Output::Event(AgentEvent::AnsweredBy { answered_by, .. }) => {
+                self.trace.push(format!("{seconds:>5.1} answered by: {answered_by:?}"))
+            }
             Output::Event(_) => {}
         }
     }
@@ -153,9 +195,16 @@ impl Talk {
     }
 
     fn end(self, expected: &Expect) -> Outcome {
-        let outcome = self.conversation.into_outcome(CallEnd { cause: EndCause::HungUp, sip_status: None, reason: None });
+        let outcome =
+            self.conversation.into_outcome(CallEnd { cause: EndCause::HungUp, sip_status: None, reason: None });
         let answers: Vec<String> = outcome.result.answers.iter().map(|(key, value)| format!("{key}={value}")).collect();
-        let last = format!("{:?} {:?} keys {:?} {}", outcome.result.outcome, outcome.ended, outcome.digits_sent, answers.join("; "));
+        let last = format!(
+            "{:?} {:?} keys {:?} {}",
+            outcome.result.outcome,
+            outcome.ended,
+            outcome.digits_sent,
+            answers.join("; ")
+        );
         expected.assert_eq(&format!("{}\n{last}\n", self.trace.join("\n")));
         outcome
     }
@@ -163,7 +212,13 @@ impl Talk {
 
 const HOSPITAL: (&str, &[(&str, &str)]) = (
     "Book an appointment with Doctor Alvarez in dermatology on Tuesday",
-    &[("name", "Martin Keller"), ("date_of_birth", "1982-03-05"), ("doctor", "Doctor Alvarez"), ("day", "Tuesday"), ("time_of_day", "morning")],
+    &[
+        ("name", "Martin Keller"),
+        ("date_of_birth", "1982-03-05"),
+        ("doctor", "Doctor Alvarez"),
+        ("day", "Tuesday"),
+        ("time_of_day", "morning"),
+    ],
 );
 
 #[test]
@@ -231,16 +286,17 @@ fn a_balance_is_heard_after_keyed_numbers() {
 
 #[test]
 fn a_message_is_left_whole_after_the_beep() {
-    let mut talk = Talk::new("Leave a message", &[("name", "Martin Keller"), ("message", "The car is ready to be picked up.")]);
+    let mut talk =
+        Talk::new("Leave a message", &[("name", "Martin Keller"), ("message", "The car is ready to be picked up.")]);
     talk.begin("hi this is john i'm not available right now please leave a message after the tone");
-    talk.wait(0.8);
+    talk.pass(Duration::from_millis(800));
     talk.input(Input::Tone(Tone::Beep));
     talk.settle();
     talk.end(&expect![[r#"
           0.0 they: hi this is john i'm not available right now please leave a message after the tone
-          6.3 answered by: Machine
-         10.3 say: Hello, this is an automated assistant calling on behalf of Martin Keller. The car is ready to be picked up.
-         16.8 hang up
+          5.9 answered by: Machine
+          6.2 say: Hello, this is an automated assistant calling on behalf of Martin Keller. The car is ready to be picked up.
+         12.7 hang up
         Partial Some(MessageLeft) keys "" 
     "#]]);
 }
@@ -262,11 +318,11 @@ fn hold_is_waited_through_until_a_person_speaks() {
           3.1 hold: true
          48.1 they: your call is important to us
          81.2 they: hello billing department this is dave
-         84.9 hold: false
-         84.9 say: Hello, this is an automated assistant calling on behalf of Martin Keller. I'd like to ask about invoice 4471, please.
-         92.0 they: invoice four four seven one was paid on monday
-         95.6 say: Thank you very much. Goodbye.
-         97.4 hang up
+         84.4 hold: false
+         84.4 say: Hello, this is an automated assistant calling on behalf of Martin Keller. I'd like to ask about invoice 4471, please.
+         91.5 they: invoice four four seven one was paid on monday
+         95.1 say: Thank you very much. Goodbye.
+         96.9 hang up
         Succeeded Some(Completed) keys "" department=billing; status=invoice four four seven one was paid on monday
     "#]]);
 }
@@ -311,7 +367,10 @@ fn talking_over_us_stops_us_and_what_was_not_played_was_not_said() {
 #[test]
 fn a_fact_that_is_missing_is_not_made_up() {
     let mut talk = Talk::new("Book an appointment", &[("name", "Martin Keller")]);
-    talk.they("front desk how can i help you").they("what is your date of birth and your phone number").they("are you a robot").they("okay goodbye");
+    talk.they("front desk how can i help you")
+        .they("what is your date of birth and your phone number")
+        .they("are you a robot")
+        .they("okay goodbye");
     talk.end(&expect![[r#"
           0.0 they: front desk how can i help you
           2.2 answered by: Human
@@ -342,6 +401,144 @@ fn rules_decide_when_the_model_does_not_answer() {
          32.7 say: Are you still there?
         Failed None keys "" 
     "#]]);
+}
+
+#[test]
+fn three_menus_lead_to_the_department_and_a_repeat_is_noticed() {
+    let mut talk = Talk::new("Reach the billing department and ask about invoice 4471", &[("name", "Martin Keller")]);
+    talk.they("thank you for calling acme please listen carefully as our menu options have changed")
+        .they("press one for sales press two for customer service press three for careers")
+        .wait(7.0)
+        .they("press one for sales press two for customer service press three for careers")
+        .they(
+            "for technical support press one for billing and payments press two to return to the main menu press star",
+        )
+        .they(
+            "for technical support press one for billing and payments press two to return to the main menu press star",
+        )
+        .they("for invoices press or say one for refunds press or say two")
+        .they("you have reached the billing department our hours are nine a m to five p m monday through friday");
+    talk.end(&expect![[r#"
+          0.0 they: thank you for calling acme please listen carefully as our menu options have changed
+          6.4 answered by: Ivr
+          6.4 they: press one for sales press two for customer service press three for careers
+         18.3 press: 2
+         19.3 they: press one for sales press two for customer service press three for careers
+         25.2 press: 2
+         25.4 they: for technical support press one for billing and payments press two to return to the main menu press star
+         33.1 press: 2
+         33.3 they: for technical support press one for billing and payments press two to return to the main menu press star
+         41.0 press: 2 differently
+         41.2 they: for invoices press or say one for refunds press or say two
+         46.2 press: 1
+         46.4 they: you have reached the billing department our hours are nine a m to five p m monday through friday
+        Succeeded None keys "22221" department=billing; hours=9:00 to 17:00
+    "#]]);
+}
+
+#[test]
+fn a_machine_that_wants_what_we_do_not_have_is_asked_for_a_person() {
+    let mut talk = Talk::new("Find out the balance of the account", &[("name", "Martin Keller")]);
+    talk.they("please enter your account number followed by the pound key")
+        .wait(9.0)
+        .they("sorry i did not get that please enter your account number")
+        .wait(20.0);
+    talk.end(&expect![[r#"
+          0.0 they: please enter your account number followed by the pound key
+          4.9 answered by: Ivr
+          4.9 press: 0
+         13.1 say: Hello, this is an automated assistant calling on behalf of Martin Keller. I'd like to find out the balance of the account, please.
+         21.0 they: sorry i did not get that please enter your account number
+         25.9 hang up
+        Failed Some(Completed) keys "0" 
+    "#]]);
+}
+
+#[test]
+fn a_receptionist_who_reads_back_and_offers_another_day_is_answered() {
+    let mut talk = Talk::new(HOSPITAL.0, HOSPITAL.1);
+    talk.they("good morning dermatology this is anna speaking how may i help you")
+        .they("may i have your full name")
+        .they("that was martin keller is that correct")
+        .they("i have wednesday december second at nine or friday at three would either work")
+        .they("let me see i can do tuesday december first at eleven fifteen does that work for you")
+        .they("and a phone number in case we need to reach you")
+        .they("alright you're all set for tuesday december first at eleven fifteen with doctor alvarez")
+        .wait(3.0);
+    talk.end(&expect![[r#"
+          0.0 they: good morning dermatology this is anna speaking how may i help you
+          4.4 answered by: Human
+          4.4 say: Hello, this is an automated assistant calling on behalf of Martin Keller. I'd like to book an appointment with Doctor Alvarez in dermatology on Tuesday, please.
+         14.1 they: may i have your full name
+         16.1 say: The name is Martin Keller.
+         17.7 they: that was martin keller is that correct
+         20.5 say: Yes, that is correct.
+         21.9 they: i have wednesday december second at nine or friday at three would either work
+         27.3 say: Do you have anything on Tuesday in the morning?
+         30.2 they: let me see i can do tuesday december first at eleven fifteen does that work for you
+         36.0 say: Yes, Tuesday December first at eleven fifteen works, please.
+         39.7 they: and a phone number in case we need to reach you
+         43.3 say: I'm sorry, I don't have the phone number.
+         45.8 they: alright you're all set for tuesday december first at eleven fifteen with doctor alvarez
+         53.4 say: Thank you very much. Goodbye.
+         55.2 hang up
+        Succeeded Some(Completed) keys "" date=December 1; doctor=Alvarez; time=11:15
+    "#]]);
+}
+
+#[test]
+fn who_wants_no_calls_is_not_called_again() {
+    let mut talk = Talk::new(HOSPITAL.0, HOSPITAL.1);
+    talk.they("hello").they("please take me off your list and do not call again");
+    talk.end(&expect![[r#"
+          0.0 they: hello
+          0.8 answered by: Human
+          0.8 say: Hello, this is an automated assistant calling on behalf of Martin Keller. I'd like to book an appointment with Doctor Alvarez in dermatology on Tuesday, please.
+         10.5 they: please take me off your list and do not call again
+         14.3 say: I'm sorry for the disturbance. We will not call again. Goodbye.
+         18.2 hang up
+        Failed Some(DoNotCall) keys "" 
+    "#]]);
+}
+
+#[test]
+fn an_inbound_caller_is_heard_and_noted() {
+    let mut talk = Talk::with(None, false);
+    talk.settle().they("hi please tell martin that the car is ready").they("no thank you");
+    talk.end(&expect![[r#"
+          0.0 say: Hello, this is an automated assistant. How can I help you?
+          3.6 they: hi please tell martin that the car is ready
+          7.1 say: Thank you. I have taken a note of that. Is there anything else?
+         11.0 they: no thank you
+         12.5 say: Thank you for calling. Goodbye.
+         14.4 hang up
+        Succeeded Some(Completed) keys "" message=hi please tell martin that the car is ready
+    "#]]);
+}
+
+#[test]
+fn a_call_that_nobody_answers_has_a_result() {
+    let config = ConversationConfig {
+        task: None,
+        on_behalf_of: None,
+        greeting: None,
+        system_prompt: None,
+        limits: Limits {
+            call: Duration::from_secs(600),
+            silence_nudges: 3,
+            silence: Duration::from_secs(7),
+            hold: Duration::from_secs(600),
+            tool_calls: 100,
+        },
+        today: jiff::civil::Date::constant(2026, 11, 21),
+        model: false,
+    };
+    let outcome = Conversation::new(config, [0; 32]).into_outcome(CallEnd {
+        cause: EndCause::Busy,
+        sip_status: Some(486),
+        reason: Some("Busy Here".to_owned()),
+    });
+    assert_eq!((outcome.result.summary.as_str(), outcome.answered_by), ("The line was busy (Busy Here).", None));
 }
 
 impl Talk {

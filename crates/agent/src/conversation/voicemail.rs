@@ -26,7 +26,10 @@ pub(super) enum Voicemail {
     /// A beep that nothing explains yet.
     Beeped(Instant),
     /// Its greeting was heard; speak at `speak` unless it goes on.
-    Greeting { speak: Option<Instant>, beeped: bool },
+    Greeting {
+        speak: Option<Instant>,
+        beeped: bool,
+    },
     Leaving(UtteranceId),
     Left,
 }
@@ -74,7 +77,9 @@ impl Voicemail {
                 *self = Self::None;
                 false
             }
-            (Self::Greeting { .. } | Self::Leaving(_), PromptKind::Greeting) if crate::answering::is_personal_greeting(&prompt.words) => {
+            (Self::Greeting { .. } | Self::Leaving(_), PromptKind::Greeting)
+                if crate::answering::is_personal_greeting(&prompt.words) =>
+            {
                 *self = Self::None;
                 false
             }
@@ -106,9 +111,11 @@ impl Conversation {
             return;
         }
         let unheard = format!("{} {}", self.carried, self.interim);
-        let expected = matches!(self.voicemail, Voicemail::Greeting { .. }) || classify(&unheard, &self.facts()).kind == PromptKind::Voicemail;
+        let expected = matches!(self.voicemail, Voicemail::Greeting { .. })
+            || classify(&unheard, &self.facts()).kind == PromptKind::Voicemail;
         // A lone beep after some announcement, and no person or menu so far: a voicemail whose greeting was not understood.
-        let unexplained = !self.answering.person && self.answering.answered_by.is_none_or(|(by, _)| by == AnsweredBy::Machine);
+        let unexplained =
+            !self.answering.person && self.answering.answered_by.is_none_or(|(by, _)| by == AnsweredBy::Machine);
         if expected || unexplained {
             if self.answering.tone(AnsweredBy::Machine) {
                 self.answered_by_changed(now);
@@ -132,7 +139,12 @@ impl Conversation {
         match self.rules.voicemail_message() {
             Some(text) => {
                 let at_ms = self.at_ms(now);
-                self.emit(AgentEvent::ToolCalled { at_ms, name: "say".to_owned(), arguments: serde_json::json!({ "text": text }).to_string(), because: "voicemail.message".to_owned() });
+                self.emit(AgentEvent::ToolCalled {
+                    at_ms,
+                    name: "say".to_owned(),
+                    arguments: serde_json::json!({ "text": text }).to_string(),
+                    because: "voicemail.message".to_owned(),
+                });
                 let utterance = self.playback.push(text.clone());
                 self.voicemail = Voicemail::Leaving(utterance);
                 self.outputs.push_back(Output::Say { utterance, text });

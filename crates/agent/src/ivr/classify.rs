@@ -110,9 +110,27 @@ pub(crate) fn is_voicemail(words: &[String]) -> bool {
     has_any(
         words,
         &[
-            "leave * message", "leave your name", "leave a message", "after the tone", "after the beep", "at the tone", "at the beep", "not available right now",
-            "not available to take", "cant take your call", "cannot take your call", "unable to take your call", "unable to answer", "cant come to the phone",
-            "voicemail", "voice mail", "mailbox", "record your message", "reached the voice", "sound of the tone", "cannot come to the phone",
+            "leave * message",
+            "leave your name",
+            "leave a message",
+            "after the tone",
+            "after the beep",
+            "at the tone",
+            "at the beep",
+            "not available right now",
+            "not available to take",
+            "cant take your call",
+            "cannot take your call",
+            "unable to take your call",
+            "unable to answer",
+            "cant come to the phone",
+            "voicemail",
+            "voice mail",
+            "mailbox",
+            "record your message",
+            "reached the voice",
+            "sound of the tone",
+            "cannot come to the phone",
         ],
     ) && !has_any(words, &["press one", "press two"])
 }
@@ -121,28 +139,102 @@ pub(crate) fn is_rejection(words: &[String]) -> bool {
     has_any(
         words,
         &[
-            "invalid", "not a valid", "not valid", "didnt understand", "did not understand", "didnt get that", "did not get that", "didnt catch", "did not catch",
-            "didnt hear", "did not hear", "not recognized", "dont recognize", "didnt recognize", "did not recognize", "try again", "not receive", "didnt receive",
-            "does not match", "doesnt match", "incorrect", "could not find", "couldnt find", "was not found", "couldnt understand", "could not understand",
-            "having trouble", "not an option", "say that again", "repeat that", "come again", "speak up", "no input",
+            "invalid",
+            "not a valid",
+            "not valid",
+            "didnt understand",
+            "did not understand",
+            "didnt get that",
+            "did not get that",
+            "didnt catch",
+            "did not catch",
+            "didnt hear",
+            "did not hear",
+            "not recognized",
+            "dont recognize",
+            "didnt recognize",
+            "did not recognize",
+            "try again",
+            "not receive",
+            "didnt receive",
+            "does not match",
+            "doesnt match",
+            "incorrect",
+            "could not find",
+            "couldnt find",
+            "was not found",
+            "couldnt understand",
+            "could not understand",
+            "having trouble",
+            "not an option",
+            "say that again",
+            "repeat that",
+            "come again",
+            "speak up",
+            "no input",
         ],
     )
 }
 
 /// They read back what we gave and ask whether it is right.
 pub(crate) fn is_read_back(words: &[String]) -> bool {
-    has_any(words, &["is that correct", "is this correct", "is that right", "is this right", "if this is correct", "if that is correct", "if thats correct", "if correct", "you entered", "you said", "did you say", "did i get that right", "correct press", "have entered", "thats correct"])
+    has_any(
+        words,
+        &[
+            "is that correct",
+            "is this correct",
+            "is that right",
+            "is this right",
+            "if this is correct",
+            "if that is correct",
+            "if thats correct",
+            "if correct",
+            "you entered",
+            "you said",
+            "did you say",
+            "did i get that right",
+            "correct press",
+            "have entered",
+            "thats correct",
+        ],
+    )
 }
 
 pub(crate) fn is_offer(words: &[String]) -> bool {
     let offers = has_any(
         words,
         &[
-            "i have", "we have", "i can offer", "we can offer", "available", "opening", "openings", "how about", "what about", "does that work", "would that work",
-            "work for you", "works for you", "which would you", "which one", "would you prefer", "or i can", "could do", "can do", "i could", "earliest", "next available", "i can get you", "ive got", "we ve got",
+            "i have",
+            "we have",
+            "i can offer",
+            "we can offer",
+            "available",
+            "opening",
+            "openings",
+            "how about",
+            "what about",
+            "does that work",
+            "would that work",
+            "work for you",
+            "works for you",
+            "which would you",
+            "which one",
+            "would you prefer",
+            "or i can",
+            "could do",
+            "can do",
+            "i could",
+            "earliest",
+            "next available",
+            "i can get you",
+            "ive got",
+            "we ve got",
         ],
     );
-    offers && !is_booked(words) && (!times(words).is_empty() || dates(words).iter().any(|(_, date)| date.weekday.is_some() || date.month.is_some()))
+    offers
+        && !is_booked(words)
+        && (!times(words).is_empty()
+            || dates(words).iter().any(|(_, date)| date.weekday.is_some() || date.month.is_some()))
 }
 
 /// They say that it is done.
@@ -150,44 +242,213 @@ pub(crate) fn is_booked(words: &[String]) -> bool {
     has_any(
         words,
         &[
-            "booked", "all set", "youre set", "you are set", "scheduled you", "scheduled for", "is scheduled", "confirmed", "is confirmed", "reserved", "see you on", "see you then", "have you down",
-            "confirmation number", "confirmation code", "your confirmation", "reference number", "got you in", "have you in", "put you down", "put you in", "see you",
+            "booked",
+            "all set",
+            "youre set",
+            "you are set",
+            "scheduled you",
+            "scheduled for",
+            "is scheduled",
+            "confirmed",
+            "is confirmed",
+            "reserved",
+            "see you on",
+            "see you then",
+            "have you down",
+            "confirmation number",
+            "confirmation code",
+            "your confirmation",
+            "reference number",
+            "got you in",
+            "have you in",
+            "put you down",
+            "put you in",
+            "see you",
         ],
-    ) && !has_any(words, &["fully booked", "all booked", "booked up", "booked out", "shall i book", "should i book", "want me to book", "like me to book"])
+    ) && !has_any(
+        words,
+        &[
+            "fully booked",
+            "all booked",
+            "booked up",
+            "booked out",
+            "shall i book",
+            "should i book",
+            "want me to book",
+            "like me to book",
+        ],
+    )
 }
 
 pub(crate) fn is_hold(words: &[String]) -> bool {
     has_any(
         words,
         &[
-            "please hold", "hold on", "hold please", "on hold", "one moment", "just a moment", "one second", "just a second", "one minute", "just a minute", "please wait", "stay on the line",
-            "remain on the line", "bear with me", "let me check", "let me look", "let me see", "let me transfer", "ill transfer", "transferring", "transfer you", "connecting you", "connect you",
-            "your call is important", "agents are busy", "representatives are busy", "are currently busy", "assisting other", "helping other", "next available agent",
-            "next available representative", "in the order", "position in", "estimated wait", "wait time", "be with you shortly", "be right with you", "will be answered", "in the queue", "your call will be",
-            "give me a moment", "give me a second", "hold the line",
+            "please hold",
+            "hold on",
+            "hold please",
+            "on hold",
+            "one moment",
+            "just a moment",
+            "one second",
+            "just a second",
+            "one minute",
+            "just a minute",
+            "please wait",
+            "stay on the line",
+            "remain on the line",
+            "bear with me",
+            "let me check",
+            "let me look",
+            "let me see",
+            "let me transfer",
+            "ill transfer",
+            "transferring",
+            "transfer you",
+            "connecting you",
+            "connect you",
+            "your call is important",
+            "agents are busy",
+            "representatives are busy",
+            "are currently busy",
+            "assisting other",
+            "helping other",
+            "next available agent",
+            "next available representative",
+            "in the order",
+            "position in",
+            "estimated wait",
+            "wait time",
+            "be with you shortly",
+            "be right with you",
+            "will be answered",
+            "in the queue",
+            "your call will be",
+            "give me a moment",
+            "give me a second",
+            "hold the line",
         ],
     )
 }
 
 pub(crate) fn is_farewell(words: &[String]) -> bool {
-    has_any(words, &["goodbye", "good bye", "bye", "bye bye", "have a nice", "have a good", "have a great", "take care", "good day"])
+    has_any(
+        words,
+        &[
+            "goodbye",
+            "good bye",
+            "bye",
+            "bye bye",
+            "have a nice",
+            "have a good",
+            "have a great",
+            "take care",
+            "good day",
+        ],
+    )
 }
 
 pub(crate) fn is_greeting(words: &[String]) -> bool {
-    has_any(words, &["hello", "hi", "hey", "good morning", "good afternoon", "good evening", "thank you for calling", "thanks for calling", "welcome", "this is", "speaking", "you have reached", "youve reached"])
+    has_any(
+        words,
+        &[
+            "hello",
+            "hi",
+            "hey",
+            "good morning",
+            "good afternoon",
+            "good evening",
+            "thank you for calling",
+            "thanks for calling",
+            "welcome",
+            "this is",
+            "speaking",
+            "you have reached",
+            "youve reached",
+        ],
+    )
 }
 
 /// A question by its words: a recogniser gives no question mark.
 pub(crate) fn is_question(words: &[String]) -> bool {
     let first = words.first().map_or("", String::as_str);
-    matches!(first, "what" | "whats" | "which" | "when" | "who" | "whos" | "how" | "where" | "why" | "is" | "are" | "do" | "does" | "did" | "can" | "could" | "may" | "would" | "will" | "have" | "shall" | "should")
-        && !has_any(words, &["have a good", "have a nice", "have a great"])
+    matches!(
+        first,
+        "what"
+            | "whats"
+            | "which"
+            | "when"
+            | "who"
+            | "whos"
+            | "how"
+            | "where"
+            | "why"
+            | "is"
+            | "are"
+            | "do"
+            | "does"
+            | "did"
+            | "can"
+            | "could"
+            | "may"
+            | "would"
+            | "will"
+            | "have"
+            | "shall"
+            | "should"
+    ) && !has_any(words, &["have a good", "have a nice", "have a great"])
         || has_any(
             words,
             &[
-                "what is", "whats", "what was", "what day", "what time", "what kind", "what can", "which", "when would", "who am", "who is", "whos", "how can", "how may", "how do", "how are", "may i", "can i", "could i",
-                "can you", "could you", "would you", "do you", "did you", "are you", "is that", "is this", "is it", "will that", "does that", "anything else", "tell me", "give me your", "your name", "your date of birth", "your phone",
-                "spell", "and your", "i need your", "i will need", "ill need", "name please", "birth please", "number please", "have you", "or is it", "what for", "should i", "shall i",
+                "what is",
+                "whats",
+                "what was",
+                "what day",
+                "what time",
+                "what kind",
+                "what can",
+                "which",
+                "when would",
+                "who am",
+                "who is",
+                "whos",
+                "how can",
+                "how may",
+                "how do",
+                "how are",
+                "may i",
+                "can i",
+                "could i",
+                "can you",
+                "could you",
+                "would you",
+                "do you",
+                "did you",
+                "are you",
+                "is that",
+                "is this",
+                "is it",
+                "will that",
+                "does that",
+                "anything else",
+                "tell me",
+                "give me your",
+                "your name",
+                "your date of birth",
+                "your phone",
+                "spell",
+                "and your",
+                "i need your",
+                "i will need",
+                "ill need",
+                "name please",
+                "birth please",
+                "number please",
+                "have you",
+                "or is it",
+                "what for",
+                "should i",
+                "shall i",
             ],
         )
 }

@@ -43,8 +43,26 @@ enum Part {
 
 /// What numbers are called, most particular first.
 const THINGS: &[(&str, &str, &[&str])] = &[
-    ("date_of_birth", "date of birth", &["date of birth", "birth date", "birthdate", "birthday", "day of birth", "were born"]),
-    ("pin", "PIN", &["pin", "personal identification", "pin code", "p i n", "pen number", "pass code", "passcode", "security code", "access code"]),
+    (
+        "date_of_birth",
+        "date of birth",
+        &["date of birth", "birth date", "birthdate", "birthday", "day of birth", "were born"],
+    ),
+    (
+        "pin",
+        "PIN",
+        &[
+            "pin",
+            "personal identification",
+            "pin code",
+            "p i n",
+            "pen number",
+            "pass code",
+            "passcode",
+            "security code",
+            "access code",
+        ],
+    ),
     ("account_number", "account number", &["account number", "account", "customer number", "customer id"]),
     ("order_number", "order number", &["order number", "order", "tracking number"]),
     ("policy_number", "policy number", &["policy number"]),
@@ -54,22 +72,46 @@ const THINGS: &[(&str, &str, &[&str])] = &[
     ("card_number", "card number", &["card number"]),
     ("ssn", "social security number", &["social security"]),
     ("zip", "zip code", &["zip code", "zip", "postal code"]),
-    ("phone", "phone number", &["phone number", "telephone number", "telephone", "ten digit number", "callback number", "area code"]),
+    (
+        "phone",
+        "phone number",
+        &["phone number", "telephone number", "telephone", "ten digit number", "callback number", "area code"],
+    ),
     ("extension", "extension", &["extension"]),
 ];
 
 impl InputRequest {
     /// What a prompt wants keyed or said, if it wants anything of the kind.
     pub(crate) fn parse(words: &[String], facts: &BTreeMap<String, String>) -> Option<Self> {
-        let keys = has_any(words, &["enter", "key in", "type", "keypad", "touch tone", "dial your", "dial the", "punch in", "input your", "using your telephone"]);
-        let voice = has_any(words, &["say your", "say the", "speak your", "tell me your", "say or enter", "speak or enter", "say or key"]);
+        let keys = has_any(
+            words,
+            &[
+                "enter",
+                "key in",
+                "type",
+                "keypad",
+                "touch tone",
+                "dial your",
+                "dial the",
+                "punch in",
+                "input your",
+                "using your telephone",
+            ],
+        );
+        let voice = has_any(
+            words,
+            &["say your", "say the", "speak your", "tell me your", "say or enter", "speak or enter", "say or key"],
+        );
         if !keys && !voice {
             return None;
         }
         let named = THINGS.iter().find(|(.., names)| names.iter().any(|name| has(words, name)));
         let (fact, thing) = match named {
             Some((fact, thing, _)) => {
-                let own = facts.keys().find(|key| key.as_str() == *fact).or_else(|| facts.keys().find(|key| names_fact(words, key)));
+                let own = facts
+                    .keys()
+                    .find(|key| key.as_str() == *fact)
+                    .or_else(|| facts.keys().find(|key| names_fact(words, key)));
                 (own.map_or_else(|| (*fact).to_owned(), Clone::clone), (*thing).to_owned())
             }
             None => {
@@ -122,7 +164,9 @@ impl InputRequest {
     /// The words that answer it.
     pub(crate) fn spoken(&self, facts: &BTreeMap<String, String>) -> Option<String> {
         let value = facts.get(&self.fact)?;
-        if self.is_date() && let Some(date) = parse_written_date(value) {
+        if self.is_date()
+            && let Some(date) = parse_written_date(value)
+        {
             return Some(say_date(date));
         }
         match self.last {
@@ -140,16 +184,27 @@ fn names_fact(words: &[String], key: &str) -> bool {
 
 impl DateFormat {
     fn parse(words: &[String]) -> Self {
-        let letters: String = words.iter().filter(|word| matches!(word.as_str(), "m" | "d" | "y" | "mm" | "dd" | "yy" | "yyyy")).map(String::as_str).collect();
+        let letters: String = words
+            .iter()
+            .filter(|word| matches!(word.as_str(), "m" | "d" | "y" | "mm" | "dd" | "yy" | "yyyy"))
+            .map(String::as_str)
+            .collect();
         if letters.len() >= 6 {
             return Self::from_letters(&letters);
         }
         let place = |names: &[&str]| words.iter().position(|word| names.contains(&word.as_str()));
         // "date of birth" and "day of birth" name no part.
         let month = place(&["month", "months"]);
-        let day = words.iter().enumerate().position(|(i, word)| matches!(word.as_str(), "day" | "days") && words.get(i + 1).is_none_or(|next| next != "of") || word == "date" && words.get(i + 1).is_none_or(|next| next != "of") && i > 0 && month.is_some());
+        let day = words.iter().enumerate().position(|(i, word)| {
+            matches!(word.as_str(), "day" | "days") && words.get(i + 1).is_none_or(|next| next != "of")
+                || word == "date" && words.get(i + 1).is_none_or(|next| next != "of") && i > 0 && month.is_some()
+        });
         let year = place(&["year", "years"]);
-        let mut order = vec![(month.unwrap_or(1000), Part::Month), (day.unwrap_or(1001), Part::Day), (year.unwrap_or(1002), Part::Year)];
+        let mut order = vec![
+            (month.unwrap_or(1000), Part::Month),
+            (day.unwrap_or(1001), Part::Day),
+            (year.unwrap_or(1002), Part::Year),
+        ];
         // Where only some parts are named, the usual order stands for the rest.
         if month.is_some() && day.is_some() || year.is_some() && (month.is_some() || has(words, "year first")) {
             order.sort_by_key(|(at, _)| *at);
@@ -157,9 +212,15 @@ impl DateFormat {
         let short_year = match year {
             Some(at) => {
                 let before: Vec<&str> = words[at.saturating_sub(3)..at].iter().map(String::as_str).collect();
-                let after: Vec<&str> = words[(at + 1).min(words.len())..(at + 4).min(words.len())].iter().map(String::as_str).collect();
+                let after: Vec<&str> =
+                    words[(at + 1).min(words.len())..(at + 4).min(words.len())].iter().map(String::as_str).collect();
                 let four = before.iter().any(|word| matches!(*word, "four" | "for" | "full" | "4"));
-                !four && (before.ends_with(&["two", "digit"]) || before.ends_with(&["2", "digit"]) || before.ends_with(&["to", "digit"]) || after.starts_with(&["two", "digits"]) || last_two_of_year(words, at))
+                !four
+                    && (before.ends_with(&["two", "digit"])
+                        || before.ends_with(&["2", "digit"])
+                        || before.ends_with(&["to", "digit"])
+                        || after.starts_with(&["two", "digits"])
+                        || last_two_of_year(words, at))
                     || has_any(words, &["six digit", "six digits"])
             }
             None => has_any(words, &["six digit", "six digits"]),
@@ -186,7 +247,12 @@ impl DateFormat {
             }
         }
         // A letter may have been lost: widths are two, or four for a year with three or more.
-        Self(parts.into_iter().map(|(part, width)| (part, if part == Part::Year && width >= 3 { 4 } else { 2 })).collect())
+        Self(
+            parts
+                .into_iter()
+                .map(|(part, width)| (part, if part == Part::Year && width >= 3 { 4 } else { 2 }))
+                .collect(),
+        )
     }
 
     fn keyed(&self, date: jiff::civil::Date) -> String {
@@ -237,11 +303,17 @@ mod tests {
         check("please enter your date of birth as two digit month two digit day and four digit year", "03051982");
         check("enter your date of birth", "03051982");
         check("enter your date of birth month day and year", "03051982");
-        check("enter your date of birth using two digits for the day two digits for the month and the last two digits of the year", "050382");
+        check(
+            "enter your date of birth using two digits for the day two digits for the month and the last two digits of the year",
+            "050382",
+        );
         check("enter your birth date day month year", "05031982");
         check("enter your date of birth with two digit day two digit month and two digit year", "050382");
         check("enter your date of birth as two digit month two digit day and two digit year", "030582");
-        check("enter your date of birth beginning with the four digit year followed by the month and the day", "19820305");
+        check(
+            "enter your date of birth beginning with the four digit year followed by the month and the day",
+            "19820305",
+        );
         check("using your keypad enter your eight digit date of birth", "03051982");
         check("enter your six digit date of birth", "030582");
         check("enter your date of birth in the format m m d d y y y y", "03051982");

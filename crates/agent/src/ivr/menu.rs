@@ -68,8 +68,16 @@ impl Menu {
         if self.is_empty() || other.is_empty() {
             return false;
         }
-        let shared = self.options.iter().filter(|option| other.options.iter().any(|theirs| option.resembles(theirs))).count();
+        let shared =
+            self.options.iter().filter(|option| other.options.iter().any(|theirs| option.resembles(theirs))).count();
         2 * shared > self.options.len().max(other.options.len())
+    }
+
+    /// Does a key mean something else here? Then it is another menu, not more of this one.
+    pub(crate) fn contradicts(&self, other: &Self) -> bool {
+        self.options
+            .iter()
+            .any(|option| other.options.iter().any(|theirs| option.is_same_choice(theirs) && !option.resembles(theirs)))
     }
 
     /// Key and label of each option with a key, for people to read.
@@ -102,7 +110,11 @@ impl MenuOption {
         self.is_same_choice(other)
             && (self.label.is_empty()
                 || other.label.is_empty()
-                || label(self).iter().any(|a| label(other).iter().any(|b| similar(a, b) || stem(a) == stem(b) || (a.len() >= 6 && distance(a, b) <= 2))))
+                || label(self).iter().any(|a| {
+                    label(other)
+                        .iter()
+                        .any(|b| similar(a, b) || stem(a) == stem(b) || (a.len() >= 6 && distance(a, b) <= 2))
+                }))
     }
 }
 
@@ -149,13 +161,23 @@ fn anchor_at(words: &[String], at: usize) -> Option<Anchor> {
     }
     // What "press two" becomes in one breath.
     if word(at) == "presto" {
-        return Some(with_alternative(words, Anchor { start: at, end: at + 1, key: Some('2'), say: None, kind: Kind::Choice }));
+        return Some(with_alternative(
+            words,
+            Anchor { start: at, end: at + 1, key: Some('2'), say: None, kind: Kind::Choice },
+        ));
     }
-    let introduces_key = is_press(word(at)) || (word(at) == "option" && at > 0) || (word(at) == "say" && word(at + 1) == "or" && is_press(word(at + 2)));
+    let introduces_key = is_press(word(at))
+        || (word(at) == "option" && at > 0)
+        || (word(at) == "say" && word(at + 1) == "or" && is_press(word(at + 2)));
     if introduces_key {
         let mut next = at + 1;
         let mut spoken = word(at) == "say";
-        while next < at + 5 && matches!(word(next), "the" | "number" | "digit" | "key" | "option" | "or" | "say" | "press" | "button" | "on") {
+        while next < at + 5
+            && matches!(
+                word(next),
+                "the" | "number" | "digit" | "key" | "option" | "or" | "say" | "press" | "button" | "on"
+            )
+        {
             spoken |= word(next) == "say";
             next += 1;
         }
@@ -190,7 +212,10 @@ fn with_alternative(words: &[String], mut anchor: Anchor) -> Anchor {
             anchor.say = Some(say);
             anchor.end = end;
         }
-    } else if is_press(word(anchor.end + 1)) && anchor.key.is_none() && let Some(key) = key_at(words, anchor.end + 2) {
+    } else if is_press(word(anchor.end + 1))
+        && anchor.key.is_none()
+        && let Some(key) = key_at(words, anchor.end + 2)
+    {
         anchor.key = Some(key);
         anchor.end += 3;
     }
@@ -237,7 +262,22 @@ fn stay_at(words: &[String], at: usize) -> Option<usize> {
 fn is_press(word: &str) -> bool {
     matches!(
         word,
-        "press" | "push" | "dial" | "enter" | "hit" | "select" | "choose" | "touch" | "rest" | "pressed" | "dress" | "breast" | "priss" | "pres" | "prest" | "presses"
+        "press"
+            | "push"
+            | "dial"
+            | "enter"
+            | "hit"
+            | "select"
+            | "choose"
+            | "touch"
+            | "rest"
+            | "pressed"
+            | "dress"
+            | "breast"
+            | "priss"
+            | "pres"
+            | "prest"
+            | "presses"
     )
 }
 
@@ -262,7 +302,8 @@ fn key_at(words: &[String], at: usize) -> Option<char> {
         "ate" => '8',
         "to" | "for" => {
             let next = words.get(at + 1).map_or("", String::as_str);
-            let label_cannot_begin = next.is_empty() || is_head(next) || is_press(next) || matches!(next, "or" | "now" | "key");
+            let label_cannot_begin =
+                next.is_empty() || is_head(next) || is_press(next) || matches!(next, "or" | "now" | "key");
             return label_cannot_begin.then_some(if word == "to" { '2' } else { '4' });
         }
         _ => return None,
@@ -340,7 +381,13 @@ fn label_cost(segments: &[&[String]], anchor: &Anchor, i: usize, after: bool, ta
         (_, true, _) => 0,
         (_, false, false) => 1 + u32::from(i == 0),
         // After an anchor that explains itself, loose words are no label.
-        (_, false, true) => if empty == 1 { 3 } else { 2 },
+        (_, false, true) => {
+            if empty == 1 {
+                3
+            } else {
+                2
+            }
+        }
     }
 }
 
@@ -351,10 +398,30 @@ fn heads(segment: &[String], greeting: bool) -> Vec<usize> {
             let previous = i.checked_sub(1).map_or("", |i| segment[i].as_str());
             let next = segment.get(i + 1).map_or("", String::as_str);
             match segment[i].as_str() {
-                "for" => !(next == "calling" || next == "holding" || next == "your" && greeting || matches!(previous, "sorry" | "calling" | "looking")),
+                "for" => {
+                    !(next == "calling"
+                        || next == "holding"
+                        || next == "your" && greeting
+                        || matches!(previous, "sorry" | "calling" | "looking"))
+                }
                 "to" => !matches!(
                     previous,
-                    "welcome" | "listen" | "like" | "want" | "wish" | "need" | "going" | "able" | "back" | "according" | "have" | "listening" | "trying" | "calling" | "speak" | "talk"
+                    "welcome"
+                        | "listen"
+                        | "like"
+                        | "want"
+                        | "wish"
+                        | "need"
+                        | "going"
+                        | "able"
+                        | "back"
+                        | "according"
+                        | "have"
+                        | "listening"
+                        | "trying"
+                        | "calling"
+                        | "speak"
+                        | "talk"
                 ),
                 "if" => true,
                 // Misheard at the start, where a label must begin.
@@ -374,7 +441,11 @@ fn label_words(segment: &[String], greeting: bool, shared_with_previous: bool, s
         Some(_) if shared_with_previous => &segment[last.unwrap_or(0)..],
         Some(first) if greeting => {
             // A greeting may have "for" and "to" of its own; the label is what comes last. "If you …" holds both.
-            let begin = heads.iter().copied().filter(|&i| segment[i] == "if").next_back().or_else(|| heads.iter().copied().filter(|&i| segment[i] == "for").next_back());
+            let begin = heads
+                .iter()
+                .copied()
+                .rfind(|&i| segment[i] == "if")
+                .or_else(|| heads.iter().copied().rfind(|&i| segment[i] == "for"));
             &segment[begin.unwrap_or(last.unwrap_or(first))..]
         }
         Some(first) => &segment[first..],
@@ -383,8 +454,37 @@ fn label_words(segment: &[String], greeting: bool, shared_with_previous: bool, s
 
 fn clean(label: &[String]) -> String {
     const LEADING: &[&str] = &[
-        "for", "to", "if", "you", "would", "like", "want", "need", "wish", "are", "is", "calling", "about", "the", "a", "an", "our", "please", "and", "or", "then",
-        "reach", "speak", "talk", "with", "four", "two", "too", "otherwise", "have", "questions",
+        "for",
+        "to",
+        "if",
+        "you",
+        "would",
+        "like",
+        "want",
+        "need",
+        "wish",
+        "are",
+        "is",
+        "calling",
+        "about",
+        "the",
+        "a",
+        "an",
+        "our",
+        "please",
+        "and",
+        "or",
+        "then",
+        "reach",
+        "speak",
+        "talk",
+        "with",
+        "four",
+        "two",
+        "too",
+        "otherwise",
+        "have",
+        "questions",
     ];
     const TRAILING: &[&str] = &["please", "or", "and", "then", "now", "just", "department", "you", "can"];
     let start = label.iter().position(|word| !LEADING.contains(&word.as_str())).unwrap_or(label.len());
@@ -395,8 +495,21 @@ fn clean(label: &[String]) -> String {
 
 /// Does a text sound as though it came from a menu, though perhaps only a part of it was heard?
 pub(crate) fn sounds_like_menu(words: &[String]) -> bool {
-    has_any(words, &["press one", "press two", "press three", "press zero", "press star", "press the", "menu options", "following options", "main menu", "press pound"])
-        || anchors(words).iter().any(|anchor| anchor.key.is_some() && words[anchor.start] == "press")
+    has_any(
+        words,
+        &[
+            "press one",
+            "press two",
+            "press three",
+            "press zero",
+            "press star",
+            "press the",
+            "menu options",
+            "following options",
+            "main menu",
+            "press pound",
+        ],
+    ) || anchors(words).iter().any(|anchor| anchor.key.is_some() && words[anchor.start] == "press")
 }
 
 /// Words of a label that mean something.
@@ -409,7 +522,8 @@ mod tests {
     use super::*;
 
     fn check(heard: &str, expected: &str) {
-        let found: Vec<String> = Menu::parse(heard).listed().into_iter().map(|(key, label)| format!("{key}={label}")).collect();
+        let found: Vec<String> =
+            Menu::parse(heard).listed().into_iter().map(|(key, label)| format!("{key}={label}")).collect();
         assert_eq!(found.join("; "), expected, "{heard}");
     }
 
@@ -418,8 +532,14 @@ mod tests {
         check("for billing, press 2", "2=billing");
         check("press 2 for billing", "2=billing");
         check("billing, press two", "2=billing");
-        check("for appointments press one for billing press two for the pharmacy press three", "1=appointments; 2=billing; 3=pharmacy");
-        check("press one for appointments press two for billing press three for the pharmacy", "1=appointments; 2=billing; 3=pharmacy");
+        check(
+            "for appointments press one for billing press two for the pharmacy press three",
+            "1=appointments; 2=billing; 3=pharmacy",
+        );
+        check(
+            "press one for appointments press two for billing press three for the pharmacy",
+            "1=appointments; 2=billing; 3=pharmacy",
+        );
         check("press one to make an appointment press two to pay a bill", "1=make an appointment; 2=pay a bill");
         check("if you would like to refill a prescription press four", "4=refill a prescription");
         check("for billing press two press three for pharmacy", "2=billing; 3=pharmacy");
@@ -427,9 +547,15 @@ mod tests {
 
     #[test]
     fn greetings_are_not_labels() {
-        check("thank you for calling city hospital for appointments press one for billing press two", "1=appointments; 2=billing");
+        check(
+            "thank you for calling city hospital for appointments press one for billing press two",
+            "1=appointments; 2=billing",
+        );
         check("welcome to acme press one for sales press two for support", "1=sales; 2=support");
-        check("thank you for calling please listen carefully as our menu options have changed to schedule a visit press one", "1=schedule a visit");
+        check(
+            "thank you for calling please listen carefully as our menu options have changed to schedule a visit press one",
+            "1=schedule a visit",
+        );
         check("thank you for calling acme press one for sales", "1=sales");
     }
 
@@ -449,7 +575,10 @@ mod tests {
     #[test]
     fn an_extension_is_no_option() {
         check("if you know your party's extension dial it now for sales press one", "1=sales");
-        check("you may dial your party's extension at any time for sales press one for support press two", "1=sales; 2=support");
+        check(
+            "you may dial your party's extension at any time for sales press one for support press two",
+            "1=sales; 2=support",
+        );
     }
 
     #[test]

@@ -19,11 +19,23 @@ const MAX_HEARD: usize = 2_000;
 /// What to do about a menu.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Step {
-    Press { key: char, label: String, because: &'static str },
-    Say { text: String, label: String, because: &'static str },
+    Press {
+        key: char,
+        label: String,
+        because: &'static str,
+    },
+    Say {
+        text: String,
+        label: String,
+        because: &'static str,
+    },
     /// Hear more of it, or the repeat.
-    Wait { because: &'static str },
-    GiveUp { because: &'static str },
+    Wait {
+        because: &'static str,
+    },
+    GiveUp {
+        because: &'static str,
+    },
 }
 
 /// Finds the way through the menus of one call.
@@ -48,7 +60,14 @@ struct Visited {
 
 impl Navigator {
     pub(crate) fn new(goal: &str, facts: &BTreeMap<String, String>) -> Self {
-        Self { subject: Subject::new(goal, facts), heard: String::new(), visited: Vec::new(), last: None, choices: 0, waited: false }
+        Self {
+            subject: Subject::new(goal, facts),
+            heard: String::new(),
+            visited: Vec::new(),
+            last: None,
+            choices: 0,
+            waited: false,
+        }
     }
 
     /// The menu as far as it was heard since the last choice.
@@ -58,6 +77,10 @@ impl Navigator {
 
     /// More words of a menu.
     pub(crate) fn hear(&mut self, text: &str) {
+        if self.menu().contradicts(&Menu::parse(text)) {
+            self.heard.clear();
+            self.waited = false;
+        }
         if self.heard.len() + text.len() < MAX_HEARD {
             if !self.heard.is_empty() {
                 self.heard.push(' ');
@@ -99,7 +122,9 @@ impl Navigator {
     /// A rejection or silence with no menu in it: the last choice again, then nothing.
     fn without_menu(&mut self, rejected: bool, silent: bool) -> Step {
         match self.last.clone() {
-            Some((at, option)) if silent && !rejected && self.attempts(at, &option) < 2 => self.take(at, option, "menu.press-again"),
+            Some((at, option)) if silent && !rejected && self.attempts(at, &option) < 2 => {
+                self.take(at, option, "menu.press-again")
+            }
             _ => Step::Wait { because: "menu.wait-for-repeat" },
         }
     }
@@ -108,7 +133,12 @@ impl Navigator {
         match self.visited.iter().position(|known| known.menu.is_like(menu)) {
             Some(at) => {
                 for option in &menu.options {
-                    if !self.visited[at].menu.options.iter().any(|known| known.key == option.key && known.say == option.say) {
+                    if !self.visited[at]
+                        .menu
+                        .options
+                        .iter()
+                        .any(|known| known.key == option.key && known.say == option.say)
+                    {
                         self.visited[at].menu.options.push(option.clone());
                     }
                 }
@@ -130,11 +160,21 @@ impl Navigator {
         let menu = &self.visited[at].menu;
         // One more try for a choice that changed nothing (a lost key), none for one that was refused.
         let limit = |option: &MenuOption| {
-            let refused = rejected && self.last.as_ref().is_some_and(|(menu, last)| *menu == at && same_choice(last, option));
-            if refused { self.attempts(at, option) >= 1 && !has_other_way(option) || self.attempts(at, option) >= 2 } else { self.attempts(at, option) >= 2 }
+            let refused =
+                rejected && self.last.as_ref().is_some_and(|(menu, last)| *menu == at && same_choice(last, option));
+            if refused {
+                self.attempts(at, option) >= 1 && !has_other_way(option) || self.attempts(at, option) >= 2
+            } else {
+                self.attempts(at, option) >= 2
+            }
         };
-        let mut scored: Vec<(u32, &MenuOption)> =
-            menu.options.iter().filter(|option| !limit(option)).map(|option| (self.subject.score(option), option)).filter(|(_, option)| !is_repeat(&option.label)).collect();
+        let mut scored: Vec<(u32, &MenuOption)> = menu
+            .options
+            .iter()
+            .filter(|option| !limit(option))
+            .map(|option| (self.subject.score(option), option))
+            .filter(|(_, option)| !is_repeat(&option.label))
+            .collect();
         // The first named wins a tie.
         scored.sort_by_key(|(score, _)| std::cmp::Reverse(*score));
         let attempted = |option: &MenuOption| self.attempts(at, option) > 0;
@@ -149,13 +189,20 @@ impl Navigator {
         if !heard_whole {
             return None;
         }
-        let untried = |option: &&(u32, &MenuOption)| !attempted(option.1);
-        let by = |fits: &dyn Fn(u32, &MenuOption) -> bool| scored.iter().filter(untried).find(|(score, option)| fits(*score, option)).map(|(_, option)| (*option).clone());
-        by(&|score, _| score >= WORTH_A_TRY)
-            .map(|option| (option, "menu.second-best"))
-            .or_else(|| by(&|_, option| is_operator(&option.label)).map(|option| (option, "menu.operator")))
-            .or_else(|| by(&|_, option| option.stay).map(|option| (option, "menu.stay")))
-            .or_else(|| by(&|_, option| is_way_back(&option.label)).map(|option| (option, "menu.back")))
+        // What was not tried comes first; then the same once more, for its key may have been lost.
+        [false, true].into_iter().find_map(|again| {
+            let by = |fits: &dyn Fn(u32, &MenuOption) -> bool| {
+                scored
+                    .iter()
+                    .find(|(score, option)| attempted(option) == again && fits(*score, option))
+                    .map(|(_, option)| (*option).clone())
+            };
+            by(&|score, _| score >= WORTH_A_TRY)
+                .map(|option| (option, "menu.second-best"))
+                .or_else(|| by(&|_, option| is_operator(&option.label)).map(|option| (option, "menu.operator")))
+                .or_else(|| by(&|_, option| option.stay).map(|option| (option, "menu.stay")))
+                .or_else(|| by(&|_, option| is_way_back(&option.label)).map(|option| (option, "menu.back")))
+        })
     }
 
     fn take(&mut self, at: usize, option: MenuOption, because: &'static str) -> Step {
@@ -232,7 +279,11 @@ mod tests {
 
     #[test]
     fn a_menu_is_put_together_over_turns() {
-        check("Book an appointment", &[("for billing press one", false), ("for appointments press two", false)], &["wait menu.hear-more", "2 menu.best-match"]);
+        check(
+            "Book an appointment",
+            &[("for billing press one", false), ("for appointments press two", false)],
+            &["wait menu.hear-more", "2 menu.best-match"],
+        );
     }
 
     #[test]
@@ -247,7 +298,11 @@ mod tests {
 
     #[test]
     fn english_comes_before_all_else() {
-        check("Book an appointment", &[("for english press one para espanol oprima el dos", false)], &["1 menu.language"]);
+        check(
+            "Book an appointment",
+            &[("for english press one para espanol oprima el dos", false)],
+            &["1 menu.language"],
+        );
     }
 
     #[test]

@@ -10,9 +10,45 @@ use crate::text::{distance, has_any, is_filler, similar, stem, words};
 /// Subjects that menus name in different words, and how much naming the same one counts. Places
 /// count more than deeds: the pharmacy's hours are behind "pharmacy", not behind "hours".
 const SUBJECTS: &[(&str, u32, &[&str])] = &[
-    ("appointments", 30, &["appointment", "appointments", "schedule", "scheduling", "book", "booking", "reservation", "reservations", "visit", "visits", "reserve"]),
+    (
+        "appointments",
+        30,
+        &[
+            "appointment",
+            "appointments",
+            "schedule",
+            "scheduling",
+            "book",
+            "booking",
+            "reservation",
+            "reservations",
+            "visit",
+            "visits",
+            "reserve",
+        ],
+    ),
     ("cancel", 28, &["cancel", "canceling", "reschedule", "change", "cancellation"]),
-    ("billing", 34, &["billing", "bill", "bills", "payment", "payments", "pay", "invoice", "invoices", "charge", "charges", "finance", "financial", "accounting", "accounts", "receivable"]),
+    (
+        "billing",
+        34,
+        &[
+            "billing",
+            "bill",
+            "bills",
+            "payment",
+            "payments",
+            "pay",
+            "invoice",
+            "invoices",
+            "charge",
+            "charges",
+            "finance",
+            "financial",
+            "accounting",
+            "accounts",
+            "receivable",
+        ],
+    ),
     ("balance", 34, &["balance", "balances", "account", "statement"]),
     ("pharmacy", 34, &["pharmacy", "prescription", "prescriptions", "refill", "refills", "medication", "medications"]),
     ("hours", 30, &["hours", "opening", "open", "location", "locations", "directions", "address", "times", "closing"]),
@@ -31,10 +67,28 @@ const SUBJECTS: &[(&str, u32, &[&str])] = &[
 ];
 
 /// Subjects that often share a department.
-const RELATED: &[(&str, &str)] = &[("billing", "balance"), ("orders", "returns"), ("orders", "support"), ("appointments", "cancel"), ("specialties", "appointments"), ("cards", "balance")];
+const RELATED: &[(&str, &str)] = &[
+    ("billing", "balance"),
+    ("orders", "returns"),
+    ("orders", "support"),
+    ("appointments", "cancel"),
+    ("specialties", "appointments"),
+    ("cards", "balance"),
+];
 
 /// Medical specialties that sit behind a general word.
-const SPECIALTIES: &[&str] = &["dermatology", "cardiology", "radiology", "pediatrics", "orthopedics", "neurology", "oncology", "gynecology", "urology", "dentistry"];
+const SPECIALTIES: &[&str] = &[
+    "dermatology",
+    "cardiology",
+    "radiology",
+    "pediatrics",
+    "orthopedics",
+    "neurology",
+    "oncology",
+    "gynecology",
+    "urology",
+    "dentistry",
+];
 
 /// A label must reach this to be chosen without doubt.
 pub(crate) const CLEAR: u32 = 18;
@@ -92,7 +146,9 @@ impl Subject {
         let mut score = 0;
         let mut named: Vec<&'static str> = Vec::new();
         for word in content_words(&option.label) {
-            if let Some(weight) = self.words.iter().filter(|(wanted, _)| same(&word, wanted)).map(|(_, weight)| *weight).max() {
+            if let Some(weight) =
+                self.words.iter().filter(|(wanted, _)| same(&word, wanted)).map(|(_, weight)| *weight).max()
+            {
                 score += weight / 2 + 8;
             }
             for (name, _, synonyms) in SUBJECTS {
@@ -104,7 +160,9 @@ impl Subject {
         for name in &named {
             if self.subjects.contains_key(name) {
                 score += SUBJECTS.iter().find(|(subject, ..)| subject == name).map_or(0, |(_, worth, _)| *worth);
-            } else if RELATED.iter().any(|(a, b)| (a == name && self.subjects.contains_key(b)) || (b == name && self.subjects.contains_key(a))) {
+            } else if RELATED.iter().any(|(a, b)| {
+                (a == name && self.subjects.contains_key(b)) || (b == name && self.subjects.contains_key(a))
+            }) {
                 score += 14;
             } else {
                 // "Billing for appointments": what else it names makes it less likely.
@@ -117,7 +175,28 @@ impl Subject {
 
 /// Is it a way to a person, whatever the subject?
 pub(crate) fn is_operator(label: &str) -> bool {
-    has_any(&words(label), &["operator", "representative", "receptionist", "agent", "associate", "assistance", "someone", "person", "attendant", "front desk", "all other", "anything else", "other inquiries", "other questions", "general", "customer service", "help"])
+    has_any(
+        &words(label),
+        &[
+            "operator",
+            "representative",
+            "receptionist",
+            "agent",
+            "associate",
+            "assistance",
+            "someone",
+            "person",
+            "attendant",
+            "front desk",
+            "all other",
+            "anything else",
+            "other inquiries",
+            "other questions",
+            "general",
+            "customer service",
+            "help",
+        ],
+    )
 }
 
 /// Is it the way back?
@@ -136,7 +215,9 @@ pub(crate) fn is_english(label: &str) -> bool {
 }
 
 fn same(heard: &str, wanted: &str) -> bool {
-    similar(heard, wanted) || stem(heard) == stem(wanted) || (heard.len() >= 6 && wanted.len() >= 6 && distance(heard, wanted) <= 2)
+    similar(heard, wanted)
+        || stem(heard) == stem(wanted)
+        || (heard.len() >= 6 && wanted.len() >= 6 && distance(heard, wanted) <= 2)
 }
 
 #[cfg(test)]
@@ -160,11 +241,36 @@ mod tests {
         check("Ask for the opening hours of the pharmacy", &[], hospital, "3");
         check("Ask for the opening hours", &[], hospital, "4");
         check("Reach the billing department and ask about invoice 4471", &[], hospital, "1");
-        check("Find out the balance of the account", &[], "for account balance press one to pay a bill press two for a lost card press three", "1");
-        check("Find out the balance of the account", &[], "for sales press one for accounts and billing press two for repairs press three", "2");
-        check("Ask when the package arrives", &[], "for new orders press one to track a shipment press two for returns press three", "2");
-        check("Speak with someone", &[("department", "radiology")], "for cardiology press one for radiology press two", "2");
-        check("Book an appointment in dermatology", &[], "for cardiology press one for dermatology press two for general medicine press three", "2");
+        check(
+            "Find out the balance of the account",
+            &[],
+            "for account balance press one to pay a bill press two for a lost card press three",
+            "1",
+        );
+        check(
+            "Find out the balance of the account",
+            &[],
+            "for sales press one for accounts and billing press two for repairs press three",
+            "2",
+        );
+        check(
+            "Ask when the package arrives",
+            &[],
+            "for new orders press one to track a shipment press two for returns press three",
+            "2",
+        );
+        check(
+            "Speak with someone",
+            &[("department", "radiology")],
+            "for cardiology press one for radiology press two",
+            "2",
+        );
+        check(
+            "Book an appointment in dermatology",
+            &[],
+            "for cardiology press one for dermatology press two for general medicine press three",
+            "2",
+        );
         check("Refill a prescription", &[], "for building press one for the farmacy refills press two", "2");
     }
 }

@@ -4,6 +4,7 @@
 
 use super::{AFTER_GREETING, AFTER_KEYS, AFTER_STATEMENT, Context, Decision, FOR_MENU, Rules};
 use crate::AgentEnd;
+use crate::goal::Want;
 use crate::ivr::{InputRequest, Method, PromptKind, Step, is_farewell};
 use crate::spoken::digits;
 use crate::text::has_any;
@@ -18,7 +19,9 @@ impl Rules {
         match prompt.kind {
             PromptKind::Confirmation if !prompt.menu.is_empty() => return self.confirm_keys(context),
             // What was wanted came with the menu that follows it: "your balance is … press one to hear it again".
-            PromptKind::Menu if context.learnt.complete() => return Decision::end("done.machine", None, AgentEnd::Completed),
+            PromptKind::Menu if context.learnt.complete() => {
+                return Decision::end("done.machine", None, AgentEnd::Completed);
+            }
             PromptKind::Menu => {
                 self.input = None;
                 self.navigator.hear(context.text);
@@ -34,7 +37,13 @@ impl Rules {
             }
             _ => {}
         }
-        if context.learnt.complete() {
+        if !prompt.rejected {
+            // It went on: the keys were taken.
+            self.keyed = None;
+        }
+        if context.learnt.complete()
+            && (self.goal.wants.first() != Some(&Want::Department) || context.learnt.answers.contains_key("hours"))
+        {
             return Decision::end("done.machine", None, AgentEnd::Completed);
         }
         if prompt.rejected {
@@ -44,16 +53,35 @@ impl Rules {
             return Decision::say("screening", format!("{} {}", self.introduction(), self.goal.request()));
         }
         match prompt.kind {
-            PromptKind::Question if has_any(&prompt.words, &["how can i help", "how may i help", "what can i help", "tell me", "in a few words", "reason for your call"]) => {
+            PromptKind::Question
+                if has_any(
+                    &prompt.words,
+                    &[
+                        "how can i help",
+                        "how may i help",
+                        "what can i help",
+                        "tell me",
+                        "in a few words",
+                        "reason for your call",
+                    ],
+                ) =>
+            {
                 Decision::say("machine.request", self.goal.request())
             }
             PromptKind::Question => {
                 let asked = crate::facts::asked(&prompt.words, &self.task.facts);
-                let known: Vec<String> = asked.iter().filter_map(|asked| crate::facts::give(asked, &self.task.facts)).collect();
-                if known.is_empty() { Decision::wait("machine.question", AFTER_STATEMENT) } else { Decision::say("machine.answer", known.join(" ")) }
+                let known: Vec<String> =
+                    asked.iter().filter_map(|asked| crate::facts::give(asked, &self.task.facts)).collect();
+                if known.is_empty() {
+                    Decision::wait("machine.question", AFTER_STATEMENT)
+                } else {
+                    Decision::say("machine.answer", known.join(" "))
+                }
             }
             PromptKind::Confirmation => Decision::say("machine.yes", "Yes."),
-            PromptKind::Farewell if is_farewell(&prompt.words) => Decision::end("machine.farewell", None, AgentEnd::Completed),
+            PromptKind::Farewell if is_farewell(&prompt.words) => {
+                Decision::end("machine.farewell", None, AgentEnd::Completed)
+            }
             PromptKind::Greeting => Decision::wait("machine.greeting", AFTER_GREETING * 2),
             _ => Decision::wait("machine.statement", AFTER_STATEMENT * 2),
         }
@@ -69,7 +97,10 @@ impl Rules {
             && *count < MAX_INPUTS
         {
             *count += 1;
-            return Decision { differently: true, ..Decision::new("input.again", vec![Action::Press(keys), Action::Wait(AFTER_KEYS)]) };
+            return Decision {
+                differently: true,
+                ..Decision::new("input.again", vec![Action::Press(keys), Action::Wait(AFTER_KEYS)])
+            };
         }
         if self.navigator.menu().is_empty() && context.prompt.kind != PromptKind::Menu && !context.introduced {
             // Perhaps it was a person's greeting after all.
@@ -146,17 +177,29 @@ impl Rules {
     /// "You entered four eight two one. If this is correct, press one."
     fn confirm_keys(&mut self, context: &mut Context<'_>) -> Decision {
         let prompt = context.prompt;
-        let read_back = prompt.words.iter().position(|word| matches!(word.as_str(), "entered" | "said" | "chose" | "have"));
+        let read_back =
+            prompt.words.iter().position(|word| matches!(word.as_str(), "entered" | "said" | "chose" | "have"));
         let heard = read_back.map_or(String::new(), |at| {
-            let end = prompt.words.iter().position(|word| matches!(word.as_str(), "press" | "if" | "correct" | "is")).filter(|end| *end > at).unwrap_or(prompt.words.len());
+            let end = prompt
+                .words
+                .iter()
+                .position(|word| matches!(word.as_str(), "press" | "if" | "correct" | "is"))
+                .filter(|end| *end > at)
+                .unwrap_or(prompt.words.len());
             digits(&prompt.words[at..end])
         });
         let ours: String = self.keyed.clone().unwrap_or_default().chars().filter(char::is_ascii_digit).collect();
         // One misheard digit of many is the recogniser's; a different number is a lost key.
-        let differs = !heard.is_empty() && heard.len() == ours.len() && heard.chars().zip(ours.chars()).filter(|(a, b)| a != b).count() * 2 > ours.len();
+        let differs = !heard.is_empty()
+            && heard.len() == ours.len()
+            && heard.chars().zip(ours.chars()).filter(|(a, b)| a != b).count() * 2 > ours.len();
         let shorter = !heard.is_empty() && !ours.is_empty() && heard.len() + 2 <= ours.len() && heard.len() >= 2;
         let correct = !(differs || shorter) || self.corrections >= 2;
-        let wanted: &[&str] = if correct { &["correct", "yes", "confirm", "continue", "right", "accept"] } else { &["again", "re enter", "reenter", "change", "no", "incorrect", "try", "otherwise", "enter"] };
+        let wanted: &[&str] = if correct {
+            &["correct", "yes", "confirm", "continue", "right", "accept"]
+        } else {
+            &["again", "re enter", "reenter", "change", "no", "incorrect", "try", "otherwise", "enter"]
+        };
         let option = prompt.menu.options.iter().find(|option| has_any(&crate::text::words(&option.label), wanted));
         let key = option.and_then(|option| option.key).or_else(|| {
             let mut keys = prompt.menu.options.iter().filter_map(|option| option.key);

@@ -2,15 +2,17 @@
 //!
 //! What rules say to a person.
 
+use std::time::Duration;
+
 use super::{AFTER_GREETING, AFTER_STATEMENT, Context, Decision, Rules};
 use crate::AgentEnd;
 use crate::facts::{Asked, asked, give, missing, spelled};
+use crate::goal::Want;
 use crate::ivr::{PromptKind, is_farewell, is_hold};
 use crate::offers::{Answer, is_unavailable, slots};
 use crate::spoken::{dates, parse_written_date};
 use crate::text::{has_any, words};
 use crate::tools::Action;
-use std::time::Duration;
 
 /// Turns that nothing was understood of before we give up.
 const MAX_NOT_UNDERSTOOD: u32 = 4;
@@ -18,13 +20,17 @@ const MAX_NOT_UNDERSTOOD: u32 = 4;
 const MAX_REPEATS: u32 = 4;
 /// Turns of a person before we stop going round in circles.
 const MAX_TURNS: u32 = 60;
+/// After "you are booked".
+const AFTER_BOOKING: Duration = Duration::from_millis(1_500);
 /// How long a person may look something up.
 const ON_HOLD: Duration = Duration::from_secs(60);
 
 impl Rules {
     pub(super) fn answer_person(&mut self, context: &mut Context<'_>) -> Decision {
         let decision = self.reply(context);
-        let introduces = context.introduced || !decision.actions.iter().any(|action| matches!(action, Action::Say(_))) || decision.because.starts_with("refused");
+        let introduces = context.introduced
+            || !decision.actions.iter().any(|action| matches!(action, Action::Say(_)))
+            || decision.because.starts_with("refused");
         if introduces { decision } else { self.introduced(decision, context) }
     }
 
@@ -33,8 +39,13 @@ impl Rules {
         let request = self.goal.request();
         for action in &mut decision.actions {
             if let Action::Say(text) = action {
-                let wants_request = !context.requested && !text.contains(&request) && !decision.because.starts_with("done");
-                *text = if wants_request { format!("{} {request} {text}", self.introduction()) } else { format!("{} {text}", self.introduction()) };
+                let wants_request =
+                    !context.requested && !text.contains(&request) && !decision.because.starts_with("done");
+                *text = if wants_request {
+                    format!("{} {request} {text}", self.introduction())
+                } else {
+                    format!("{} {text}", self.introduction())
+                };
                 break;
             }
         }
@@ -44,7 +55,11 @@ impl Rules {
     fn reply(&mut self, context: &mut Context<'_>) -> Decision {
         let heard = &context.prompt.words;
         if self.turns > MAX_TURNS {
-            return Decision::end("too-many-turns", Some("I'm sorry, I have to end the call here. Thank you. Goodbye."), AgentEnd::Completed);
+            return Decision::end(
+                "too-many-turns",
+                Some("I'm sorry, I have to end the call here. Thank you. Goodbye."),
+                AgentEnd::Completed,
+            );
         }
         if let Some(decision) = self.refused(heard).or_else(|| self.about_ourselves(heard)) {
             return decision;
@@ -56,9 +71,24 @@ impl Rules {
             return decision;
         }
         let complete = context.learnt.complete();
-        if has_any(heard, &["anything else", "something else", "what else", "else can i", "else i can", "any other questions", "any questions"]) {
+        if has_any(
+            heard,
+            &[
+                "anything else",
+                "something else",
+                "what else",
+                "else can i",
+                "else i can",
+                "any other questions",
+                "any questions",
+            ],
+        ) {
             if complete || context.learnt.achieved() {
-                return Decision::end("done.nothing-else", Some("No, that is all. Thank you very much. Goodbye."), AgentEnd::Completed);
+                return Decision::end(
+                    "done.nothing-else",
+                    Some("No, that is all. Thank you very much. Goodbye."),
+                    AgentEnd::Completed,
+                );
             }
             if context.requested && self.not_understood >= 2 {
                 return Decision::end("nothing-more", Some("No, thank you. Goodbye."), AgentEnd::Completed);
@@ -66,12 +96,20 @@ impl Rules {
             self.not_understood += 1;
             return Decision::say("request.again", self.goal.request());
         }
-        let read_back = context.prompt.kind == PromptKind::Confirmation;
-        if read_back && !complete || read_back && has_any(heard, &["is that correct", "is that right", "correct"]) {
+        let asks_whether_right = !complete || has_any(heard, &["is that right", "correct"]);
+        if context.prompt.kind == PromptKind::Confirmation && asks_whether_right {
             return self.confirm(context);
         }
         if let Some(decision) = self.give_facts(context) {
             return decision;
+        }
+        if complete
+            && context.prompt.kind == PromptKind::Statement
+            && self.goal.wants(Want::Booking)
+            && !context.learnt.answers.contains_key("confirmation")
+        {
+            // The confirmation number often follows in a sentence of its own.
+            return Decision::wait("booked", AFTER_BOOKING);
         }
         if complete && (context.prompt.kind != PromptKind::Question || is_farewell(heard)) && !is_hold(heard) {
             return Decision::end("done", Some("Thank you very much. Goodbye."), AgentEnd::Completed);
@@ -86,14 +124,51 @@ impl Rules {
     }
 
     fn refused(&self, heard: &[String]) -> Option<Decision> {
-        if has_any(heard, &["do not call", "dont call", "stop calling", "never call", "take me off", "take us off", "remove me from", "remove us from", "remove my number", "off your list"]) {
-            return Some(Decision::end("refused.do-not-call", Some("I'm sorry for the disturbance. We will not call again. Goodbye."), AgentEnd::DoNotCall));
+        if has_any(
+            heard,
+            &[
+                "do not call",
+                "dont call",
+                "stop calling",
+                "never call",
+                "take me off",
+                "take us off",
+                "remove me from",
+                "remove us from",
+                "remove my number",
+                "off your list",
+            ],
+        ) {
+            return Some(Decision::end(
+                "refused.do-not-call",
+                Some("I'm sorry for the disturbance. We will not call again. Goodbye."),
+                AgentEnd::DoNotCall,
+            ));
         }
         if has_any(heard, &["wrong number", "no one by that name", "nobody by that name", "you have the wrong"]) {
-            return Some(Decision::end("refused.wrong-number", Some("I'm sorry, I have the wrong number. Goodbye."), AgentEnd::Completed));
+            return Some(Decision::end(
+                "refused.wrong-number",
+                Some("I'm sorry, I have the wrong number. Goodbye."),
+                AgentEnd::Completed,
+            ));
         }
-        if has_any(heard, &["we are closed", "were closed", "currently closed", "closed today", "office is closed", "closed right now", "already closed"]) {
-            return Some(Decision::end("refused.closed", Some("Thank you, I will call again another time. Goodbye."), AgentEnd::Completed));
+        if has_any(
+            heard,
+            &[
+                "we are closed",
+                "were closed",
+                "currently closed",
+                "closed today",
+                "office is closed",
+                "closed right now",
+                "already closed",
+            ],
+        ) {
+            return Some(Decision::end(
+                "refused.closed",
+                Some("Thank you, I will call again another time. Goodbye."),
+                AgentEnd::Completed,
+            ));
         }
         None
     }
@@ -101,7 +176,21 @@ impl Rules {
     /// Honest answers to "who are you", "are you a robot", "are you there".
     pub(super) fn about_ourselves(&self, heard: &[String]) -> Option<Decision> {
         let asks = |phrases: &[&str]| has_any(heard, phrases);
-        if asks(&["a robot", "a machine", "a bot", "a recording", "a real person", "a human", "a computer", "artificial", "an ai", "a i ", "are you real", "an automated"]) && asks(&["are you", "is this", "am i"]) {
+        if asks(&[
+            "a robot",
+            "a machine",
+            "a bot",
+            "a recording",
+            "a real person",
+            "a human",
+            "a computer",
+            "artificial",
+            "an ai",
+            "a i ",
+            "are you real",
+            "an automated",
+        ]) && asks(&["are you", "is this", "am i"])
+        {
             let text = match &self.on_behalf_of {
                 Some(name) => format!("Yes, I'm an AI assistant calling on behalf of {name}."),
                 None => "Yes, I'm an AI assistant.".to_owned(),
@@ -114,7 +203,11 @@ impl Rules {
     fn repeat(&mut self, context: &Context<'_>) -> Decision {
         self.repeats += 1;
         if self.repeats > MAX_REPEATS {
-            return Decision::end("repeat.enough", Some("I'm sorry, I will try again another time. Goodbye."), AgentEnd::Completed);
+            return Decision::end(
+                "repeat.enough",
+                Some("I'm sorry, I will try again another time. Goodbye."),
+                AgentEnd::Completed,
+            );
         }
         match context.last_said {
             // Saying it a third time the same way helps nobody.
@@ -125,7 +218,7 @@ impl Rules {
 
     fn take_offer(&mut self, context: &mut Context<'_>) -> Option<Decision> {
         let heard = &context.prompt.words;
-        let wants_slot = self.goal.wants(crate::goal::Want::Booking) || self.goal.wants(crate::goal::Want::Change);
+        let wants_slot = self.goal.wants(Want::Booking) || self.goal.wants(Want::Change);
         if !wants_slot || context.learnt.booked {
             return None;
         }
@@ -136,7 +229,10 @@ impl Rules {
                 Answer::Accept(slot) => {
                     context.learnt.accept(slot);
                     let mut text = format!("Yes, {} works, please.", slot.spoken());
-                    for fact in asked(heard, &self.task.facts).iter().filter(|asked| !matches!(asked.key.as_str(), "day" | "time_of_day" | "doctor")) {
+                    for fact in asked(heard, &self.task.facts)
+                        .iter()
+                        .filter(|asked| !matches!(asked.key.as_str(), "day" | "time_of_day" | "doctor"))
+                    {
                         text.push(' ');
                         text.push_str(&give(fact, &self.task.facts).unwrap_or_else(|| missing(&[fact])));
                     }
@@ -149,7 +245,29 @@ impl Rules {
             };
         }
         // "Shall I book that for you?" about what was offered before.
-        let asks = has_any(heard, &["shall i book", "should i book", "want me to book", "like me to book", "does that work", "would that work", "is that okay", "is that ok", "is that good", "would you like that", "sound good", "want that", "take that", "should i put", "shall i put", "that be okay", "okay for you", "good for you"]);
+        let asks = has_any(
+            heard,
+            &[
+                "shall i book",
+                "should i book",
+                "want me to book",
+                "like me to book",
+                "does that work",
+                "would that work",
+                "is that okay",
+                "is that ok",
+                "is that good",
+                "would you like that",
+                "sound good",
+                "want that",
+                "take that",
+                "should i put",
+                "shall i put",
+                "that be okay",
+                "okay for you",
+                "good for you",
+            ],
+        );
         (asks && context.learnt.accepted().is_some()).then(|| Decision::say("offer.yes", "Yes, please."))
     }
 
@@ -160,7 +278,10 @@ impl Rules {
         if let Some(birth) = birth
             && self.corrections < 3
         {
-            let wrong = dates(heard).into_iter().any(|(_, date)| date.year.is_some() && (date.year, date.month, date.day) != (Some(birth.year()), Some(birth.month()), Some(birth.day())));
+            let wrong = dates(heard).into_iter().any(|(_, date)| {
+                date.year.is_some()
+                    && (date.year, date.month, date.day) != (Some(birth.year()), Some(birth.month()), Some(birth.day()))
+            });
             if wrong {
                 self.corrections += 1;
                 let asked = Asked { key: "date_of_birth".to_owned(), thing: "date of birth".to_owned() };
@@ -170,7 +291,8 @@ impl Rules {
         }
         if let Some(accepted) = context.learnt.accepted()
             && self.corrections < 3
-            && let Some(read_back) = slots(heard).first().filter(|slot| slot.date.is_none_or(|date| date.year.is_none()))
+            && let Some(read_back) =
+                slots(heard).first().filter(|slot| slot.date.is_none_or(|date| date.year.is_none()))
         {
             let other_day = matches!((read_back.date.and_then(|date| date.weekday), accepted.date.and_then(|date| date.weekday)), (Some(a), Some(b)) if a != b);
             if other_day {
@@ -183,13 +305,22 @@ impl Rules {
 
     fn give_facts(&mut self, context: &Context<'_>) -> Option<Decision> {
         let heard = &context.prompt.words;
-        let is_asking = matches!(context.prompt.kind, PromptKind::Question | PromptKind::Offer | PromptKind::Confirmation) || heard.len() <= 5;
-        if !is_asking || context.learnt.booked && !has_any(heard, &["your", "what", "which", "name", "number", "date of birth"]) {
+        let is_asking =
+            matches!(context.prompt.kind, PromptKind::Question | PromptKind::Offer | PromptKind::Confirmation)
+                || heard.len() <= 5
+                || is_bare_request(heard);
+        if !is_asking
+            || context.learnt.booked && !has_any(heard, &["your", "what", "which", "name", "number", "date of birth"])
+        {
             return None;
         }
         if has_any(heard, &["spell"]) {
             let name = self.task.facts.get("name")?;
-            let which = if has_any(heard, &["last name", "surname"]) { name.split_whitespace().next_back().unwrap_or(name) } else { name };
+            let which = if has_any(heard, &["last name", "surname"]) {
+                name.split_whitespace().next_back().unwrap_or(name)
+            } else {
+                name
+            };
             return Some(Decision::say("fact.spell", format!("{}.", spelled(which))));
         }
         let mut asked = asked(heard, &self.task.facts);
@@ -200,7 +331,8 @@ impl Rules {
         }
         let mut sentences: Vec<String> = asked.iter().filter_map(|asked| give(asked, &self.task.facts)).collect();
         // "Who is calling" has an answer even when no name was given.
-        let nameless = |asked: &&Asked| asked.key == "name" && has_any(heard, &["who", "whos"]) && self.on_behalf_of.is_none();
+        let nameless =
+            |asked: &&Asked| asked.key == "name" && has_any(heard, &["who", "whos"]) && self.on_behalf_of.is_none();
         let lacking: Vec<&Asked> = asked.iter().filter(|asked| give(asked, &self.task.facts).is_none()).collect();
         let unknown: Vec<&Asked> = lacking.iter().copied().filter(|asked| !nameless(asked)).collect();
         if lacking.len() > unknown.len() {
@@ -225,9 +357,26 @@ impl Rules {
 
     fn otherwise(&mut self, context: &Context<'_>) -> Decision {
         let heard = &context.prompt.words;
-        let asks_to_help = has_any(heard, &["help you", "can i do for you", "assist you", "what can i do", "how can i", "how may i", "what do you need", "go ahead", "looking for", "like to do", "would you like"]);
+        let asks_to_help = has_any(
+            heard,
+            &[
+                "help you",
+                "can i do for you",
+                "assist you",
+                "what can i do",
+                "how can i",
+                "how may i",
+                "what do you need",
+                "go ahead",
+                "looking for",
+                "like to do",
+                "would you like",
+            ],
+        );
         let greets = context.prompt.kind == PromptKind::Greeting;
-        if asks_to_help || (greets && !context.introduced && (heard.len() <= 3 || crate::answering::is_personal_greeting(heard))) {
+        if asks_to_help
+            || (greets && !context.introduced && (heard.len() <= 3 || crate::answering::is_personal_greeting(heard)))
+        {
             return Decision::say("request", self.goal.request());
         }
         if greets && !context.introduced {
@@ -245,13 +394,41 @@ impl Rules {
             1 => Decision::say("not-understood", "I'm sorry, could you say that again, please?"),
             2 => Decision::say("not-understood.unknown", "I'm sorry, I don't have that information."),
             n if n < MAX_NOT_UNDERSTOOD => Decision::say("not-understood.request", self.goal.request()),
-            _ => Decision::end("not-understood.enough", Some("I'm sorry, I can't answer that. Thank you for your time. Goodbye."), AgentEnd::Completed),
+            _ => Decision::end(
+                "not-understood.enough",
+                Some("I'm sorry, I can't answer that. Thank you for your time. Goodbye."),
+                AgentEnd::Completed,
+            ),
         }
     }
 }
 
+/// "And a phone number in case we need to reach you": asks without a question word.
+fn is_bare_request(heard: &[String]) -> bool {
+    let begins = heard.first().is_some_and(|word| {
+        matches!(
+            word.as_str(),
+            "and" | "your" | "a" | "ok" | "okay" | "alright" | "great" | "thanks" | "perfect" | "sure"
+        )
+    });
+    begins
+        && !heard.iter().any(|word| matches!(word.as_str(), "is" | "was" | "are" | "have" | "has" | "booked" | "set"))
+}
+
 fn is_repeat_please(heard: &[String]) -> bool {
-    has_any(heard, &["say that again", "repeat that", "come again", "pardon", "one more time", "could you repeat", "can you repeat", "please repeat"]) || matches!(heard, [word] if word == "sorry" || word == "what")
+    has_any(
+        heard,
+        &[
+            "say that again",
+            "repeat that",
+            "come again",
+            "pardon",
+            "one more time",
+            "could you repeat",
+            "can you repeat",
+            "please repeat",
+        ],
+    ) || matches!(heard, [word] if word == "sorry" || word == "what")
 }
 
 /// Did we say what we want? Judged by what was really heard of us.

@@ -8,8 +8,20 @@ use jiff::civil::{Date, Weekday};
 
 use super::number::{below_hundred, digit_word};
 
-const MONTHS: [&str; 12] =
-    ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"];
+const MONTHS: [&str; 12] = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+];
 const WEEKDAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
 
 /// A day as far as it was named.
@@ -71,7 +83,10 @@ pub(crate) fn weekday_named(word: &str) -> Option<Weekday> {
         .iter()
         .position(|name| {
             let name = name.to_ascii_lowercase();
-            name == word || (word.ends_with("day") && word.len() >= 6 && crate::text::distance(&name, word) <= usize::from(name.len() > 8) + 1)
+            name == word
+                || (word.ends_with("day")
+                    && word.len() >= 6
+                    && crate::text::distance(&name, word) <= usize::from(name.len() > 8) + 1)
         })
         .and_then(|i| Weekday::from_monday_zero_offset(i8::try_from(i).ok()?).ok())
 }
@@ -89,8 +104,26 @@ fn month_named(word: &str) -> Option<i8> {
 /// `first` to `thirty first`, and how many words it took.
 fn ordinal(words: &[String], at: usize) -> Option<(i8, usize)> {
     const ORDINALS: [&str; 20] = [
-        "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth", "eleventh", "twelfth",
-        "thirteenth", "fourteenth", "fifteenth", "sixteenth", "seventeenth", "eighteenth", "nineteenth", "twentieth",
+        "first",
+        "second",
+        "third",
+        "fourth",
+        "fifth",
+        "sixth",
+        "seventh",
+        "eighth",
+        "ninth",
+        "tenth",
+        "eleventh",
+        "twelfth",
+        "thirteenth",
+        "fourteenth",
+        "fifteenth",
+        "sixteenth",
+        "seventeenth",
+        "eighteenth",
+        "nineteenth",
+        "twentieth",
     ];
     let word = words.get(at)?;
     if let Some(i) = ORDINALS.iter().position(|name| name == word) {
@@ -184,7 +217,9 @@ fn date_at(words: &[String], at: usize) -> Option<(SpokenDate, usize)> {
     }
     let (rest, used) = month_and_day(words, at)?;
     // A bare ordinal is a day only after "the": "the first".
-    if rest.month.is_none() && !(at > 0 && is(at - 1, "the") && ordinal(words, at).is_some() && !is_ordinal_of_something(words, at + used)) {
+    if rest.month.is_none()
+        && !(at > 0 && is(at - 1, "the") && ordinal(words, at).is_some() && !is_ordinal_of_something(words, at + used))
+    {
         return None;
     }
     date = rest;
@@ -194,7 +229,9 @@ fn date_at(words: &[String], at: usize) -> Option<(SpokenDate, usize)> {
 
 /// "the first one", "the second option": a choice, not a day.
 fn is_ordinal_of_something(words: &[String], after: usize) -> bool {
-    words.get(after).is_some_and(|word| !matches!(word.as_str(), "at" | "or" | "and" | "of" | "in" | "is" | "works" | "please" | "if"))
+    words.get(after).is_some_and(|word| {
+        !matches!(word.as_str(), "at" | "or" | "and" | "of" | "in" | "is" | "works" | "please" | "if")
+    })
 }
 
 fn month_and_day(words: &[String], at: usize) -> Option<(SpokenDate, usize)> {

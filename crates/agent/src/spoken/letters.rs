@@ -59,7 +59,10 @@ pub(crate) fn code(words: &[String], at: usize) -> Option<(String, usize)> {
             }
             code.push(letter);
             taken += used;
-        } else if word.len() >= 2 && word.bytes().any(|b| b.is_ascii_digit()) && word.bytes().all(|b| b.is_ascii_alphanumeric()) {
+        } else if word.len() >= 2
+            && word.bytes().any(|b| b.is_ascii_digit())
+            && word.bytes().all(|b| b.is_ascii_alphanumeric())
+        {
             code.push_str(&word.to_ascii_uppercase());
             taken += 1;
         } else if matches!(word.as_str(), "as" | "dash" | "hyphen") && !code.is_empty() {

@@ -4,6 +4,8 @@
 
 use std::ops::Range;
 
+use crate::text::similar;
+
 /// One digit, as it is read out.
 pub(crate) fn digit_word(word: &str) -> Option<u8> {
     let digit = match word {
@@ -158,7 +160,8 @@ pub(crate) fn money(words: &[String]) -> Option<(String, Range<usize>)> {
         if matches!(unit, Some("cents" | "cent")) {
             return Some((format!("0.{whole:02}"), at..at + used + 1));
         }
-        if !matches!(unit, Some("dollars" | "dollar" | "euros" | "euro" | "pounds")) {
+        if !unit.is_some_and(|unit| matches!(unit, "dollar" | "euros" | "euro" | "pounds") || similar(unit, "dollars"))
+        {
             at += used;
             continue;
         }

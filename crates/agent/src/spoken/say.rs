@@ -8,24 +8,60 @@ use super::date::{month_name, parse_written_date};
 use super::time::SpokenTime;
 
 const UNITS: [&str; 20] = [
-    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen",
-    "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
+    "zero",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
+    "seventeen",
+    "eighteen",
+    "nineteen",
 ];
 const TENS: [&str; 10] = ["", "", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"];
 const ORDINALS: [&str; 20] = [
-    "", "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth", "eleventh", "twelfth",
-    "thirteenth", "fourteenth", "fifteenth", "sixteenth", "seventeenth", "eighteenth", "nineteenth",
+    "",
+    "first",
+    "second",
+    "third",
+    "fourth",
+    "fifth",
+    "sixth",
+    "seventh",
+    "eighth",
+    "ninth",
+    "tenth",
+    "eleventh",
+    "twelfth",
+    "thirteenth",
+    "fourteenth",
+    "fifteenth",
+    "sixteenth",
+    "seventeenth",
+    "eighteenth",
+    "nineteenth",
 ];
 
 /// A number under ten thousand in words.
 pub(crate) fn say_number(number: u32) -> String {
     match number {
         0..=19 => UNITS[number as usize].to_owned(),
-        20..=99 if number % 10 == 0 => TENS[number as usize / 10].to_owned(),
+        20..=99 if number.is_multiple_of(10) => TENS[number as usize / 10].to_owned(),
         20..=99 => format!("{} {}", TENS[number as usize / 10], UNITS[number as usize % 10]),
-        100..=999 if number % 100 == 0 => format!("{} hundred", UNITS[number as usize / 100]),
+        100..=999 if number.is_multiple_of(100) => format!("{} hundred", UNITS[number as usize / 100]),
         100..=999 => format!("{} hundred {}", UNITS[number as usize / 100], say_number(number % 100)),
-        1000..=9999 if number % 1000 == 0 => format!("{} thousand", UNITS[number as usize / 1000]),
+        1000..=9999 if number.is_multiple_of(1000) => format!("{} thousand", UNITS[number as usize / 1000]),
         1000..=9999 => format!("{} thousand {}", UNITS[number as usize / 1000], say_number(number % 1000)),
         _ => say_digits(&number.to_string()),
     }
@@ -57,7 +93,7 @@ pub(crate) fn say_date(date: Date) -> String {
     let year = u32::from(date.year().unsigned_abs());
     let year = match year {
         2000..=2009 => say_number(year),
-        _ if year % 100 == 0 => format!("{} hundred", say_number(year / 100)),
+        _ if year.is_multiple_of(100) => format!("{} hundred", say_number(year / 100)),
         _ if year % 100 < 10 => format!("{} oh {}", say_number(year / 100), say_number(year % 100)),
         _ => format!("{} {}", say_number(year / 100), say_number(year % 100)),
     };
@@ -80,7 +116,10 @@ pub(crate) fn say_time(time: SpokenTime) -> String {
 /// Any fact's value, by its shape: dates in words, digits one by one, all else as it is.
 pub(crate) fn say_value(value: &str) -> String {
     let value = value.trim();
-    if value.len() == 10 && value.as_bytes().get(4) == Some(&b'-') && let Some(date) = parse_written_date(value) {
+    if value.len() == 10
+        && value.as_bytes().get(4) == Some(&b'-')
+        && let Some(date) = parse_written_date(value)
+    {
         return say_date(date);
     }
     let digits = value.bytes().filter(u8::is_ascii_digit).count();

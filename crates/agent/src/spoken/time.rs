@@ -32,7 +32,9 @@ pub(crate) fn times(words: &[String]) -> Vec<(Range<usize>, SpokenTime)> {
             at = range.end;
             continue;
         }
-        let continues_range = found.last().is_some_and(|(last, _)| last.end + 1 == at && matches!(words[last.end].as_str(), "to" | "until" | "till" | "and" | "through"));
+        let continues_range = found.last().is_some_and(|(last, _)| {
+            last.end + 1 == at && matches!(words[last.end].as_str(), "to" | "until" | "till" | "and" | "through")
+        });
         match time_at(words, at, continues_range) {
             Some((time, taken)) => {
                 found.push((at..at + taken, time));
@@ -75,7 +77,10 @@ fn time_at(words: &[String], at: usize, continues_range: bool) -> Option<(Spoken
     }
     let introduced = continues_range
         || at.checked_sub(1).is_some_and(|i| {
-            matches!(words[i].as_str(), "at" | "by" | "around" | "about" | "from" | "until" | "till" | "after" | "before" | "between")
+            matches!(
+                words[i].as_str(),
+                "at" | "by" | "around" | "about" | "from" | "until" | "till" | "after" | "before" | "between"
+            )
         });
     let (hour, used) = hour_at(words, at, introduced)?;
     // "ten thirty", "two fifteen", "two oh five".
@@ -92,7 +97,9 @@ fn time_at(words: &[String], at: usize, continues_range: bool) -> Option<(Spoken
     let marked = matches!(next(used), "am" | "pm" | "oclock")
         || (matches!(next(used), "a" | "p") && next(used + 1) == "m")
         || (next(used) == "o" && next(used + 1) == "clock")
-        || (next(used) == "in" && next(used + 1) == "the" && matches!(next(used + 2), "morning" | "afternoon" | "evening"));
+        || (next(used) == "in"
+            && next(used + 1) == "the"
+            && matches!(next(used + 2), "morning" | "afternoon" | "evening"));
     if marked || (introduced && !followed_by_digits(words, at + used)) {
         return Some(finish(words, at, hour, 0, used));
     }

@@ -115,7 +115,12 @@ mod tests {
 
     #[test]
     fn a_wrong_call_says_what_is_wrong() {
-        for (name, arguments) in [("press", json!({"keys": "hello"})), ("say", Value::Null), ("report", json!({"outcome": "great"})), ("sing", json!({}))] {
+        for (name, arguments) in [
+            ("press", json!({"keys": "hello"})),
+            ("say", Value::Null),
+            ("report", json!({"outcome": "great"})),
+            ("sing", json!({})),
+        ] {
             assert!(Action::parse(name, &arguments).is_err(), "{name}");
         }
     }

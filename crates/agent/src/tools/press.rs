@@ -22,7 +22,8 @@ pub(super) fn arguments(keys: &str) -> Value {
 }
 
 pub(super) fn parse(arguments: &Value) -> Result<Action, String> {
-    let keys = super::text(arguments, "keys").or_else(|| super::text(arguments, "digits")).ok_or("press needs \"keys\"")?;
+    let keys =
+        super::text(arguments, "keys").or_else(|| super::text(arguments, "digits")).ok_or("press needs \"keys\"")?;
     let keys: String = keys.chars().filter(|c| !c.is_whitespace() && *c != '-').collect();
     if keys.is_empty() || keys.len() > MAX_KEYS || !keys.chars().all(|c| c.is_ascii_digit() || "*#w,ABCD".contains(c)) {
         return Err(format!("{keys:?} cannot be pressed: use 0-9, *, # and w, at most {MAX_KEYS}"));

@@ -77,7 +77,11 @@ mod tests {
         let mut barge_in = BargeIn::default();
         barge_in.speech_started(start, message);
         barge_in.interim(interim);
-        assert_eq!(barge_in.interrupts(start + Duration::from_millis(spoken_ms)), expected, "{interim:?} for {spoken_ms} ms");
+        assert_eq!(
+            barge_in.interrupts(start + Duration::from_millis(spoken_ms)),
+            expected,
+            "{interim:?} for {spoken_ms} ms"
+        );
     }
 
     #[test]

@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use crate::answering::is_personal_greeting;
 use crate::ivr::{Menu, Prompt, PromptKind};
 
 /// After a sentence that is complete.
@@ -20,13 +21,42 @@ const GREETING: Duration = Duration::from_millis(900);
 /// How long it must stay silent after the last sound before their turn is over.
 pub(crate) fn silence_after(prompt: &Prompt, machine: bool) -> Duration {
     let last = prompt.words.last().map_or("", String::as_str);
-    if matches!(last, "and" | "or" | "for" | "to" | "the" | "a" | "your" | "if" | "with" | "of" | "on" | "at" | "is" | "press" | "say" | "my" | "um" | "uh" | "but" | "because") {
+    if matches!(
+        last,
+        "and"
+            | "or"
+            | "for"
+            | "to"
+            | "the"
+            | "a"
+            | "your"
+            | "if"
+            | "with"
+            | "of"
+            | "on"
+            | "at"
+            | "is"
+            | "press"
+            | "say"
+            | "my"
+            | "um"
+            | "uh"
+            | "but"
+            | "because"
+    ) {
         return TRAILING;
     }
     match prompt.kind {
         PromptKind::Menu => MENU,
         // Machines go on after their first sentence.
-        _ if machine && !matches!(prompt.kind, PromptKind::Question) => if menu_is_whole(&prompt.menu) { USUAL } else { MENU },
+        PromptKind::Greeting if machine && is_personal_greeting(&prompt.words) => GREETING,
+        _ if machine && !matches!(prompt.kind, PromptKind::Question) => {
+            if menu_is_whole(&prompt.menu) {
+                USUAL
+            } else {
+                MENU
+            }
+        }
         PromptKind::DateInput | PromptKind::NumberInput | PromptKind::Voicemail => MENU,
         PromptKind::Question | PromptKind::Confirmation | PromptKind::Farewell => COMPLETE,
         // "hello", "yes?"
