@@ -1,0 +1,68 @@
+//! The API from the shell: a small HTTP client.
+
+use anyhow::{Context as _, bail};
+use serde_json::Value;
+
+use crate::commands::WrongUse;
+
+/// Which server, and who we are to it.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Server {
+    /// The server's address.
+    #[arg(long, env = "OFFHOOK_URL", default_value = "http://127.0.0.1:8080")]
+    server: String,
+    /// The key to use; better set as OFFHOOK_API_KEY than written on a command line.
+    #[arg(long, env = "OFFHOOK_API_KEY", hide_env_values = true, default_value = "")]
+    api_key: String,
+}
+
+/// Talks to one server.
+#[derive(Debug)]
+pub struct Client {
+    http: reqwest::Client,
+    server: Server,
+}
+
+impl Client {
+    pub fn new(server: Server) -> anyhow::Result<Self> {
+        // Fails when a provider is installed already, which is as good.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let builder = reqwest::Client::builder();
+        // Plain HTTP needs no certificates, and a bare machine has none.
+        let builder = if server.server.starts_with("http://") { builder.tls_certs_only([]) } else { builder };
+        Ok(Self { http: builder.build().context("no HTTP client")?, server })
+    }
+
+    pub async fn get(&self, path: &str) -> anyhow::Result<Value> {
+        self.send(self.http.get(self.url(path))).await
+    }
+
+    pub async fn post(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
+        self.send(self.http.post(self.url(path)).json(body)).await
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.server.server.trim_end_matches('/'))
+    }
+
+    async fn send(&self, request: reqwest::RequestBuilder) -> anyhow::Result<Value> {
+        let server = &self.server.server;
+        let response = request
+            .bearer_auth(&self.server.api_key)
+            .send()
+            .await
+            .with_context(|| format!("no server at {server}; start one with `offhook serve`, or set --server"))?;
+        let status = response.status();
+        let body: Value = response.json().await.with_context(|| format!("{server} answered {status} without JSON"))?;
+        if status.is_success() {
+            return Ok(body);
+        }
+        let told = |key: &str| body[key].as_str().unwrap_or_default().to_owned();
+        let message = format!("{} ({status}): {}", told("title"), told("detail"));
+        match status.as_u16() {
+            401 => bail!(WrongUse(format!("{message}; set OFFHOOK_API_KEY"))),
+            400 | 403 | 404 | 422 => bail!(WrongUse(message)),
+            _ => bail!(message),
+        }
+    }
+}

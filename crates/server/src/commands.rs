@@ -1,0 +1,138 @@
+//! The command line.
+
+mod call;
+mod callee;
+mod check;
+mod demo;
+mod listen;
+mod records;
+mod say;
+mod serve;
+mod transcribe;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// An AI agent on a telephone line: SIP endpoint, media engine and agent in one program.
+#[derive(Debug, Parser)]
+#[command(name = "offhook", version, propagate_version = true)]
+pub struct CommandLine {
+    /// Machine-readable output: one JSON object a line on standard output.
+    #[arg(long, global = true)]
+    json: bool,
+    /// Logs as JSON.
+    #[arg(long, global = true)]
+    log_json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Plays a real SIP/RTP call against a simulated party; needs no key, no number, no internet.
+    Demo(demo::Arguments),
+    /// Runs the service.
+    Serve(serve::Arguments),
+    /// Checks a configuration without starting.
+    Check(check::Arguments),
+    /// Places a call through a running server and shows it live.
+    Call(call::Arguments),
+    /// Calls of a running server.
+    Calls(records::Arguments),
+    /// Runs a simulated party as a SIP endpoint that anything may call.
+    Callee(callee::Arguments),
+    /// Runs a recording or capture through the receive path of live calls.
+    Listen(listen::Arguments),
+    /// Speaks a text into a WAV file.
+    Say(say::Arguments),
+    /// Recognises the speech of a WAV file.
+    Transcribe(transcribe::Arguments),
+    /// Prints the OpenAPI document of the control API.
+    Openapi,
+}
+
+/// How a command ended.
+pub enum Exit {
+    /// It did what it was asked.
+    Success,
+    /// The job failed, and that has been told.
+    Failed,
+    /// Wrong use or configuration, and that has been told.
+    WrongUse,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        match exit {
+            Exit::Success => Self::SUCCESS,
+            Exit::Failed => Self::from(1),
+            Exit::WrongUse => Self::from(2),
+        }
+    }
+}
+
+impl CommandLine {
+    /// Whether logs are wanted as JSON.
+    pub fn log_json(&self) -> bool {
+        self.log_json
+    }
+}
+
+/// Runs the command; errors are told once, here, with their causes.
+pub async fn run(line: CommandLine) -> Exit {
+    let json = line.json;
+    let result = match line.command {
+        Command::Demo(arguments) => demo::run(arguments, json).await,
+        Command::Serve(arguments) => serve::run(arguments).await,
+        Command::Check(arguments) => check::run(&arguments, json),
+        Command::Call(arguments) => call::run(arguments, json).await,
+        Command::Calls(arguments) => records::run(arguments, json).await,
+        Command::Callee(arguments) => callee::run(arguments, json).await,
+        Command::Listen(arguments) => listen::run(&arguments),
+        Command::Say(arguments) => say::run(&arguments, json).await,
+        Command::Transcribe(arguments) => transcribe::run(&arguments, json).await,
+        Command::Openapi => {
+            print(&control::openapi_json());
+            Ok(Exit::Success)
+        }
+    };
+    result.unwrap_or_else(|error| {
+        complain(&format!("{error:#}"));
+        if error.is::<WrongUse>() { Exit::WrongUse } else { Exit::Failed }
+    })
+}
+
+/// A mistake of the user, to be mended on the command line or in a file.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct WrongUse(pub String);
+
+/// A line on standard output.
+#[expect(clippy::print_stdout, reason = "the one place that writes to standard output")]
+pub fn print(line: &str) {
+    use std::io::Write as _;
+    // A reader that has gone (`| head`) is no reason to panic, as `println!` would.
+    let mut out = std::io::stdout().lock();
+    let _ = writeln!(out, "{line}");
+    let _ = out.flush();
+}
+
+/// A line on standard error.
+pub fn complain(line: &str) {
+    use std::io::Write as _;
+    let _ = writeln!(std::io::stderr().lock(), "offhook: {line}");
+}
+
+/// A scenario by the name of an embedded one or by its file.
+pub fn scenario(name: &str) -> anyhow::Result<::callee::Scenario> {
+    let text = match ::callee::embedded().find(|(known, ..)| *known == name) {
+        Some((_, _, text)) => text.to_owned(),
+        None => std::fs::read_to_string(PathBuf::from(name)).map_err(|error| {
+            let known: Vec<&str> = ::callee::embedded().map(|(known, ..)| known).collect();
+            WrongUse(format!("no scenario {name:?} (as a file: {error}); embedded are {}", known.join(", ")))
+        })?,
+    };
+    Ok(::callee::Scenario::parse(&text).map_err(|error| WrongUse(format!("scenario {name:?}: {error}")))?)
+}

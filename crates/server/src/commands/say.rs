@@ -1,0 +1,35 @@
+//! `offhook say`: the synthesiser alone.
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use serde_json::json;
+
+use super::{Exit, print};
+
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// What to say.
+    text: String,
+    /// The WAV file to write: mono, 8 kHz.
+    #[arg(long)]
+    out: PathBuf,
+    /// A voice of the synthesiser.
+    #[arg(long)]
+    voice: Option<String>,
+}
+
+pub async fn run(arguments: &Arguments, json: bool) -> anyhow::Result<Exit> {
+    let tts = speech::local_tts()?;
+    let audio = speech::synthesize(tts.as_ref(), &arguments.text, arguments.voice.as_deref()).await?;
+    let out = arguments.out.display();
+    std::fs::write(&arguments.out, media::wav::write_mono(media::SAMPLE_RATE, &audio))
+        .with_context(|| format!("cannot write {out}"))?;
+    let seconds = audio.len() as f64 / f64::from(media::SAMPLE_RATE);
+    if json {
+        print(&json!({"out": out.to_string(), "duration_ms": seconds * 1000.0}).to_string());
+    } else {
+        print(&format!("{out}: {seconds:.2} s"));
+    }
+    Ok(Exit::Success)
+}

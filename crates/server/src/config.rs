@@ -1,0 +1,208 @@
+//! The configuration file: one TOML, checked as a whole, every mistake with its key and line.
+
+mod duration;
+mod raw;
+mod resolve;
+mod substitute;
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// A checked configuration: nothing past this point is checked twice.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// `[node] data_dir`.
+    pub data_dir: PathBuf,
+    /// `[sip] listen`.
+    pub listen: Vec<SocketAddr>,
+    /// `[sip] advertise`, when fixed.
+    pub advertise: Option<IpAddr>,
+    /// Sources of inbound SIP that belong to no trunk (`[sip] allow_from`).
+    pub allow_from: Vec<(IpAddr, u8)>,
+    /// `[[trunk]]`, addresses not yet looked up.
+    pub trunks: Vec<Trunk>,
+    /// `[media] ports`.
+    pub rtp_ports: (u16, u16),
+    /// `[media] threads`.
+    pub media_threads: usize,
+    /// `[media] record`.
+    pub record: bool,
+    /// `[media] record_dir`, under `data_dir` when relative.
+    pub record_dir: PathBuf,
+    /// `[[route]]`.
+    pub routes: Vec<Route>,
+    /// `[stt]`.
+    pub stt: Provider,
+    /// `[llm]`.
+    pub llm: Provider,
+    /// `[tts]`.
+    pub tts: Provider,
+    /// `[limits]`.
+    pub limits: Limits,
+    /// `[dial] allow`.
+    pub dial_allow: Vec<String>,
+    /// `[api] listen`.
+    pub api_listen: SocketAddr,
+    /// `[[api.key]]`.
+    pub api_keys: Vec<ApiKey>,
+    /// `[store] url`.
+    pub store_url: String,
+    /// Keys that are understood but that this version does not act on.
+    pub warnings: Vec<Problem>,
+}
+
+/// `[[trunk]]`.
+#[derive(Debug, Clone)]
+pub struct Trunk {
+    /// `name`.
+    pub name: String,
+    /// Domain of `uri`; empty for a trunk that only sends us calls.
+    pub domain: String,
+    /// Host and port that messages go to: `outbound_proxy`, else `uri`.
+    pub next_hop: Option<(String, u16)>,
+    /// `username` and `password`.
+    pub credentials: Option<sip::Credentials>,
+    /// `register`.
+    pub register: bool,
+    /// `caller_id`.
+    pub caller_id: String,
+    /// `codecs`.
+    pub codecs: Vec<sip::sdp::AudioCodec>,
+    /// `dtmf`.
+    pub dtmf: gateway::DigitPolicy,
+    /// `allow_from` without `"registrar"`.
+    pub allow_from: Vec<(IpAddr, u8)>,
+    /// `max_calls`.
+    pub max_calls: usize,
+}
+
+impl Trunk {
+    /// A trunk that only names the sources of calls to us.
+    pub fn inbound_only(name: &str, allow_from: Vec<(IpAddr, u8)>) -> Self {
+        Self {
+            name: name.to_owned(),
+            domain: String::new(),
+            next_hop: None,
+            credentials: None,
+            register: false,
+            caller_id: "anonymous".to_owned(),
+            codecs: vec![sip::sdp::AudioCodec::Pcmu, sip::sdp::AudioCodec::Pcma],
+            dtmf: gateway::DigitPolicy::Auto,
+            allow_from,
+            max_calls: usize::MAX,
+        }
+    }
+}
+
+/// `[[route]]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Route {
+    /// Called number or user.
+    pub to: String,
+    /// Who answers.
+    pub to_whom: Destination,
+}
+
+/// `[[route]] agent`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Destination {
+    /// `echo`, `milliwatt`, `reject`.
+    BuiltIn(gateway::BuiltIn),
+    /// An agent by id or name.
+    Agent(String),
+}
+
+/// `[stt]`, `[llm]`, `[tts]`.
+#[derive(Debug, Clone, Default)]
+pub struct Provider {
+    /// `provider`.
+    pub name: String,
+    /// `base_url`.
+    pub base_url: Option<String>,
+    /// `api_key`.
+    pub api_key: Option<Secret>,
+    /// `model`.
+    pub model: Option<String>,
+    /// `voice`.
+    pub voice: Option<String>,
+}
+
+/// `[limits]`.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// `ring`.
+    pub ring: Duration,
+    /// `call`.
+    pub call: Duration,
+    /// `silence_nudges`.
+    pub silence_nudges: u32,
+    /// `hold`.
+    pub hold: Duration,
+}
+
+/// `[[api.key]]`.
+#[derive(Debug, Clone)]
+pub struct ApiKey {
+    /// `name`.
+    pub name: String,
+    /// `role`.
+    pub role: String,
+    /// `key`.
+    pub key: Secret,
+}
+
+/// A text that does not print.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(pub String);
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret")
+    }
+}
+
+/// One mistake in a configuration file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// `trunk[0].codecs`, or empty for the file as a whole.
+    pub key: String,
+    /// From 1; 0 where there is none.
+    pub line: usize,
+    /// What is wrong, and what to write instead.
+    pub message: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.line > 0 {
+            write!(f, "line {}: ", self.line)?;
+        }
+        if !self.key.is_empty() {
+            write!(f, "{}: ", self.key)?;
+        }
+        f.write_str(&self.message)
+    }
+}
+
+/// Reads and checks a file. All mistakes are told at once.
+pub fn load(path: &Path) -> Result<Config, Vec<Problem>> {
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        vec![Problem { key: String::new(), line: 0, message: format!("cannot read {}: {error}", path.display()) }]
+    })?;
+    parse(&text, path.parent().unwrap_or(Path::new(".")), &substitute::environment)
+}
+
+/// Checks a configuration's text. `directory` is where `${file:…}` looks; `environment` gives `${NAME}`.
+pub fn parse(
+    text: &str,
+    directory: &Path,
+    environment: &dyn Fn(&str) -> Option<String>,
+) -> Result<Config, Vec<Problem>> {
+    let raw = raw::read(text).map_err(|problem| vec![problem])?;
+    resolve::resolve(raw, text, directory, environment)
+}
+
+#[cfg(test)]
+mod tests;

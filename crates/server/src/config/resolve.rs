@@ -1,0 +1,357 @@
+//! From what is written to what is meant: substitution, defaults, and every check.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use gateway::{BuiltIn, DigitPolicy};
+use sip::sdp::AudioCodec;
+use toml::Spanned;
+
+use super::raw::{self, Raw, line_of};
+use super::substitute::substitute;
+use super::{ApiKey, Config, Destination, Limits, Problem, Provider, Route, Secret, Trunk, duration};
+
+/// Most calls a trunk may be configured for.
+const MAX_CALLS: i64 = 100_000;
+
+struct Reader<'a> {
+    text: &'a str,
+    directory: &'a Path,
+    environment: &'a dyn Fn(&str) -> Option<String>,
+    problems: Vec<Problem>,
+    warnings: Vec<Problem>,
+}
+
+pub fn resolve(
+    raw: Raw,
+    text: &str,
+    directory: &Path,
+    environment: &dyn Fn(&str) -> Option<String>,
+) -> Result<Config, Vec<Problem>> {
+    let mut reader = Reader { text, directory, environment, problems: Vec::new(), warnings: Vec::new() };
+    let config = reader.config(raw);
+    if reader.problems.is_empty() {
+        Ok(Config { warnings: reader.warnings, ..config })
+    } else {
+        reader.problems.sort_by_key(|problem| problem.line);
+        Err(reader.problems)
+    }
+}
+
+impl Reader<'_> {
+    fn config(&mut self, raw: Raw) -> Config {
+        let data_dir =
+            PathBuf::from(self.text("node.data_dir", raw.node.data_dir).unwrap_or_else(|| "/var/lib/offhook".into()));
+        self.text("node.name", raw.node.name);
+        let record_dir = self.text("media.record_dir", raw.media.record_dir).unwrap_or_else(|| "recordings".into());
+        self.not_acted_on("media.record_retention", raw.media.record_retention.map(|key| key.span().start));
+        self.not_acted_on("limits.spend_per_day", raw.limits.spend_per_day.map(|key| key.span().start));
+        let trunks = raw.trunk.into_iter().enumerate().map(|(n, trunk)| self.trunk(n, trunk)).collect();
+        let routes = raw.route.into_iter().enumerate().filter_map(|(n, route)| self.route(n, route)).collect();
+        Config {
+            listen: self.listen(raw.sip.listen),
+            advertise: self
+                .parsed("sip.advertise", raw.sip.advertise, |text| match text {
+                    "auto" => Ok(None),
+                    fixed => fixed
+                        .parse()
+                        .map(Some)
+                        .map_err(|_| format!("{fixed:?} is not an IP address; write \"auto\" or an address")),
+                })
+                .flatten(),
+            allow_from: self.networks("sip.allow_from", raw.sip.allow_from),
+            trunks,
+            rtp_ports: self.parsed("media.ports", raw.media.ports, ports).unwrap_or((16384, 32767)),
+            media_threads: self.count("media.threads", raw.media.threads, 0, 256).unwrap_or(0),
+            record: raw.media.record.unwrap_or(true),
+            record_dir: data_dir.join(record_dir),
+            routes,
+            stt: self.provider("stt", raw.stt, &["local"], "local"),
+            llm: self.provider("llm", raw.llm, &["rules", "openai"], "rules"),
+            tts: self.provider("tts", raw.tts, &["local"], "local"),
+            limits: Limits {
+                ring: self.duration("limits.ring", raw.limits.ring, 45),
+                call: self.duration("limits.call", raw.limits.call, 600),
+                silence_nudges: u32::try_from(
+                    self.count("limits.silence_nudges", raw.limits.silence_nudges, 0, 100).unwrap_or(3),
+                )
+                .unwrap_or(3),
+                hold: self.duration("limits.hold", raw.limits.hold, 1800),
+            },
+            dial_allow: self.texts("dial.allow", raw.dial.allow),
+            api_listen: self
+                .parsed("api.listen", raw.api.listen, |text| {
+                    text.parse()
+                        .map_err(|_| format!("{text:?} is not an address; write for example \"127.0.0.1:8080\""))
+                })
+                .unwrap_or(SocketAddr::from(([127, 0, 0, 1], 8080))),
+            api_keys: raw.api.key.into_iter().enumerate().filter_map(|(n, key)| self.api_key(n, key)).collect(),
+            store_url: self
+                .parsed("store.url", raw.store.url, |url| {
+                    if url.starts_with("sqlite:") {
+                        Ok(url.to_owned())
+                    } else {
+                        Err(format!("{url:?} is not supported; write \"sqlite:///path/offhook.db\""))
+                    }
+                })
+                .unwrap_or_else(|| format!("sqlite://{}", data_dir.join("offhook.db").display())),
+            data_dir,
+            warnings: Vec::new(),
+        }
+    }
+
+    fn listen(&mut self, listen: Option<Vec<Spanned<String>>>) -> Vec<SocketAddr> {
+        let Some(listen) = listen else { return vec![SocketAddr::from(([0, 0, 0, 0], 5060))] };
+        listen
+            .into_iter()
+            .enumerate()
+            .filter_map(|(n, one)| {
+                self.parsed(&format!("sip.listen[{n}]"), Some(one), |text| {
+                    let address = text.strip_prefix("udp://").ok_or_else(|| {
+                        format!("{text:?}: only udp:// is spoken; write for example \"udp://0.0.0.0:5060\"")
+                    })?;
+                    address.parse().map_err(|_| {
+                        format!("{address:?} is not an address and port; write for example \"udp://0.0.0.0:5060\"")
+                    })
+                })
+            })
+            .collect()
+    }
+
+    fn trunk(&mut self, n: usize, raw: Spanned<raw::Trunk>) -> Trunk {
+        let line = line_of(self.text, raw.span().start);
+        let raw = raw.into_inner();
+        let key = |name: &str| format!("trunk[{n}].{name}");
+        let name = self.text(&key("name"), raw.name).unwrap_or_else(|| format!("trunk{n}"));
+        let uri = self.parsed(&key("uri"), raw.uri, |text| sip_host(text));
+        let proxy = self.parsed(&key("outbound_proxy"), raw.outbound_proxy, |text| sip_host(text));
+        let username = self.text(&key("username"), raw.username);
+        let password = self.text(&key("password"), raw.password);
+        self.not_acted_on(&key("max_calls_per_second"), raw.max_calls_per_second.map(|key| key.span().start));
+        self.parsed(&key("srtp"), raw.srtp, |text| match text {
+            "off" => Ok(()),
+            other => Err(format!("{other:?} is not supported; only \"off\" is")),
+        });
+        if raw.register && uri.is_none() {
+            self.problem(&key("register"), line, "needs `uri`: whom to register with".into());
+        }
+        if username.is_some() != password.is_some() {
+            self.problem(&key("username"), line, "`username` and `password` go together".into());
+        }
+        let codecs = self.all_parsed(&key("codecs"), raw.codecs, |text| match text.to_ascii_uppercase().as_str() {
+            "PCMU" => Ok(AudioCodec::Pcmu),
+            "PCMA" => Ok(AudioCodec::Pcma),
+            _ => Err(format!("{text:?} is not a codec we speak; write \"PCMU\" or \"PCMA\"")),
+        });
+        let credentials =
+            username.clone().zip(password).map(|(username, password)| sip::Credentials { username, password });
+        Trunk {
+            name,
+            domain: uri.as_ref().map(|(host, port)| with_port(host, *port)).unwrap_or_default(),
+            next_hop: proxy.or(uri).map(|(host, port)| (host, port.unwrap_or(5060))),
+            credentials,
+            register: raw.register,
+            caller_id: self.text(&key("caller_id"), raw.caller_id).or(username).unwrap_or_else(|| "anonymous".into()),
+            codecs: if codecs.is_empty() { vec![AudioCodec::Pcmu, AudioCodec::Pcma] } else { codecs },
+            dtmf: self
+                .parsed(&key("dtmf"), raw.dtmf, |text| match text {
+                    "auto" => Ok(DigitPolicy::Auto),
+                    "rfc4733" => Ok(DigitPolicy::Rfc4733),
+                    "inband" => Ok(DigitPolicy::Inband),
+                    "info" => Ok(DigitPolicy::Info),
+                    other => Err(format!(
+                        "{other:?} is no way to send keys; write \"auto\", \"rfc4733\", \"inband\" or \"info\""
+                    )),
+                })
+                .unwrap_or(DigitPolicy::Auto),
+            allow_from: self.networks(&key("allow_from"), raw.allow_from),
+            max_calls: self.count(&key("max_calls"), raw.max_calls, 1, MAX_CALLS).unwrap_or(50),
+        }
+    }
+
+    fn route(&mut self, n: usize, raw: Spanned<raw::Route>) -> Option<Route> {
+        let line = line_of(self.text, raw.span().start);
+        let raw = raw.into_inner();
+        let to = self.text(&format!("route[{n}].to"), raw.to);
+        let agent = self.text(&format!("route[{n}].agent"), raw.agent);
+        let (Some(to), Some(agent)) = (to, agent) else {
+            self.problem(
+                &format!("route[{n}]"),
+                line,
+                "needs `to` (the called number) and `agent` (an agent, \"echo\", \"milliwatt\" or \"reject\")".into(),
+            );
+            return None;
+        };
+        let to_whom = match agent.as_str() {
+            "echo" => Destination::BuiltIn(BuiltIn::Echo),
+            "milliwatt" => Destination::BuiltIn(BuiltIn::Milliwatt),
+            "reject" => Destination::BuiltIn(BuiltIn::Reject),
+            _ => Destination::Agent(agent),
+        };
+        Some(Route { to, to_whom })
+    }
+
+    fn provider(&mut self, section: &str, raw: raw::Provider, known: &[&str], default: &str) -> Provider {
+        let key = |name: &str| format!("{section}.{name}");
+        let name = self.parsed(&key("provider"), raw.provider, |text| {
+            if known.contains(&text) {
+                Ok(text.to_owned())
+            } else {
+                let known: Vec<String> = known.iter().map(|name| format!("{name:?}")).collect();
+                Err(format!("{text:?} is not a provider of {section}; write {}", known.join(" or ")))
+            }
+        });
+        self.parsed(&key("language"), raw.language, |text| match text {
+            "en" | "en-US" => Ok(()),
+            other => Err(format!("{other:?} is not spoken by the local providers; write \"en-US\"")),
+        });
+        Provider {
+            name: name.unwrap_or_else(|| default.to_owned()),
+            base_url: self.text(&key("base_url"), raw.base_url),
+            api_key: self.text(&key("api_key"), raw.api_key).map(Secret),
+            model: self.text(&key("model"), raw.model),
+            voice: self.text(&key("voice"), raw.voice),
+        }
+    }
+
+    fn api_key(&mut self, n: usize, raw: Spanned<raw::ApiKey>) -> Option<ApiKey> {
+        let line = line_of(self.text, raw.span().start);
+        let raw = raw.into_inner();
+        let name = self.text(&format!("api.key[{n}].name"), raw.name).unwrap_or_else(|| format!("key{n}"));
+        let role = self.parsed(&format!("api.key[{n}].role"), raw.role, |text| match text {
+            "read" | "operate" | "dial" | "admin" => Ok(text.to_owned()),
+            other => Err(format!("{other:?} is not a role; write \"read\", \"operate\", \"dial\" or \"admin\"")),
+        });
+        let key = self.parsed(&format!("api.key[{n}].key"), raw.key, |text| {
+            if text.len() < 8 {
+                Err("is shorter than 8 characters; make one with `openssl rand -hex 24`".into())
+            } else {
+                Ok(Secret(text.to_owned()))
+            }
+        });
+        let Some(key) = key else {
+            self.problem(&format!("api.key[{n}]"), line, "needs `key`".into());
+            return None;
+        };
+        Some(ApiKey { name, role: role.unwrap_or_else(|| "read".into()), key })
+    }
+
+    fn text(&mut self, key: &str, value: Option<Spanned<String>>) -> Option<String> {
+        self.parsed(key, value, |text| Ok(text.to_owned()))
+    }
+
+    fn texts(&mut self, key: &str, values: Option<Vec<Spanned<String>>>) -> Vec<String> {
+        self.all_parsed(key, values, |text| Ok(text.to_owned()))
+    }
+
+    fn networks(&mut self, key: &str, values: Option<Vec<Spanned<String>>>) -> Vec<(IpAddr, u8)> {
+        // "registrar" is where we registered, and a trunk's own address is always allowed.
+        let known: Vec<Option<(IpAddr, u8)>> =
+            self.all_parsed(key, values, |text| if text == "registrar" { Ok(None) } else { network(text).map(Some) });
+        known.into_iter().flatten().collect()
+    }
+
+    fn duration(&mut self, key: &str, value: Option<Spanned<String>>, default_seconds: u64) -> Duration {
+        self.parsed(key, value, duration::parse).unwrap_or(Duration::from_secs(default_seconds))
+    }
+
+    fn count(&mut self, key: &str, value: Option<Spanned<i64>>, least: i64, most: i64) -> Option<usize> {
+        let value = value?;
+        let line = line_of(self.text, value.span().start);
+        let number = value.into_inner();
+        if (least..=most).contains(&number) {
+            usize::try_from(number).ok()
+        } else {
+            self.problem(key, line, format!("{number} is out of range; write {least} to {most}"));
+            None
+        }
+    }
+
+    fn all_parsed<T>(
+        &mut self,
+        key: &str,
+        values: Option<Vec<Spanned<String>>>,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Vec<T> {
+        let values = values.unwrap_or_default().into_iter().enumerate();
+        values.filter_map(|(n, value)| self.parsed(&format!("{key}[{n}]"), Some(value), &parse)).collect()
+    }
+
+    fn parsed<T>(
+        &mut self,
+        key: &str,
+        value: Option<Spanned<String>>,
+        parse: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Option<T> {
+        let value = value?;
+        let line = line_of(self.text, value.span().start);
+        let substituted = substitute(value.get_ref(), self.directory, self.environment);
+        match substituted.and_then(|text| parse(&text)) {
+            Ok(value) => Some(value),
+            Err(message) => {
+                self.problem(key, line, message);
+                None
+            }
+        }
+    }
+
+    fn problem(&mut self, key: &str, line: usize, message: String) {
+        self.problems.push(Problem { key: key.to_owned(), line, message });
+    }
+
+    fn not_acted_on(&mut self, key: &str, offset: Option<usize>) {
+        if let Some(offset) = offset {
+            let line = line_of(self.text, offset);
+            self.warnings.push(Problem {
+                key: key.to_owned(),
+                line,
+                message: "is understood but not acted on by this version".into(),
+            });
+        }
+    }
+}
+
+fn ports(text: &str) -> Result<(u16, u16), String> {
+    let wrong =
+        || format!("{text:?} is not a range of at least two ports above 1023; write for example \"16384-32767\"");
+    let (first, last) = text.split_once('-').ok_or_else(wrong)?;
+    let (first, last) = (first.trim().parse().map_err(|_| wrong())?, last.trim().parse().map_err(|_| wrong())?);
+    if first >= 1024 && last > first { Ok((first, last)) } else { Err(wrong()) }
+}
+
+fn network(text: &str) -> Result<(IpAddr, u8), String> {
+    let wrong = || format!("{text:?} is not an address or network; write for example \"54.172.60.0/30\"");
+    let (address, prefix) = match text.split_once('/') {
+        Some((address, prefix)) => (address, Some(prefix.parse::<u8>().map_err(|_| wrong())?)),
+        None => (text, None),
+    };
+    let address: IpAddr = address.parse().map_err(|_| wrong())?;
+    let longest = if address.is_ipv4() { 32 } else { 128 };
+    match prefix.unwrap_or(longest) {
+        prefix if prefix <= longest => Ok((address, prefix)),
+        _ => Err(wrong()),
+    }
+}
+
+/// Host and port of `sip:host[:port]`.
+fn sip_host(text: &str) -> Result<(String, Option<u16>), String> {
+    let wrong = || format!("{text:?} is not a SIP address; write for example \"sip:trunk.example.com\"");
+    let rest = text.strip_prefix("sip:").ok_or_else(wrong)?;
+    let (host, parameters) = rest.split_once(';').unwrap_or((rest, ""));
+    if parameters.split(';').any(|parameter| parameter.starts_with("transport=") && parameter != "transport=udp") {
+        return Err(format!("{text:?}: only transport=udp is spoken"));
+    }
+    let (host, port) = match host.rsplit_once(':') {
+        Some((host, port)) if !host.ends_with(':') && (!host.contains(':') || host.ends_with(']')) => {
+            (host, Some(port.parse().map_err(|_| wrong())?))
+        }
+        _ => (host, None),
+    };
+    let fine = !host.is_empty() && !host.contains(['@', '/', ' ', '"', '<', '>']);
+    if fine { Ok((host.to_owned(), port)) } else { Err(wrong()) }
+}
+
+fn with_port(host: &str, port: Option<u16>) -> String {
+    port.map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+}

@@ -1,0 +1,209 @@
+//! From a configuration to running parts. One screen: what offhook is made of.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use agent::{AgentConfig, Policy};
+use anyhow::Context as _;
+use control::{AgentError, AgentFactory, AgentRequest, Control, ControlConfig, InboundRoute, RouteTarget, TrunkInfo};
+use gateway::{CallLimits, Gateway};
+use speech::LanguageModel;
+use speech::providers::openai::{OpenAi, OpenAiConfig};
+use store::Store;
+
+use crate::config::{Config, Destination, Limits, Provider, Trunk};
+
+/// The agent's own voice where none is configured.
+const DEFAULT_VOICE: &str = "slt";
+/// No RTP for so long, while not on hold, ends a call.
+const MEDIA_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a person may say nothing before they are asked whether they are there.
+const SILENCE: Duration = Duration::from_secs(8);
+/// Tool calls of one conversation before it counts as going in circles.
+const MAX_TOOL_CALLS: u32 = 200;
+
+/// The running parts.
+pub struct Parts {
+    pub gateway: Gateway,
+    pub control: Control,
+}
+
+/// Builds and starts everything; ready when this returns.
+pub async fn start(config: &Config) -> anyhow::Result<Parts> {
+    let store = Store::connect(&config.store_url).await.with_context(|| format!("store {}", config.store_url))?;
+    let gateway = Gateway::start(gateway_config(config).await).await?;
+    let control = Control::new(ControlConfig {
+        store,
+        gateway: Some(gateway.clone()),
+        agents: agents(AgentSettings {
+            llm: config.llm.clone(),
+            voice: config.tts.voice.clone(),
+            limits: config.limits,
+            seed: None,
+        }),
+        trunks: config
+            .trunks
+            .iter()
+            .map(|trunk| TrunkInfo { name: trunk.name.clone(), caller_id: trunk.caller_id.clone() })
+            .collect(),
+        routes: config.routes.iter().filter_map(inbound_route).collect(),
+        dial_allow: config.dial_allow.clone(),
+        limits: control::Limits {
+            ring: config.limits.ring,
+            call: config.limits.call,
+            media_timeout: MEDIA_TIMEOUT,
+            ..control::Limits::default()
+        },
+        recordings_dir: config.record.then(|| config.record_dir.clone()),
+        price: control::Price::default(),
+        keys: config.api_keys.iter().filter_map(api_key).collect(),
+        seed: random_seed()?,
+    })
+    .await?;
+    Ok(Parts { gateway, control })
+}
+
+async fn gateway_config(config: &Config) -> gateway::Config {
+    let mut trunks = Vec::new();
+    for trunk in &config.trunks {
+        trunks.push(gateway_trunk(trunk, next_hop(trunk).await));
+    }
+    if !config.allow_from.is_empty() {
+        trunks.push(gateway_trunk(&Trunk::inbound_only("inbound", config.allow_from.clone()), None));
+    }
+    gateway::Config {
+        listen: config.listen.clone(),
+        advertise: config.advertise,
+        trunks,
+        rtp_ports: config.rtp_ports,
+        media_threads: config.media_threads,
+        built_in: config
+            .routes
+            .iter()
+            .filter_map(|route| match route.to_whom {
+                Destination::BuiltIn(built_in) => Some((route.to.clone(), built_in)),
+                Destination::Agent(_) => None,
+            })
+            .collect(),
+        inbound_limits: CallLimits { ring: config.limits.ring, call: config.limits.call, media_timeout: MEDIA_TIMEOUT },
+        ..gateway::Config::default()
+    }
+}
+
+/// Where a trunk's messages go. A name that cannot be looked up leaves the trunk unusable, not the service.
+async fn next_hop(trunk: &Trunk) -> Option<SocketAddr> {
+    let (host, port) = trunk.next_hop.as_ref()?;
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    match tokio::net::lookup_host((host, *port)).await {
+        Ok(mut addresses) => addresses.next(),
+        Err(error) => {
+            tracing::error!(trunk = trunk.name, host, %error, "trunk cannot be found; restart once its name resolves");
+            None
+        }
+    }
+}
+
+fn gateway_trunk(trunk: &Trunk, next_hop: Option<SocketAddr>) -> gateway::Trunk {
+    gateway::Trunk {
+        name: trunk.name.clone(),
+        domain: trunk.domain.clone(),
+        register: trunk.register && next_hop.is_some(),
+        // Port 0 is nowhere: dialing by this trunk says so.
+        address: next_hop.unwrap_or(SocketAddr::from(([0, 0, 0, 0], 0))),
+        credentials: trunk.credentials.clone(),
+        caller_id: trunk.caller_id.clone(),
+        codecs: trunk.codecs.clone(),
+        dtmf: trunk.dtmf,
+        allow_from: trunk.allow_from.clone(),
+        max_calls: trunk.max_calls,
+    }
+}
+
+fn inbound_route(route: &crate::config::Route) -> Option<InboundRoute> {
+    match &route.to_whom {
+        Destination::Agent(agent) => {
+            Some(InboundRoute { to: route.to.clone(), target: RouteTarget::Agent(agent.clone()) })
+        }
+        Destination::BuiltIn(_) => None,
+    }
+}
+
+fn api_key(key: &crate::config::ApiKey) -> Option<control::ApiKey> {
+    let role = control::Role::from_name(&key.role)?;
+    Some(control::ApiKey { name: key.name.clone(), role, key: key.key.0.clone() })
+}
+
+/// What agents are made from.
+#[derive(Debug, Clone)]
+pub struct AgentSettings {
+    /// Who decides.
+    pub llm: Provider,
+    /// The agent's voice.
+    pub voice: Option<String>,
+    /// Bounds of a conversation.
+    pub limits: Limits,
+    /// The same variation in every run; `None` asks the operating system for each call.
+    pub seed: Option<[u8; 32]>,
+}
+
+/// Makes agents. Providers are loaded when the first call wants them: a missing library is that call's
+/// clear error, and the service starts without it.
+pub fn agents(settings: AgentSettings) -> AgentFactory {
+    Arc::new(move |request: &AgentRequest| {
+        if request.agent_id != "default" {
+            return Err(AgentError::Unknown(request.agent_id.clone()));
+        }
+        make_agent(&settings, request).map_err(|error| AgentError::Unavailable(error.to_string()))
+    })
+}
+
+fn make_agent(settings: &AgentSettings, request: &AgentRequest) -> anyhow::Result<AgentConfig> {
+    Ok(AgentConfig {
+        task: request.task.clone(),
+        on_behalf_of: request.on_behalf_of.clone(),
+        greeting: None,
+        system_prompt: request.context.as_ref().map(|context| {
+            format!("What else is known about this call: {}", serde_json::Value::Object(context.clone()))
+        }),
+        stt: speech::local_stt()?,
+        tts: speech::local_tts()?,
+        voice: settings.voice.clone().or_else(|| Some(DEFAULT_VOICE.to_owned())),
+        policy: policy(&settings.llm)?,
+        limits: agent::Limits {
+            call: settings.limits.call,
+            silence_nudges: settings.limits.silence_nudges,
+            silence: SILENCE,
+            hold: settings.limits.hold,
+            tool_calls: MAX_TOOL_CALLS,
+        },
+        seed: settings.seed.map_or_else(random_seed, Ok)?,
+        today: jiff::Zoned::now().date(),
+    })
+}
+
+fn policy(llm: &Provider) -> Result<Policy, speech::Error> {
+    match llm.name.as_str() {
+        "openai" => {
+            let key = llm.api_key.as_ref().map(|key| key.0.clone()).unwrap_or_default();
+            let base_url = llm.base_url.as_deref().unwrap_or("https://api.openai.com/v1");
+            let model = llm.model.as_deref().unwrap_or("gpt-4o-mini");
+            let model: Arc<dyn LanguageModel> = Arc::new(OpenAi::new(OpenAiConfig::new(base_url, key, model))?);
+            Ok(Policy::Model(model))
+        }
+        _ => Ok(Policy::Rules),
+    }
+}
+
+/// 32 bytes from the operating system.
+pub fn random_seed() -> anyhow::Result<[u8; 32]> {
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed).map_err(|error| anyhow::anyhow!("the operating system gives no randomness: {error}"))?;
+    Ok(seed)
+}
+
+/// A number from the operating system, for seeds that people may type again.
+pub fn random_number() -> anyhow::Result<u64> {
+    let seed = random_seed()?;
+    Ok(u64::from(u32::from_le_bytes([seed[0], seed[1], seed[2], seed[3]])))
+}
