@@ -63,6 +63,15 @@ impl Learnt {
         self.accepted = Some(slot);
     }
 
+    /// Do they name the day or time we took, and no other?
+    pub(crate) fn names_accepted(&self, heard: &[String]) -> bool {
+        let Some(accepted) = self.accepted else {
+            return false;
+        };
+        let named = slots(heard);
+        named.len() == 1 && accepted.time.is_some() && named[0].time == accepted.time
+    }
+
     /// What we want, said to a person.
     pub(crate) fn request(&self) -> String {
         self.goal.request()

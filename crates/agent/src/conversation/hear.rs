@@ -119,6 +119,10 @@ impl Conversation {
             });
             self.dialogue_heard(text);
         }
+        if self.phase == Phase::Ringing {
+            // An announcement before the answer is kept, and nobody is there to be answered.
+            return;
+        }
         let whole = format!("{} {text}", std::mem::take(&mut self.carried)).trim().to_owned();
         self.understand(now, &whole, start_ms);
         if self.phase != Phase::Talking || self.voicemail.takes_turn(&self.prompt, now) {
@@ -149,7 +153,8 @@ impl Conversation {
         if !prompt.menu.is_empty() && prompt.kind == PromptKind::Menu {
             self.emit(AgentEvent::Menu { at_ms, options: prompt.menu.listed() });
         }
-        let booked = is_booked(&prompt.words) && self.prompt_after_acceptance();
+        let booked = (is_booked(&prompt.words) && self.prompt_after_acceptance())
+            || (prompt.kind == PromptKind::Statement && self.learnt.names_accepted(&prompt.words));
         self.learnt.hear(at_ms, text, &prompt, booked);
         self.hold_by_words(now, &prompt);
         self.prompt = prompt;

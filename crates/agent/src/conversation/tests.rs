@@ -541,6 +541,49 @@ fn a_call_that_nobody_answers_has_a_result() {
     assert_eq!((outcome.result.summary.as_str(), outcome.answered_by), ("The line was busy (Busy Here).", None));
 }
 
+#[test]
+fn no_question_makes_the_agent_invent_what_it_was_not_given() {
+    const NUMBERS: &[&str] =
+        &["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "zero", "ten", "twenty"];
+    for (key, _, questions) in crate::facts::KNOWN {
+        for question in questions.iter().filter(|_| *key != "reason") {
+            let mut talk = Talk::new("Book an appointment", &[]);
+            talk.they(&format!("can you tell me {question}"));
+            let said: Vec<&String> = talk.trace.iter().filter(|line| line.contains(" say: ")).collect();
+            let said = said.iter().map(|line| line.split(" say: ").nth(1).unwrap_or("")).collect::<Vec<_>>().join(" ");
+            let honest = said.contains("don't have") || said.contains("This is an automated assistant.");
+            assert!(honest, "{key}, {question:?}: {said:?}");
+            let words = crate::text::words(&said);
+            let invents =
+                words.iter().any(|word| NUMBERS.contains(&word.as_str()) || word.bytes().any(|b| b.is_ascii_digit()));
+            assert!(!invents, "{key}, {question:?}: {said:?}");
+        }
+    }
+}
+
+#[test]
+fn misheard_talk_still_books() {
+    let mut talk = Talk::new(HOSPITAL.0, HOSPITAL.1);
+    talk.they("thank you four calling city hospital four billing rest one four appointment press to four pharmacy dress three")
+        .they("scheduling this is anna how can i help")
+        .they("there is tuesday december first at ten thirty and thursday at two fifteen")
+        .they("so you are looked for tuesday december first at ten thirty thank you")
+        .wait(3.0);
+    talk.end(&expect![[r#"
+          0.0 they: thank you four calling city hospital four billing rest one four appointment press to four pharmacy dress three
+          8.1 answered by: Ivr
+          8.1 press: 2
+          8.3 they: scheduling this is anna how can i help
+         11.1 say: Hello, this is an automated assistant calling on behalf of Martin Keller. I'd like to book an appointment with Doctor Alvarez in dermatology on Tuesday, please.
+         20.7 they: there is tuesday december first at ten thirty and thursday at two fifteen
+         25.9 say: Yes, Tuesday December first at ten thirty works, please.
+         29.4 they: so you are looked for tuesday december first at ten thirty thank you
+         35.8 say: Thank you very much. Goodbye.
+         37.6 hang up
+        Succeeded Some(Completed) keys "2" date=December 1; time=10:30
+    "#]]);
+}
+
 impl Talk {
     /// Passes their turn and so much of our answer.
     fn wait_until_sounding(&mut self, seconds: f64) {

@@ -223,7 +223,18 @@ impl Rules {
             return None;
         }
         let offered = slots(heard);
-        if context.prompt.kind == PromptKind::Offer && !offered.is_empty() {
+        // Times that nobody called an offer are one while there is something to choose.
+        let undecided = context.learnt.accepted().is_none() || offered.len() > 1;
+        let offers = match context.prompt.kind {
+            PromptKind::Offer => true,
+            PromptKind::Statement | PromptKind::Question => {
+                undecided
+                    && offered.iter().any(|slot| slot.time.is_some())
+                    && !has_any(heard, &["open", "hours", "closed", "closes"])
+            }
+            _ => false,
+        };
+        if offers && !offered.is_empty() {
             let insist = self.asked_for_slot == 0 && !is_unavailable(heard);
             return match self.preference.choose(&offered, self.today, insist)? {
                 Answer::Accept(slot) => {
