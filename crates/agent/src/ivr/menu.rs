@@ -302,8 +302,10 @@ fn key_at(words: &[String], at: usize) -> Option<char> {
         "ate" => '8',
         "to" | "for" => {
             let next = words.get(at + 1).map_or("", String::as_str);
-            let label_cannot_begin =
-                next.is_empty() || is_head(next) || is_press(next) || matches!(next, "or" | "now" | "key" | "four" | "two" | "too");
+            let label_cannot_begin = next.is_empty()
+                || is_head(next)
+                || is_press(next)
+                || matches!(next, "or" | "now" | "key" | "four" | "two" | "too");
             return label_cannot_begin.then_some(if word == "to" { '2' } else { '4' });
         }
         _ => return None,
