@@ -189,7 +189,7 @@ impl Calls {
 
     /// Answers an inbound call and gives it to an agent.
     pub(crate) async fn take(&self, incoming: IncomingCall, agent_id: String) {
-        let IncomingCall { to, from, trunk, mut call } = incoming;
+        let IncomingCall { to, from, trunk, recording, mut call } = incoming;
         let inner = &self.inner;
         let id = self.new_id();
         let limit = inner.config.limits.call;
@@ -218,6 +218,11 @@ impl Calls {
         if let Err(error) = inner.journal.record(&id, Change::Insert(&row, None), ringing).await {
             tracing::error!(%error, "an inbound call cannot be recorded");
             return call.line.reject(500);
+        }
+        if let (Some(now), Some(wanted)) = (recording, self.recording_of(&id))
+            && let Err(error) = tokio::fs::rename(&now, &wanted).await
+        {
+            tracing::warn!(call_id = %id, %error, "an inbound recording keeps its first name");
         }
         call.line.ring();
         call.line.answer();

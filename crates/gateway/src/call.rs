@@ -238,7 +238,8 @@ impl CallTask {
         drop((control, queue));
         waker.wake();
         if let Some(recording) = self.recording {
-            recording.finish().await;
+            let answered = self.shared.view().answered_at.is_some();
+            recording.finish(answered).await;
         }
         self.status.send_replace(CallStatus::Ended);
         self.finished.send_replace(Some(end));

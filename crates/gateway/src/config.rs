@@ -1,6 +1,7 @@
 //! What a gateway is told at start.
 
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::{Impairment, Network};
@@ -28,6 +29,9 @@ pub struct Config {
     pub inbound_limits: CallLimits,
     /// Offer and accept telephone-event (RFC 4733).
     pub telephone_event: bool,
+    /// Where inbound calls are recorded; `None` records none. Each file has a name of its own, which
+    /// [`IncomingCall::recording`](crate::IncomingCall::recording) tells; it may be renamed at any time.
+    pub record_inbound: Option<PathBuf>,
     /// Longest recording of one call.
     pub max_recording: Duration,
     /// Trouble on the media of every call, for simulated parties.
@@ -51,6 +55,7 @@ impl Default for Config {
             built_in: Vec::new(),
             inbound_limits: CallLimits::default(),
             telephone_event: true,
+            record_inbound: None,
             max_recording: Duration::from_secs(3600),
             impairment: Impairment::default(),
             network: Network::Host,

@@ -74,6 +74,8 @@ pub struct IncomingCall {
     pub from: String,
     /// Trunk it came by, if known.
     pub trunk: Option<String>,
+    /// Its recording, where inbound calls are recorded: left they, right we.
+    pub recording: Option<PathBuf>,
     /// The call.
     pub call: Call,
 }
@@ -303,6 +305,10 @@ impl Inner {
         draw_seed(&mut self.rng.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    fn draw_number(&self) -> u64 {
+        self.rng.lock().unwrap_or_else(PoisonError::into_inner).next_u64()
+    }
+
     fn admit(&self, trunk: Option<&str>) -> Option<Permits> {
         let mut permits = vec![self.room.clone().try_acquire_owned().ok()?];
         if let Some(room) = trunk.and_then(|trunk| self.trunk_room.get(trunk)) {
@@ -348,14 +354,21 @@ fn take_invitation(
     let trunk = inner.config.trunks.iter().find(|trunk| trunk.includes(invitation.flow.remote.ip()));
     let permits = inner.admit(trunk.map(|trunk| trunk.name.as_str())).ok_or(BUSY_HERE)?;
     let place = if built_in.is_none() { Some(arrived.try_reserve().map_err(|_| BUSY_HERE)?) } else { None };
-    let prepared = setup::inbound(inner, trunk, invitation.flow, invitation.offer, built_in).map_err(|error| {
+    let recording = match &inner.config.record_inbound {
+        Some(directory) if built_in.is_none() => {
+            Some(directory.join(format!("inbound-{:016x}.wav", inner.draw_number())))
+        }
+        _ => None,
+    };
+    let invited = setup::Invited { offer: invitation.offer, built_in, record: recording.as_deref() };
+    let prepared = setup::inbound(inner, trunk, invitation.flow, invited).map_err(|error| {
         tracing::warn!(%error, "inbound call refused");
         BUSY_HERE
     })?;
     let (task, line, handle) = prepared.into_call(inner, invitation.session, invitation.events);
     if let (Some(place), Some(line)) = (place, line) {
         let trunk = trunk.map(|trunk| trunk.name.clone());
-        place.send(IncomingCall { to, from, trunk, call: Call { line, handle } });
+        place.send(IncomingCall { to, from, trunk, recording, call: Call { line, handle } });
     }
     inner.spawn(task, permits);
     Ok(())

@@ -8,7 +8,9 @@ use std::thread::JoinHandle;
 
 use crate::clock;
 use crate::media_worker::{MediaWorker, Stream};
-use crate::network::{MediaSocket, Network};
+#[cfg(feature = "sim")]
+use crate::network::MediaSocket;
+use crate::network::Network;
 
 /// Streams on their way to a worker.
 const MAX_HANDOVER: usize = 256;
@@ -139,13 +141,13 @@ fn run_thread(mut poll: mio::Poll, handover: &Receiver<Box<Stream>>) {
 
 /// A socket that cannot be registered is silent, and the call's media time-out ends it.
 fn register(poll: &mio::Poll, stream: &mut Stream, token: usize) {
-    if let MediaSocket::Host(socket) = &mut stream.socket {
+    if let Some(socket) = stream.socket.host() {
         let _ = poll.registry().register(socket, mio::Token(token), mio::Interest::READABLE);
     }
 }
 
 fn deregister(poll: &mio::Poll, stream: &mut Stream) {
-    if let MediaSocket::Host(socket) = &mut stream.socket {
+    if let Some(socket) = stream.socket.host() {
         let _ = poll.registry().deregister(socket);
     }
 }

@@ -107,6 +107,15 @@ pub(crate) enum MediaSocket {
 }
 
 impl MediaSocket {
+    /// The host's socket, to be told of readiness; a simulated one tells by itself.
+    pub(crate) fn host(&mut self) -> Option<&mut mio::net::UdpSocket> {
+        match self {
+            Self::Host(socket) => Some(socket),
+            #[cfg(feature = "sim")]
+            Self::Simulated(_) => None,
+        }
+    }
+
     /// The next datagram that has arrived; `None` when there is none now.
     pub(crate) fn receive(&mut self, now: Instant, buffer: &mut [u8]) -> Option<(usize, SocketAddr)> {
         match self {

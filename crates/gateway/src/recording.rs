@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, BufWriter};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use media::recorder::WavRecorder;
@@ -19,22 +19,34 @@ const WRITE_EVERY: Duration = Duration::from_millis(500);
 #[derive(Debug)]
 pub(crate) struct Recording {
     task: tokio::task::JoinHandle<()>,
+    /// What to remove when nobody answered.
+    unwanted: Option<PathBuf>,
 }
 
 impl Recording {
     /// Creates the file and starts writing what comes through the ring.
-    pub(crate) fn start(path: &Path, longest: Duration, frames: ring::Receiver<Recorded>) -> io::Result<Self> {
+    pub(crate) fn start(
+        path: &Path,
+        longest: Duration,
+        frames: ring::Receiver<Recorded>,
+        keep_unanswered: bool,
+    ) -> io::Result<Self> {
         if let Some(directory) = path.parent() {
             std::fs::create_dir_all(directory)?;
         }
         let recorder = WavRecorder::new(BufWriter::new(File::create(path)?), Some(longest))?;
-        Ok(Self { task: tokio::spawn(write(recorder, frames)) })
+        let unwanted = (!keep_unanswered).then(|| path.to_owned());
+        Ok(Self { task: tokio::spawn(write(recorder, frames)), unwanted })
     }
 
     /// Waits until the last frame is on disk; the ring's writer must be gone.
-    pub(crate) async fn finish(self) {
+    pub(crate) async fn finish(self, answered: bool) {
         if let Err(error) = self.task.await {
             tracing::warn!(%error, "recording task failed");
+        }
+        if let (Some(path), false) = (self.unwanted, answered) {
+            // Gone already when somebody renamed it.
+            let _ = tokio::fs::remove_file(path).await;
         }
     }
 }

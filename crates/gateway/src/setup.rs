@@ -63,20 +63,27 @@ pub(crate) fn outbound(inner: &Inner, trunk: &Trunk, flow: Flow, dial: &Dial) ->
     )
 }
 
+/// What comes with an INVITE of theirs.
+pub(crate) struct Invited<'a> {
+    pub(crate) offer: Option<SessionDescription>,
+    pub(crate) built_in: Option<BuiltIn>,
+    pub(crate) record: Option<&'a Path>,
+}
+
 pub(crate) fn inbound(
     inner: &Inner,
     trunk: Option<&Trunk>,
     flow: Flow,
-    offer: Option<SessionDescription>,
-    built_in: Option<BuiltIn>,
+    invited: Invited<'_>,
 ) -> Result<Prepared, Error> {
+    let Invited { offer, built_in, record } = invited;
     prepare(
         inner,
         Plan {
             flow,
             trunk,
             limits: inner.config.inbound_limits,
-            record: None,
+            record,
             listened_to: built_in.is_none(),
             origin: Origin::Inbound { offer, built_in },
         },
@@ -89,10 +96,12 @@ fn prepare(inner: &Inner, plan: Plan<'_>) -> Result<Prepared, Error> {
     let (control, control_end) = ring::channel(CONTROL_RING);
     let (queue, queue_end) = ring::channel(QUEUE_RING);
     let (events, events_end) = ring::channel(if plan.listened_to { EVENT_RING } else { QUIET_EVENT_RING });
+    // Early media of our own calls is evidence; a call of theirs that nobody took is nothing.
+    let keep_unanswered = matches!(plan.origin, Origin::Outbound);
     let (recorded, recording) = match plan.record {
         Some(path) => {
             let (sender, receiver) = ring::channel(MAX_RECORDED);
-            let recording = Recording::start(path, inner.config.max_recording, receiver)
+            let recording = Recording::start(path, inner.config.max_recording, receiver, keep_unanswered)
                 .map_err(|source| Error::Record { path: path.to_owned(), source })?;
             (Some(sender), Some(recording))
         }

@@ -29,9 +29,12 @@ struct Core {
     sequence: u64,
 }
 
+/// Datagrams and their senders by the time they arrive.
+type Queue = BTreeMap<(Instant, u64), (SocketAddr, Vec<u8>)>;
+
 #[derive(Debug, Default)]
 struct Inbox {
-    datagrams: Mutex<BTreeMap<(Instant, u64), (SocketAddr, Vec<u8>)>>,
+    datagrams: Mutex<Queue>,
     arrived: Arc<Notify>,
     /// Who else wants to know: the task that runs a media worker.
     watcher: Mutex<Option<Arc<Notify>>>,
@@ -99,7 +102,7 @@ impl Inbox {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<(Instant, u64), (SocketAddr, Vec<u8>)>> {
+    fn lock(&self) -> MutexGuard<'_, Queue> {
         self.datagrams.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }

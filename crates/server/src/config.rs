@@ -13,8 +13,6 @@ use std::time::Duration;
 /// A checked configuration: nothing past this point is checked twice.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// `[node] data_dir`.
-    pub data_dir: PathBuf,
     /// `[sip] listen`.
     pub listen: Vec<SocketAddr>,
     /// `[sip] advertise`, when fixed.
@@ -33,8 +31,6 @@ pub struct Config {
     pub record_dir: PathBuf,
     /// `[[route]]`.
     pub routes: Vec<Route>,
-    /// `[stt]`.
-    pub stt: Provider,
     /// `[llm]`.
     pub llm: Provider,
     /// `[tts]`.

@@ -87,6 +87,7 @@ async fn gateway_config(config: &Config) -> gateway::Config {
             })
             .collect(),
         inbound_limits: CallLimits { ring: config.limits.ring, call: config.limits.call, media_timeout: MEDIA_TIMEOUT },
+        record_inbound: config.record.then(|| config.record_dir.clone()),
         ..gateway::Config::default()
     }
 }

@@ -47,6 +47,8 @@ impl Reader<'_> {
         let record_dir = self.text("media.record_dir", raw.media.record_dir).unwrap_or_else(|| "recordings".into());
         self.not_acted_on("media.record_retention", raw.media.record_retention.map(|key| key.span().start));
         self.not_acted_on("limits.spend_per_day", raw.limits.spend_per_day.map(|key| key.span().start));
+        // Checked though there is no choice yet: a wrong name must not pass for the local one.
+        self.provider("stt", raw.stt, &["local"], "local");
         let trunks = raw.trunk.into_iter().enumerate().map(|(n, trunk)| self.trunk(n, trunk)).collect();
         let routes = raw.route.into_iter().enumerate().filter_map(|(n, route)| self.route(n, route)).collect();
         Config {
@@ -67,7 +69,6 @@ impl Reader<'_> {
             record: raw.media.record.unwrap_or(true),
             record_dir: data_dir.join(record_dir),
             routes,
-            stt: self.provider("stt", raw.stt, &["local"], "local"),
             llm: self.provider("llm", raw.llm, &["rules", "openai"], "rules"),
             tts: self.provider("tts", raw.tts, &["local"], "local"),
             limits: Limits {
@@ -96,7 +97,6 @@ impl Reader<'_> {
                     }
                 })
                 .unwrap_or_else(|| format!("sqlite://{}", data_dir.join("offhook.db").display())),
-            data_dir,
             warnings: Vec::new(),
         }
     }
