@@ -20,6 +20,7 @@ LIST
 python3|runs the suite against independent peers
 sip-tester|SIPp, the scripted SIP peer
 baresip-core|baresip, the independent telephone
+kamailio|Kamailio, the trunk's registrar and proxy
 LIST
       ;;
   esac
@@ -35,6 +36,7 @@ present() {
     python3) command -v python3 >/dev/null 2>&1 ;;
     sip-tester) command -v sipp >/dev/null 2>&1 ;;
     baresip-core) command -v baresip >/dev/null 2>&1 ;;
+    kamailio) PATH="$PATH:/usr/sbin" command -v kamailio >/dev/null 2>&1 ;;
     libflite1) has_library libflite.so.1 ;;
     libpocketsphinx3) has_library libpocketsphinx.so.3 ;;
     libsphinxbase3) has_library libsphinxbase.so.3 ;;
@@ -77,6 +79,10 @@ else
   exit 1
 fi
 echo "installing:$missing"
+# Its package would start a proxy on port 5060, now and at each boot; the tests start their own.
+case "$missing" in
+  *kamailio*) ! command -v systemctl >/dev/null 2>&1 || $sudo systemctl mask --quiet kamailio.service || true ;;
+esac
 $sudo apt-get update -qq
 # shellcheck disable=SC2086 # both are lists of words
 $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing

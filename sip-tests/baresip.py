@@ -12,16 +12,20 @@ class Baresip(Process):
 
     count = 0
 
-    def __init__(self, folder, user, frequency):
+    def __init__(self, folder, user, frequency, port=None, registrar=None):
         Baresip.count += 1
-        self.port, self.control_port, media = PORTS.take(2), PORTS.take(), PORTS.take(20)
+        self.port, self.control_port, media = port or PORTS.take(2), PORTS.take(), PORTS.take(20)
         self.home = folder / f"baresip-{Baresip.count}"
         self.heard_in = self.home / "rec"
         self.heard_in.mkdir(parents=True)
         audio.write_wav(self.home / "tone.wav", audio.tone(frequency, 30))
         (self.home / "contacts").write_text("")
+        # `registrar` is a domain and the port of its proxy.
+        domain, way = f"127.0.0.1:{self.port}", "regint=0"
+        if registrar:
+            domain, way = registrar[0], f'regint=60;outbound="sip:127.0.0.1:{registrar[1]};transport=udp"'
         (self.home / "accounts").write_text(
-            f"<sip:{user}@127.0.0.1:{self.port};transport=udp>;regint=0;answermode=auto;audio_codecs=pcmu/8000/1\n"
+            f"<sip:{user}@{domain};transport=udp>;{way};answermode=auto;audio_codecs=pcmu/8000/1\n"
         )
         modules = "".join(f"module {name}.so\n" for name in ("g711", "aufile", "sndfile"))
         (self.home / "config").write_text(f"""
@@ -76,6 +80,10 @@ ctrl_tcp_listen 127.0.0.1:{self.control_port}
         """The events of a type such as `CALL_ESTABLISHED` so far."""
         self._read()
         return [event for event in self.events if event.get("type") == kind]
+
+    def recorded_seconds(self):
+        """How much it has written so far, from the size of its 8 kHz recording."""
+        return max((path.stat().st_size for path in self.heard_in.glob("*-dec.wav")), default=0) / 16000
 
     def heard(self):
         """What it decoded, once the call is over and the file is there: `(rate, samples)`."""

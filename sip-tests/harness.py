@@ -6,6 +6,7 @@ import time
 import rtp
 import sip
 from baresip import Baresip
+from kamailio import Kamailio
 from offhook import Offhook
 from process import PORTS, Failure, Process, expect, wait_for
 from sipp import Sipp
@@ -51,10 +52,15 @@ class Stage:
         wait_for("the simulated party prints its address", lambda: str(port) in party.log())
         return "127.0.0.1", port
 
-    def baresip(self, user="bob", frequency=440):
-        peer = Baresip(self.folder, user, frequency)
+    def baresip(self, user="bob", frequency=440, **options):
+        peer = Baresip(self.folder, user, frequency, **options)
         self._open.append(peer)
         return peer.wait_listening()
+
+    def kamailio(self, algorithm, phone_port):
+        trunk = Kamailio(self.folder, algorithm, phone_port)
+        self._open.append(trunk)
+        return trunk.wait_listening()
 
     def phone(self, **options):
         phone = rtp.Phone(**options)

@@ -14,9 +14,11 @@ START_SECONDS = 30
 class Offhook(Process):
     """`offhook serve` with a configuration of the case, and a client of its API."""
 
-    def __init__(self, binary, folder, peer_port, trunk="", limits="", routes=""):
+    def __init__(self, binary, folder, peer_port, domain=None, trunk="", limits="", routes="", llm='provider = "rules"'):
         self.sip_port, self.api_port, media = PORTS.take(), PORTS.take(), PORTS.take(40)
         self.target = ("127.0.0.1", self.sip_port)
+        peer = f"sip:127.0.0.1:{peer_port}"
+        where = f'uri = "sip:{domain}"\noutbound_proxy = "{peer}"' if domain else f'uri = "{peer}"'
         config = folder / "offhook.toml"
         config.write_text(f"""
 [node]
@@ -29,7 +31,7 @@ advertise = "127.0.0.1"
 
 [[trunk]]
 name = "peer"
-uri = "sip:127.0.0.1:{peer_port}"
+{where}
 caller_id = "+15550100"
 allow_from = ["127.0.0.1/32"]
 {trunk}
@@ -55,7 +57,7 @@ agent = "default"
 [stt]
 provider = "local"
 [llm]
-provider = "rules"
+{llm}
 [tts]
 provider = "local"
 
@@ -63,7 +65,7 @@ provider = "local"
 {limits}
 
 [dial]
-allow = ["+"]
+allow = ["+", "bob"]
 
 [api]
 listen = "127.0.0.1:{self.api_port}"
@@ -135,6 +137,9 @@ url = "sqlite://{folder}/data/offhook.db"
 
     def events(self, call_id, kind):
         return [event["data"] for event in self.get(f"/v1/calls/{call_id}/events")["data"] if event["type"] == kind]
+
+    def transcript(self, call_id):
+        return self.get(f"/v1/calls/{call_id}/transcript")["data"]
 
     def recording(self, call_id, folder):
         """`(rate, [they, we])` of a finished call."""

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs the real binary against independent SIP peers: Debian's SIPp and baresip, and our own RTP.
+"""Runs the real binary against independent SIP peers: Debian's SIPp, baresip and Kamailio, and our own RTP.
 
     run.py [--offhook BINARY] [--jobs N] [--list] [CASE...]
 
@@ -9,6 +9,7 @@ of a failed case stay in the folder that its line names. Standard library only.
 
 import argparse
 import concurrent.futures
+import fnmatch
 import os
 import pathlib
 import shutil
@@ -21,11 +22,12 @@ sys.dont_write_bytecode = True
 
 import cases  # noqa: E402, F401  (registers them)
 import harness  # noqa: E402
+import kamailio  # noqa: E402
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("case", nargs="*", help="default: all")
+    parser.add_argument("case", nargs="*", help="names or patterns such as 'kamailio_*'; default: all")
     target = os.environ.get("CARGO_TARGET_DIR", "target")
     parser.add_argument("--offhook", default=os.path.join(target, "debug", "offhook"))
     parser.add_argument("--jobs", type=int, default=5, help="cases at a time; they mostly wait")
@@ -36,18 +38,21 @@ def main():
         for name, function in harness.CASES.items():
             print(f"{name:28} {function.__doc__.strip().splitlines()[0]}")
         return 0
-    unknown = [name for name in options.case if name not in harness.CASES]
+    unknown = [pattern for pattern in options.case if not fnmatch.filter(harness.CASES, pattern)]
     if unknown:
         parser.error(f"no such case: {', '.join(unknown)} (see --list)")
     binary = pathlib.Path(options.offhook).resolve()
     missing = [tool for tool in ("sipp", "baresip") if not shutil.which(tool)]
+    if not kamailio.program():
+        missing.append("kamailio")
     if not os.access(binary, os.X_OK):
         missing.append(str(binary))
     if missing:
         parser.error(f"not found: {', '.join(missing)} (`make deps build`)")
 
     root = pathlib.Path(tempfile.mkdtemp(prefix="sip-tests-"))
-    names = options.case or list(harness.CASES)
+    wanted = options.case or ["*"]
+    names = [name for name in harness.CASES if any(fnmatch.fnmatch(name, pattern) for pattern in wanted)]
     failed = 0
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     pool = concurrent.futures.ThreadPoolExecutor(options.jobs)

@@ -6,3 +6,4 @@ from cases import outbound  # noqa: F401
 from cases import digits  # noqa: F401
 from cases import registration  # noqa: F401
 from cases import independent_phone  # noqa: F401
+from cases import trunk  # noqa: F401

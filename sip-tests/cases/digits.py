@@ -73,6 +73,7 @@ def digits_out_rfc4733(t):
     """`1w2#` leaves as three well-formed telephone-events with half a second after the first."""
     phone, callee, server, call_id, pressed = press_from(t, "answer", "1w2#")
     wait_for("all keys arrive", lambda: len(phone.events()) >= 3 and phone.events()[-1].ends >= 3)
+    wait_for("the server tells that they are sent", lambda: server.events(call_id, "call.dtmf.sent"))
     server.post(f"/v1/calls/{call_id}/actions/hangup", {})
     callee.wait_done()
     events = phone.events()
@@ -102,6 +103,7 @@ def digits_out_inband(t):
     """Without telephone-event in the answer, keys leave as tones."""
     phone, callee, server, call_id, pressed = press_from(t, "answer_no_events", "9w0#")
     wait_for("all keys are heard", lambda: len(audio.dtmf_keys(phone.samples())) >= 3)
+    wait_for("the server tells that they are sent", lambda: server.events(call_id, "call.dtmf.sent"))
     server.post(f"/v1/calls/{call_id}/actions/hangup", {})
     callee.wait_done()
     heard = audio.dtmf_keys(phone.samples())

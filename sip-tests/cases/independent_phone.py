@@ -11,7 +11,7 @@ def baresip_calls_echo(t):
     server = t.offhook(phone.port)
     phone.order("dial", f"sip:echo@127.0.0.1:{server.sip_port}")
     wait_for("baresip is connected", lambda: phone.saw("CALL_ESTABLISHED"))
-    wait_for("baresip heard two seconds", lambda: recorded_seconds(phone) > 2.5)
+    wait_for("baresip heard two seconds", lambda: phone.recorded_seconds() > 2.5)
     phone.order("hangup")
     wait_for("baresip hung up", lambda: phone.saw("CALL_CLOSED"))
     rate, heard = phone.heard()
@@ -27,7 +27,7 @@ def baresip_is_called(t):
     call_id = server.dial("+15550123")
     server.wait_status(call_id, "answered")
     server.post(f"/v1/calls/{call_id}/actions/say", {"text": "Good afternoon, this sentence is for the recording."})
-    wait_for("baresip recorded three seconds", lambda: recorded_seconds(phone) > 3)
+    wait_for("baresip recorded three seconds", lambda: phone.recorded_seconds() > 3)
     server.post(f"/v1/calls/{call_id}/actions/dtmf", {"digits": "58"})
     keys = wait_for("baresip hears both keys", lambda: keys_of(phone) if len(keys_of(phone)) >= 2 else None)
     expect(keys == "58", f"baresip heard the keys {keys!r}, not '58'")
@@ -39,11 +39,6 @@ def baresip_is_called(t):
     rate, (they, _) = server.recording(call_id, t.folder)
     seconds = audio.tone_seconds(they, 440, rate)
     expect(seconds >= 1.5, f"we recorded baresip's tone for {seconds:.1f} s, not 1.5 s")
-
-
-def recorded_seconds(phone):
-    """How much baresip has written so far, from the size of its 8 kHz recording."""
-    return max((path.stat().st_size for path in phone.heard_in.glob("*-dec.wav")), default=0) / 16000
 
 
 def keys_of(phone):

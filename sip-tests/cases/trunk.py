@@ -1,0 +1,100 @@
+"""Kamailio as the trunk, with baresip behind it: three stacks in one call, sound both ways."""
+
+import audio
+import sip
+from harness import case, expect, wait_for
+from kamailio import DOMAIN, PASSWORD, USER
+from process import PORTS
+
+TRUNK = f"""
+username = "{USER}"
+password = "{PASSWORD}"
+register = true
+"""
+# What the trunk heard must be a call's worth of sound, and not a click.
+ENOUGH_SECONDS = 1.5
+
+
+def register_both(t, algorithm):
+    """Kamailio, with bob's telephone and offhook registered: `(trunk, phone, server)`."""
+    port = PORTS.take(2)
+    trunk = t.kamailio(algorithm, phone_port=port)
+    phone = t.baresip(user="bob", frequency=440, port=port, registrar=(DOMAIN, trunk.port))
+    server = t.offhook(trunk.port, domain=DOMAIN, trunk=TRUNK)
+    trunk.wait_seen("registered bob")
+    trunk.wait_seen(f"registered {USER}")
+    expect_proof(trunk, "REGISTER", algorithm)
+    return trunk, phone, server
+
+
+def expect_proof(trunk, method, algorithm):
+    """The trunk challenged once and was answered once, with the algorithm that it named."""
+    challenges = trunk.seen(f"to {method} of")
+    expect(len(challenges) == 1, f"{method}: not challenged once: {trunk.seen()}")
+    proofs = trunk.seen(f"{method} of")[len(challenges):]
+    expect(len(proofs) == 1, f"{method}: not proven once: {trunk.seen()}")
+    named = sip.digest_fields(proofs[0].partition(" is proven by ")[2]).get("algorithm")
+    expect(named == algorithm, f"{method}: answered with {named}, not {algorithm}")
+
+
+def call_bob(t, algorithm):
+    trunk, phone, server = register_both(t, algorithm)
+    call_id = server.dial("bob")
+    server.wait_status(call_id, "answered")
+    server.post(f"/v1/calls/{call_id}/actions/say", {"text": "Good afternoon, this sentence goes through a proxy."})
+    wait_for("we have said our sentence", lambda: [line for line in server.transcript(call_id) if "proxy" in line["text"]])
+    wait_for("baresip recorded three seconds", lambda: phone.recorded_seconds() > 3)
+    server.post(f"/v1/calls/{call_id}/actions/hangup", {})
+    server.wait_ended(call_id)
+    wait_for("baresip saw the end", lambda: phone.saw("CALL_CLOSED"))
+
+    expect_proof(trunk, "INVITE", algorithm)
+    for method in ("ACK", "BYE"):
+        routed = trunk.seen(f"{method} by Route from 127.0.0.1:{server.sip_port}")
+        expect(len(routed) == 1, f"{method} did not come once by the recorded route: {trunk.seen()}")
+
+    rate, heard = phone.heard()
+    seconds = audio.loud_seconds(heard, rate)
+    expect(seconds >= ENOUGH_SECONDS, f"bob heard our voice for {seconds:.1f} s")
+    rate, (they, we) = server.recording(call_id, t.folder)
+    seconds = audio.tone_seconds(they, 440, rate)
+    expect(seconds >= ENOUGH_SECONDS, f"we recorded bob's tone for {seconds:.1f} s")
+    expect(audio.tone_seconds(we, 440, rate) == 0, "bob's tone is on our own side of the recording")
+
+
+def bob_calls(t, algorithm):
+    trunk, phone, server = register_both(t, algorithm)
+    phone.order("dial", f"sip:milliwatt@{DOMAIN}")
+    wait_for("baresip is connected", lambda: phone.saw("CALL_ESTABLISHED"))
+    wait_for("baresip recorded three seconds", lambda: phone.recorded_seconds() > 3)
+    phone.order("hangup")
+    wait_for("baresip hung up", lambda: phone.saw("CALL_CLOSED"))
+    trunk.wait_seen(f"BYE by Route from 127.0.0.1:{phone.port}")
+
+    rate, heard = phone.heard()
+    seconds = audio.tone_seconds(heard, 1004, rate)
+    expect(seconds >= ENOUGH_SECONDS, f"bob heard the milliwatt tone for {seconds:.1f} s")
+
+
+@case
+def kamailio_md5_outbound(t):
+    """Kamailio, MD5: bob is called through the proxy; 407, recorded route, sound both ways."""
+    call_bob(t, "MD5")
+
+
+@case
+def kamailio_sha256_outbound(t):
+    """Kamailio, SHA-256: bob is called through the proxy; 407, recorded route, sound both ways."""
+    call_bob(t, "SHA-256")
+
+
+@case
+def kamailio_md5_inbound(t):
+    """Kamailio, MD5: bob dials our number through the proxy and hears 1004 Hz."""
+    bob_calls(t, "MD5")
+
+
+@case
+def kamailio_sha256_inbound(t):
+    """Kamailio, SHA-256: bob dials our number through the proxy and hears 1004 Hz."""
+    bob_calls(t, "SHA-256")
