@@ -376,8 +376,11 @@ impl Conversation {
         }
         let turn_over = match self.theirs {
             Theirs::Paused { over, .. } => Some(over),
+            Theirs::Silent | Theirs::Speaking { .. } => None,
+        };
+        let endless = match self.theirs {
             Theirs::Speaking { cut } => Some(cut),
-            Theirs::Silent => None,
+            Theirs::Silent | Theirs::Paused { .. } => None,
         };
         let guard = match self.phase {
             Phase::Closing { guard } => Some(guard),
@@ -385,6 +388,7 @@ impl Conversation {
         };
         [
             (turn_over, "end of turn"),
+            (endless, "endless speech"),
             (self.finishing, "recogniser's final"),
             (
                 if self.playback.is_idle() || self.phase != Phase::Talking { None } else { self.barge_in.deadline() },
