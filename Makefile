@@ -10,6 +10,8 @@ CARGO   := cargo
 ARGS    ?=
 # make sipp CASES="hold_resume busy"
 CASES   ?=
+# make interop CALLS=3
+CALLS   ?= 1
 # make bench BENCH=sip
 BENCH   ?= sip media
 # make world COUNT=200 SEED=1183
@@ -22,7 +24,7 @@ JOBS    ?= 4
 SECONDS_EACH ?= 60
 
 .NOTPARALLEL:
-.PHONY: help deps deps-demo deps-test build demo test check sipp demos bench soak world fuzz docs release watch
+.PHONY: help deps deps-demo deps-test build demo test check sipp demos interop bench soak world fuzz docs release watch
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -49,12 +51,16 @@ check: ## Format, clippy with warnings denied, unit and world tests, documentati
 	$(CARGO) test --workspace --quiet
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --document-private-items --quiet
 
-sipp: deps-test build ## The real binary against SIPp and baresip.
+sipp: deps-test build ## The real binary against SIPp, baresip and Kamailio.
 	python3 -B -m unittest discover -q -s sip-tests
 	python3 sip-tests/run.py --offhook $(OFFHOOK) $(CASES)
 
 demos: build ## Four scenarios once each, with seeds drawn now and printed.
 	python3 scripts/demo_table.py --offhook $(OFFHOOK) --seeds 1 --jobs 2 voicemail busy hospital enter-your-number
+
+interop: deps-test build ## Kamailio as the trunk; a language model that decides, its requests checked by OpenAI's types.
+	python3 sip-tests/run.py --offhook $(OFFHOOK) 'kamailio_*'
+	python3 sip-tests/model_loop.py --offhook $(OFFHOOK) --calls $(CALLS)
 
 bench: ## Measurements: each figure beside its anchor from the same run.
 	@for name in $(BENCH); do $(CARGO) run --release --quiet -p $$name --example bench || exit 1; done

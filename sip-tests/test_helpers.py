@@ -6,6 +6,7 @@ import time
 import unittest
 
 import audio
+import model
 import rtp
 import sip
 
@@ -86,6 +87,29 @@ class Sip(unittest.TestCase):
             sip.digest_response("GET", "Circle of Life", {**fields, "algorithm": "SHA-256"}),
             "753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1",
         )
+
+
+class StandIn(unittest.TestCase):
+    def test_clock_times_are_heard_with_their_part_of_the_day(self):
+        for heard, expected in (
+            ("thursday at nine thirty in the morning or at two fifteen in the afternoon which one would you like",
+             [("9:30", "morning", "nine thirty"), ("14:15", "afternoon", "two fifteen")]),
+            ("i also have four forty five p m", [("16:45", "afternoon", "four forty five")]),
+            ("december third at eleven o'clock", [("11:00", "morning", "eleven o'clock")]),
+            ("which one would you prefer", []),
+        ):
+            self.assertEqual(model.times_in(heard), expected)
+
+    def test_dates_are_heard_as_a_person_writes_them(self):
+        self.assertEqual(model.date_in("on monday december twenty first at ten"), "December 21")
+        self.assertIsNone(model.date_in("on monday"))
+
+    def test_menus_are_read_in_both_orders(self):
+        options = [("1", "billing"), ("2", "make an appointment")]
+        self.assertEqual(model.menu_of("press one for billing press two to make an appointment", []), options)
+        self.assertEqual(model.menu_of("for billing press one to make an appointment press two", []), options)
+        self.assertEqual(model.menu_of("", ["[menu as understood: 1 = billing; 2 = make an appointment]"]), options)
+        self.assertEqual(model.best_key(options, "Schedule a visit to Doctor Weber"), "2")
 
 
 if __name__ == "__main__":
