@@ -84,7 +84,7 @@ pub struct IncomingCall {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A SIP address is taken or not ours.
-    #[error("cannot listen on {address}: {source}")]
+    #[error("cannot listen on {address}")]
     Bind {
         /// The address.
         address: SocketAddr,
@@ -93,7 +93,7 @@ pub enum Error {
         source: io::Error,
     },
     /// The machine has no media threads to give.
-    #[error("cannot start media threads: {0}")]
+    #[error("cannot start media threads")]
     MediaThreads(#[source] io::Error),
     /// A trunk that is not configured.
     #[error("no trunk is named {0:?}")]
@@ -122,7 +122,7 @@ pub enum Error {
     #[error("{0:?} cannot be dialed")]
     BadTarget(String),
     /// The recording's file cannot be made.
-    #[error("cannot record to {path}: {source}")]
+    #[error("cannot record to {path}")]
     Record {
         /// The file.
         path: PathBuf,
@@ -134,7 +134,7 @@ pub enum Error {
     #[error("the gateway is stopping")]
     Stopping,
     /// Randomness could not be had from the system.
-    #[error("the operating system gives no randomness: {0}")]
+    #[error("the operating system gives no randomness")]
     Randomness(#[source] io::Error),
 }
 
