@@ -114,6 +114,7 @@ impl Analyser {
             total += *power;
         }
         let mut peaks = [Peak::default(); PEAKS];
+        let mut bins = [0; PEAKS];
         let mut strongest = FIRST_BIN;
         for bin in FIRST_BIN + 1..LAST_BIN {
             let is_peak = power[bin] >= power[bin - 1] && power[bin] > power[bin + 1];
@@ -125,12 +126,16 @@ impl Analyser {
             if is_peak && share > peaks[PEAKS - 1].share {
                 let at = peaks.partition_point(|peak| peak.share >= share);
                 peaks.copy_within(at..PEAKS - 1, at + 1);
-                peaks[at] = Peak { hertz: self.frequency(bin), share };
+                bins.copy_within(at..PEAKS - 1, at + 1);
+                (peaks[at].share, bins[at]) = (share, bin);
             }
         }
         let least = peaks[0].share * MIN_PEAK;
         for peak in peaks.iter_mut().filter(|peak| peak.share < least) {
             *peak = Peak::default();
+        }
+        for (peak, bin) in peaks.iter_mut().zip(bins).filter(|(peak, _)| peak.share > 0.0) {
+            peak.hertz = self.frequency(bin);
         }
         let around = strongest.saturating_sub(PEAK_WIDTH).max(FIRST_BIN)..=(strongest + PEAK_WIDTH).min(LAST_BIN);
         (peaks, power[around].iter().sum::<f32>() / total)
@@ -146,6 +151,20 @@ impl Analyser {
         ahead -= TAU * (ahead / TAU).round();
         bin as f32 * BIN + ahead / TAU * SAMPLE_RATE as f32 / HOP as f32
     }
+}
+
+/// The sum of products, in eight sums side by side: one alone waits for each addition before the next.
+pub(crate) fn dot(a: &[f32], b: &[f32]) -> f32 {
+    const LANES: usize = 8;
+    let mut sums = [0.0; LANES];
+    let (mut a, mut b) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
+    for (a, b) in a.by_ref().zip(b.by_ref()) {
+        for (sum, (a, b)) in sums.iter_mut().zip(a.iter().zip(b)) {
+            *sum += a * b;
+        }
+    }
+    let rest: f32 = a.remainder().iter().zip(b.remainder()).map(|(a, b)| a * b).sum();
+    sums.iter().sum::<f32>() + rest
 }
 
 /// Level in dBm0 of a sine of the same power.

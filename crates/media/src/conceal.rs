@@ -1,6 +1,7 @@
 //! Packet loss concealment after the idea of G.711 Appendix I: repeat the last pitch periods, fade to nothing in 60 ms.
 
 use crate::SAMPLE_RATE;
+use crate::analysis::dot;
 
 /// Shortest pitch period looked for: 200 Hz and its multiples.
 const MIN_PERIOD: usize = 40;
@@ -114,15 +115,12 @@ impl Default for Concealer {
 
 /// The lag at which the end of the history looks most like itself.
 fn best_period(history: &[i16; HISTORY]) -> usize {
+    let history = history.map(f32::from);
     let recent = &history[HISTORY - MATCH..];
     let likeness = |lag: usize| {
         let earlier = &history[HISTORY - MATCH - lag..HISTORY - lag];
-        let (mut product, mut energy) = (0.0f32, 1.0f32);
-        for (a, b) in recent.iter().zip(earlier) {
-            product += f32::from(*a) * f32::from(*b);
-            energy += f32::from(*b) * f32::from(*b);
-        }
-        product / energy.sqrt()
+        let (product, energy) = (dot(recent, earlier), dot(earlier, earlier));
+        product / (energy + 1.0).sqrt()
     };
     let (mut best, mut best_likeness) = (MAX_PERIOD, f32::MIN);
     for lag in MIN_PERIOD..=MAX_PERIOD {

@@ -7,6 +7,8 @@
 //! The delay adapts in steps: packets that keep coming late move the position back, packets that keep coming far too
 //! early move it forward in a quiet moment.
 
+use std::ops::Range;
+
 use crate::{FRAME_SAMPLES, SAMPLE_RATE};
 
 /// Samples in a millisecond.
@@ -15,8 +17,8 @@ const MS: i64 = SAMPLE_RATE as i64 / 1000;
 pub const DEFAULT_DELAY_MS: u32 = 40;
 /// The longest a packet may wait; what would wait longer moves the play-out position.
 pub const MAX_DELAY_MS: u32 = 200;
-/// Samples the ring holds: over a second, a power of two.
-const CAPACITY: usize = 8192;
+/// Samples the ring holds: the longest wait and the longest packet (240 ms) fit, a power of two.
+const CAPACITY: usize = 4096;
 /// A timestamp further than this from the play-out position is a jump of the sender's clock.
 const JUMP: i64 = 1000 * MS;
 /// Late packets among [`WINDOW`] after which the delay grows.
@@ -106,16 +108,11 @@ impl JitterBuffer {
             self.move_to(position);
         }
         self.judge_headroom(headroom);
-        let mut news = false;
-        for (timestamp, &sample) in (start..).zip(samples) {
-            let index = index(timestamp);
-            if timestamp >= position && !self.present[index] {
-                self.ring[index] = sample;
-                self.present[index] = true;
-                news = true;
-            }
-        }
-        if news { Pushed::Stored } else { Pushed::Duplicate }
+        let first = start.max(position);
+        let past = (first - start) as usize;
+        // No packet may reach round the ring.
+        let len = samples.len().min((position + CAPACITY as i64 - start) as usize);
+        if self.store(first, samples.get(past..len).unwrap_or_default()) { Pushed::Stored } else { Pushed::Duplicate }
     }
 
     /// Takes the next 20 ms.
@@ -153,16 +150,36 @@ impl JitterBuffer {
         (waiting as i64 / MS) as u32
     }
 
+    /// Fills what is empty from a timestamp on; false if nothing was.
+    fn store(&mut self, from: i64, samples: &[i16]) -> bool {
+        let mut rest = samples;
+        let mut news = false;
+        for slots in slots(from, samples.len()) {
+            let (here, after) = rest.split_at(slots.len());
+            rest = after;
+            let places = self.ring[slots.clone()].iter_mut().zip(&mut self.present[slots]);
+            for ((place, present), sample) in places.zip(here) {
+                *place = if *present { *place } else { *sample };
+                news |= !*present;
+                *present = true;
+            }
+        }
+        news
+    }
+
     fn take_frame(&mut self) -> Popped {
         let mut popped = Popped { samples: [0; FRAME_SAMPLES], present: [false; FRAME_SAMPLES] };
         if let Some(position) = self.position {
-            for (offset, (sample, present)) in popped.samples.iter_mut().zip(&mut popped.present).enumerate() {
-                let index = index(position + offset as i64);
-                if self.present[index] {
-                    *sample = self.ring[index];
-                    *present = true;
-                    self.present[index] = false;
+            let mut taken = 0;
+            for slots in slots(position, FRAME_SAMPLES) {
+                let (samples, present) = (&self.ring[slots.clone()], &mut self.present[slots]);
+                let after = taken + samples.len();
+                for ((into, sample), present) in popped.samples[taken..after].iter_mut().zip(samples).zip(&*present) {
+                    *into = if *present { *sample } else { 0 };
                 }
+                popped.present[taken..after].copy_from_slice(present);
+                present.fill(false);
+                taken = after;
             }
             self.position = Some(position + FRAME_SAMPLES as i64);
         }
@@ -240,6 +257,13 @@ impl JitterBuffer {
 
 fn index(timestamp: i64) -> usize {
     timestamp as usize % CAPACITY
+}
+
+/// The places of so many samples (no more than the ring has): whole, or in two parts where the ring begins anew.
+fn slots(from: i64, len: usize) -> [Range<usize>; 2] {
+    let start = index(from);
+    let end = (start + len).min(CAPACITY);
+    [start..end, 0..start + len - end]
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! A transform of 512 points of two real signals at once.
 
 use std::f32::consts::TAU;
+use std::sync::LazyLock;
 
 /// Points.
 pub(super) const SIZE: usize = 512;
@@ -12,52 +13,78 @@ pub(super) struct Complex {
     pub im: f32,
 }
 
-/// Tables and workspace.
+/// The workspace; real and imaginary parts apart, so that several points are turned at once.
 #[derive(Debug)]
 pub(super) struct Fft {
-    window: [f32; SIZE],
-    twiddles: [Complex; SIZE / 2],
-    work: [Complex; SIZE],
+    re: [f32; SIZE],
+    im: [f32; SIZE],
 }
+
+/// What all transforms share.
+struct Tables {
+    window: [f32; SIZE],
+    /// Where each point goes: its bits reversed.
+    reversed: [u16; SIZE],
+    /// Cosines and negative sines of the stage of blocks of 2 n points: from n to 2 n.
+    cos: [f32; SIZE],
+    sin: [f32; SIZE],
+}
+
+static TABLES: LazyLock<Tables> = LazyLock::new(|| {
+    let angle = |n: usize| TAU * n as f32 / SIZE as f32;
+    // In the stage of n, the turns are those of every (256 / n)th point.
+    let turn = |n: usize| match n.checked_ilog2() {
+        Some(stage) => angle((n - (1 << stage)) * (SIZE / 2 >> stage)),
+        None => 0.0,
+    };
+    Tables {
+        window: std::array::from_fn(|n| 0.5 - 0.5 * angle(n).cos()),
+        reversed: std::array::from_fn(|n| (n.reverse_bits() >> (usize::BITS - LOG)) as u16),
+        cos: std::array::from_fn(|n| turn(n).cos()),
+        sin: std::array::from_fn(|n| -turn(n).sin()),
+    }
+});
 
 impl Fft {
     pub fn new() -> Self {
-        let angle = |n: usize| TAU * n as f32 / SIZE as f32;
-        Self {
-            window: std::array::from_fn(|n| 0.5 - 0.5 * angle(n).cos()),
-            twiddles: std::array::from_fn(|n| Complex { re: angle(n).cos(), im: -angle(n).sin() }),
-            work: [Complex::default(); SIZE],
-        }
+        Self { re: [0.0; SIZE], im: [0.0; SIZE] }
     }
 
-    /// Transforms two signals, under a Hann window.
+    /// Windows and transforms two real signals of [`SIZE`] samples, as real and imaginary part of one.
     pub fn transform_pair(&mut self, first: &[f32], second: &[f32]) {
-        for (n, ((a, b), w)) in first.iter().zip(second).zip(&self.window).enumerate() {
-            let reversed = n.reverse_bits() >> (usize::BITS - LOG);
-            self.work[reversed] = Complex { re: a * w, im: b * w };
+        let tables = &*TABLES;
+        for (((a, b), w), reversed) in first.iter().zip(second).zip(&tables.window).zip(&tables.reversed) {
+            self.re[usize::from(*reversed)] = a * w;
+            self.im[usize::from(*reversed)] = b * w;
         }
         let mut half = 1;
         while half < SIZE {
-            let stride = SIZE / 2 / half;
-            for block in self.work.chunks_exact_mut(2 * half) {
-                let (low, high) = block.split_at_mut(half);
-                for (n, (a, b)) in low.iter_mut().zip(high).enumerate() {
-                    let t = self.twiddles[n * stride];
-                    let turned = Complex { re: b.re * t.re - b.im * t.im, im: b.re * t.im + b.im * t.re };
-                    *b = Complex { re: a.re - turned.re, im: a.im - turned.im };
-                    *a = Complex { re: a.re + turned.re, im: a.im + turned.im };
+            let (cos, sin) = (&tables.cos[half..2 * half], &tables.sin[half..2 * half]);
+            for (re, im) in self.re.chunks_exact_mut(2 * half).zip(self.im.chunks_exact_mut(2 * half)) {
+                let (low_re, high_re) = re.split_at_mut(half);
+                let (low_im, high_im) = im.split_at_mut(half);
+                let low = low_re.iter_mut().zip(low_im);
+                let high = high_re.iter_mut().zip(high_im);
+                for (((a_re, a_im), (b_re, b_im)), (cos, sin)) in low.zip(high).zip(cos.iter().zip(sin)) {
+                    let turned_re = *b_re * cos - *b_im * sin;
+                    let turned_im = *b_re * sin + *b_im * cos;
+                    *b_re = *a_re - turned_re;
+                    *b_im = *a_im - turned_im;
+                    *a_re += turned_re;
+                    *a_im += turned_im;
                 }
             }
             half *= 2;
         }
     }
 
-    /// A bin (1 to 255) of both signals.
+    /// Both spectra at one bin, `1 ≤ bin < SIZE / 2`.
     pub fn pair(&self, bin: usize) -> (Complex, Complex) {
         // For real signals X(N − k) is the conjugate of X(k): that tells them apart.
-        let (z, mirror) = (self.work[bin], self.work[SIZE - bin]);
-        let first = Complex { re: (z.re + mirror.re) / 2.0, im: (z.im - mirror.im) / 2.0 };
-        let second = Complex { re: (z.im + mirror.im) / 2.0, im: (mirror.re - z.re) / 2.0 };
+        let (re, im) = (self.re[bin], self.im[bin]);
+        let (mirror_re, mirror_im) = (self.re[SIZE - bin], self.im[SIZE - bin]);
+        let first = Complex { re: (re + mirror_re) / 2.0, im: (im - mirror_im) / 2.0 };
+        let second = Complex { re: (im + mirror_im) / 2.0, im: (mirror_re - re) / 2.0 };
         (first, second)
     }
 }

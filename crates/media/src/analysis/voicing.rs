@@ -1,5 +1,6 @@
 //! How periodic a sound is, as voices are.
 
+use super::dot;
 use crate::FRAME_SAMPLES;
 
 /// Samples at 4 kHz that are compared with their past: 32 ms.
@@ -34,16 +35,11 @@ impl Voicing {
             *slot = self.high_passed;
         }
         let recent = &self.history[MAX_LAG..];
-        let energy: f32 = recent.iter().map(|s| s * s).sum();
+        let energy = dot(recent, recent);
         let mut best = 0.0f32;
         for lag in MIN_LAG..=MAX_LAG {
             let past = &self.history[MAX_LAG - lag..HISTORY - lag];
-            let (mut product, mut past_energy) = (0.0, 0.0);
-            for (a, b) in recent.iter().zip(past) {
-                product += a * b;
-                past_energy += b * b;
-            }
-            best = best.max(product / (energy * past_energy).sqrt().max(1.0));
+            best = best.max(dot(recent, past) / (energy * dot(past, past)).sqrt().max(1.0));
         }
         best
     }

@@ -1,4 +1,8 @@
-//! G.711: 256-entry decode tables made at compile time; encoding finds the segment by counting zeros.
+//! G.711: 256-entry decode tables made at compile time; encoding reads segment and mantissa off a float.
+//!
+//! Both laws are floating-point numbers of 3 bits exponent and 4 bits mantissa. A magnitude of 15 bits is exact in an
+//! `f32`, whose own exponent and first mantissa bits are then the code: no branch, no search, so that the compiler does
+//! several samples at once.
 
 /// Linear value of each µ-law byte.
 pub static ULAW_TO_LINEAR: [i16; 256] = ulaw_table();
@@ -16,9 +20,7 @@ pub fn ulaw_from_linear(sample: i16) -> u8 {
     let sign = if sample < 0 { 0x80 } else { 0 };
     let magnitude = sample.abs().min(ULAW_CLIP) + ULAW_BIAS;
     // The bias guarantees bit 7, the clip forbids bit 15: the segment is 0 to 7.
-    let segment = 24 - magnitude.leading_zeros() as i32;
-    let mantissa = (magnitude >> (segment + 3)) & 0x0F;
-    !(sign | (segment << 4) | mantissa) as u8
+    !(sign | segment_and_mantissa(magnitude, 7)) as u8
 }
 
 /// The A-law byte of a sample.
@@ -26,9 +28,17 @@ pub fn alaw_from_linear(sample: i16) -> u8 {
     let sample = i32::from(sample) >> 3;
     // One's complement, so that −1 falls into the first negative interval.
     let (sign, magnitude) = if sample >= 0 { (0x80, sample) } else { (0, !sample) };
-    let segment = (27 - ((magnitude as u32) | 0x1F).leading_zeros() as i32).max(0);
-    let mantissa = if segment < 2 { magnitude >> 1 } else { magnitude >> segment } & 0x0F;
-    (sign | (segment << 4) | mantissa) as u8 ^ 0x55
+    // Segment 0 is linear: the subnormal numbers of this format.
+    let code = if magnitude < 32 { magnitude >> 1 } else { segment_and_mantissa(magnitude, 4) };
+    (sign | code) as u8 ^ 0x55
+}
+
+/// The seven bits below the sign; a magnitude with its highest bit at `first_bit` is segment 0.
+fn segment_and_mantissa(magnitude: i32, first_bit: i32) -> i32 {
+    const MANTISSA_BITS: i32 = 23;
+    const EXPONENT_BIAS: i32 = 127;
+    let bits = (magnitude as f32).to_bits() as i32;
+    (bits >> (MANTISSA_BITS - 4)) - ((EXPONENT_BIAS + first_bit) << 4)
 }
 
 const fn ulaw_table() -> [i16; 256] {

@@ -22,11 +22,10 @@ impl Codec {
 
     /// Encodes as many samples as both slices hold; one byte a sample.
     pub fn encode(self, samples: &[i16], payload: &mut [u8]) {
-        for (byte, &sample) in payload.iter_mut().zip(samples) {
-            *byte = match self {
-                Codec::Pcmu => g711::ulaw_from_linear(sample),
-                Codec::Pcma => g711::alaw_from_linear(sample),
-            };
+        let both = payload.iter_mut().zip(samples);
+        match self {
+            Codec::Pcmu => both.for_each(|(byte, &sample)| *byte = g711::ulaw_from_linear(sample)),
+            Codec::Pcma => both.for_each(|(byte, &sample)| *byte = g711::alaw_from_linear(sample)),
         }
     }
 

@@ -10,6 +10,7 @@
 //! how pure they are and how much of the window they fill: hence how long they last.
 
 use std::f32::consts::TAU;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use super::Digit;
@@ -37,6 +38,35 @@ const MIN_POWER: f32 = 15_000.0;
 const STEPS_TO_ACCEPT: u32 = 7;
 /// Steps without the digit after which the same digit is a new one.
 const STEPS_TO_RELEASE: u32 = 17;
+
+/// Rows and columns.
+const BANDS: usize = 8;
+
+/// What all detectors share.
+struct Tables {
+    /// The oscillators of rows and columns over one step, from phase zero; a row a sample.
+    cos: [[f32; BANDS]; STEP],
+    sin: [[f32; BANDS]; STEP],
+    /// Of each step in the window, and of all its samples together.
+    weights: [f32; WINDOW],
+    weight: f32,
+    /// Of each step in a part.
+    taper: [f32; PART],
+}
+
+static TABLES: LazyLock<Tables> = LazyLock::new(|| {
+    let hertz = |band: usize| if band < 4 { LOW_HERTZ[band] } else { HIGH_HERTZ[band - 4] };
+    let phase = |sample: usize, band: usize| -TAU * (hertz(band) * sample as f32 / SAMPLE_RATE as f32).fract();
+    // A gentle taper: keeps row and column apart without forgetting the edges.
+    let weights = std::array::from_fn(|n| 0.65 - 0.35 * (TAU * (n as f32 + 0.5) / WINDOW as f32).cos());
+    Tables {
+        cos: std::array::from_fn(|sample| std::array::from_fn(|band| phase(sample, band).cos())),
+        sin: std::array::from_fn(|sample| std::array::from_fn(|band| phase(sample, band).sin())),
+        weight: weights.iter().sum::<f32>() * STEP as f32,
+        weights,
+        taper: std::array::from_fn(|n| 0.5 - 0.5 * (TAU * (n as f32 + 0.5) / PART as f32).cos()),
+    }
+});
 
 /// A complex number.
 #[derive(Debug, Clone, Copy, Default)]
@@ -80,9 +110,9 @@ impl Complex {
 #[derive(Debug, Clone, Copy)]
 struct Band {
     hertz: f32,
+    /// Where the oscillator stands at the beginning of a step, and how far it turns in one.
     oscillator: Complex,
     turn: Complex,
-    sum: Complex,
     /// The latest steps, oldest first.
     steps: [Complex; WINDOW],
 }
@@ -101,9 +131,7 @@ struct Found {
 pub struct Detector {
     low: [Band; 4],
     high: [Band; 4],
-    energy: f32,
     energies: [f32; WINDOW],
-    weights: [f32; WINDOW],
     candidate: Option<Digit>,
     seen: u32,
     /// The digit reported and not yet released, and the steps since it was last seen.
@@ -113,14 +141,10 @@ pub struct Detector {
 impl Detector {
     /// Has heard nothing yet.
     pub fn new() -> Self {
-        // A gentle taper: keeps row and column apart without forgetting the edges.
-        let weights = std::array::from_fn(|n| 0.65 - 0.35 * (TAU * (n as f32 + 0.5) / WINDOW as f32).cos());
         Self {
             low: LOW_HERTZ.map(Band::new),
             high: HIGH_HERTZ.map(Band::new),
-            energy: 0.0,
             energies: [0.0; WINDOW],
-            weights,
             candidate: None,
             seen: 0,
             reported: None,
@@ -145,32 +169,33 @@ impl Detector {
     }
 
     fn step(&mut self, samples: &[i16]) -> Option<Digit> {
-        for &sample in samples {
+        let (mut energy, mut re, mut im) = (0.0, [0.0; BANDS], [0.0; BANDS]);
+        for ((&sample, cos), sin) in samples.iter().zip(&TABLES.cos).zip(&TABLES.sin) {
             let sample = f32::from(sample);
-            self.energy += sample * sample;
-            for band in self.low.iter_mut().chain(&mut self.high) {
-                band.mix(sample);
+            energy += sample * sample;
+            for band in 0..BANDS {
+                re[band] += sample * cos[band];
+                im[band] += sample * sin[band];
             }
         }
-        for band in self.low.iter_mut().chain(&mut self.high) {
-            band.end_step();
+        for (band, (re, im)) in self.low.iter_mut().chain(&mut self.high).zip(re.into_iter().zip(im)) {
+            band.end_step(Complex { re, im });
         }
         self.energies.copy_within(1.., 0);
-        self.energies[WINDOW - 1] = std::mem::take(&mut self.energy);
+        self.energies[WINDOW - 1] = energy;
         let present = self.evaluate();
         self.debounce(present)
     }
 
     /// The digit that fills the window, if one does.
     fn evaluate(&self) -> Option<Digit> {
-        let energy: f32 = self.energies.iter().zip(&self.weights).map(|(e, w)| e * w).sum();
-        let weight: f32 = self.weights.iter().sum::<f32>() * STEP as f32;
-        let mean_square = energy / weight;
+        let energy: f32 = self.energies.iter().zip(&TABLES.weights).map(|(e, w)| e * w).sum();
+        let mean_square = energy / TABLES.weight;
         if mean_square < MIN_POWER {
             return None;
         }
-        let low = strongest(&self.low, &self.weights)?;
-        let high = strongest(&self.high, &self.weights)?;
+        let low = strongest(&self.low)?;
+        let high = strongest(&self.high)?;
         let twist = high.power / low.power.max(1.0);
         let valid = low.power.min(high.power) >= MIN_POWER
             && (MIN_TWIST..=MAX_TWIST).contains(&twist)
@@ -212,20 +237,16 @@ impl Band {
         Self {
             hertz,
             oscillator: Complex { re: 1.0, im: 0.0 },
-            turn: Complex::turn(-TAU * hertz / SAMPLE_RATE as f32),
-            sum: Complex::default(),
+            turn: Complex::turn(-TAU * (hertz * STEP as f32 / SAMPLE_RATE as f32).fract()),
             steps: [Complex::default(); WINDOW],
         }
     }
 
-    fn mix(&mut self, sample: f32) {
-        self.sum = self.sum.add(self.oscillator.scaled(sample));
-        self.oscillator = self.oscillator.times(self.turn);
-    }
-
-    fn end_step(&mut self) {
+    /// Takes a step mixed down by an oscillator that began at phase zero.
+    fn end_step(&mut self, sum: Complex) {
         self.steps.copy_within(1.., 0);
-        self.steps[WINDOW - 1] = std::mem::take(&mut self.sum);
+        self.steps[WINDOW - 1] = sum.times(self.oscillator);
+        self.oscillator = self.oscillator.times(self.turn);
         // Rounding must not let the oscillator grow or shrink over hours.
         self.oscillator = self.oscillator.scaled(1.5 - 0.5 * self.oscillator.power());
     }
@@ -233,35 +254,39 @@ impl Band {
     /// How far the phase runs ahead of the nominal frequency in one step.
     fn drift(&self) -> f32 {
         let part = |from: usize| {
-            let taper = |n: usize| 0.5 - 0.5 * (TAU * (n as f32 + 0.5) / PART as f32).cos();
-            (0..PART).fold(Complex::default(), |sum, n| sum.add(self.steps[from + n].scaled(taper(n))))
+            let tapered = self.steps[from..].iter().zip(&TABLES.taper).map(|(step, taper)| step.scaled(*taper));
+            tapered.fold(Complex::default(), Complex::add)
         };
         part(LAG).times(part(0).conjugate()).angle() / LAG as f32
     }
 
+    /// Power at the nominal frequency, to compare bands by.
+    fn power(&self) -> f32 {
+        let weighted = self.steps.iter().zip(&TABLES.weights).map(|(step, weight)| step.scaled(*weight));
+        weighted.fold(Complex::default(), Complex::add).power()
+    }
+
     /// Amplitude of the tone whose phase drifts so, from the whole window.
-    fn amplitude(&self, weights: &[f32; WINDOW], drift: f32) -> f32 {
+    fn amplitude(&self, drift: f32) -> f32 {
         let back = Complex::turn(-drift);
         let mut turn = Complex { re: 1.0, im: 0.0 };
         let mut sum = Complex::default();
-        let mut weight = 0.0;
-        for (step, w) in self.steps.iter().zip(weights) {
-            sum = sum.add(step.times(turn).scaled(*w));
-            weight += w * STEP as f32;
+        for (step, weight) in self.steps.iter().zip(&TABLES.weights) {
+            sum = sum.add(step.times(turn).scaled(*weight));
             turn = turn.times(back);
         }
         // Within a step the phase drifts too: undo that loss.
         let half = drift / 2.0;
         let loss = if half.abs() < 1e-4 { 1.0 } else { half.sin() / half };
-        2.0 * sum.power().sqrt() / weight / loss
+        2.0 * sum.power().sqrt() / TABLES.weight / loss
     }
 }
 
-fn strongest(bands: &[Band; 4], weights: &[f32; WINDOW]) -> Option<Found> {
-    let power = |band: &Band| band.amplitude(weights, 0.0);
-    let (index, band) = bands.iter().enumerate().max_by(|(_, a), (_, b)| power(a).total_cmp(&power(b)))?;
+fn strongest(bands: &[Band; 4]) -> Option<Found> {
+    let powers = bands.each_ref().map(Band::power);
+    let (index, band) = bands.iter().enumerate().max_by(|(a, _), (b, _)| powers[*a].total_cmp(&powers[*b]))?;
     let drift = band.drift();
-    let amplitude = band.amplitude(weights, drift);
+    let amplitude = band.amplitude(drift);
     let off = drift / TAU * SAMPLE_RATE as f32 / STEP as f32;
     Some(Found { index, power: amplitude * amplitude / 2.0, deviation: off / band.hertz })
 }

@@ -254,7 +254,10 @@ impl Inbound {
 
     fn samples_until_pop(&self, now: Instant) -> usize {
         let wait = self.next_deadline().map_or(Duration::ZERO, |due| due.saturating_duration_since(now));
-        ((wait.as_micros() * u128::from(SAMPLE_RATE) / 1_000_000) as usize).min(FRAME_SAMPLES)
+        if wait >= FRAME_DURATION {
+            return FRAME_SAMPLES;
+        }
+        (wait.subsec_micros() * (SAMPLE_RATE / 1000) / 1000) as usize
     }
 
     fn media_time(&self, now: Instant) -> Duration {

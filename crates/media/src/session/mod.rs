@@ -20,17 +20,20 @@ pub use event::{Event, Statistics};
 pub use order::{DigitMethod, Order, SteadyTone, StreamConfig, UtteranceId};
 pub use play_queue::PLAY_QUEUE_FRAMES;
 
-use crate::{AudioFrame, ear};
+use crate::rtp::HEADER_LEN;
+use crate::{AudioFrame, FRAME_SAMPLES, ear};
 use inbound::Inbound;
 use outbound::{Outbound, Route};
 use play_queue::Queued;
 
 /// Events that wait for the shell to take them; beyond, the oldest is lost.
 const EVENT_LIMIT: usize = 1024;
+/// Events of one slot: there is room for them from the start.
+const USUAL_EVENTS: usize = 4;
 /// How long a digit sounds that the echo route sends back.
 const ECHOED_DIGIT: Duration = Duration::from_millis(100);
-/// The largest RTP packet we send: header and 60 ms of G.711.
-pub const MAX_PACKET: usize = 12 + 480;
+/// The largest RTP packet we send: header and 20 ms of G.711.
+pub const MAX_PACKET: usize = HEADER_LEN + FRAME_SAMPLES;
 
 /// What a session is, apart from its stream.
 #[derive(Debug, Clone)]
@@ -84,7 +87,7 @@ impl MediaSession {
             outbound: Outbound::new(&mut rng, config.record),
             config,
             stream: None,
-            events: VecDeque::with_capacity(32),
+            events: VecDeque::with_capacity(USUAL_EVENTS),
         }
     }
 
@@ -134,7 +137,7 @@ impl MediaSession {
                 outbound.echo(they);
             }
             if record {
-                let we = outbound.take_recorded().unwrap_or([0; crate::FRAME_SAMPLES]);
+                let we = outbound.take_recorded().unwrap_or([0; FRAME_SAMPLES]);
                 emit(Event::Recorded { they: *they, we: AudioFrame { at: they.at, samples: we } });
             }
         });

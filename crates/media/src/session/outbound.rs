@@ -74,7 +74,7 @@ impl Outbound {
             echo: VecDeque::with_capacity(ECHO_LIMIT),
             echoing: false,
             recorded: record.then(|| VecDeque::with_capacity(RECORD_LIMIT)),
-            transmits: VecDeque::with_capacity(TRANSMIT_LIMIT),
+            transmits: VecDeque::with_capacity(1),
             packets_sent: 0,
             frames_skipped: 0,
         }

@@ -43,7 +43,7 @@ pub(super) struct PlayQueue {
 impl PlayQueue {
     pub fn new() -> Self {
         Self {
-            frames: VecDeque::with_capacity(PLAY_QUEUE_FRAMES),
+            frames: VecDeque::new(),
             current: None,
             flushed: None,
             newest: None,
@@ -70,6 +70,8 @@ impl PlayQueue {
             return;
         }
         self.queued += 1;
+        // All of it at the first word, once: many calls never say one.
+        self.frames.reserve_exact(PLAY_QUEUE_FRAMES - self.frames.len());
         self.frames.push_back(queued);
     }
 
