@@ -12,8 +12,9 @@ ARGS    ?=
 CASES   ?=
 # make interop CALLS=3
 CALLS   ?= 1
-# make bench BENCH=sip
+# make bench BENCH=media RTPLOAD=path/of/rtpload
 BENCH   ?= sip media
+RTPLOAD ?=
 # make world COUNT=200 SEED=1183
 COUNT   ?= 20
 SEED    ?= 1
@@ -63,7 +64,7 @@ interop: deps-test build ## Kamailio as the trunk; a language model that decides
 	python3 sip-tests/model_loop.py --offhook $(OFFHOOK) --calls $(CALLS)
 
 bench: ## Measurements: each figure beside its anchor from the same run.
-	@for name in $(BENCH); do $(CARGO) run --release --quiet -p $$name --example bench || exit 1; done
+	@for name in $(BENCH); do sh scripts/bench.sh $$name "$(RTPLOAD)" || exit 1; done
 
 soak: deps-demo build ## Every scenario with many seeds; prints the table of docs/benchmarks.md.
 	python3 scripts/demo_table.py --offhook $(OFFHOOK) --seeds $(SEEDS) --jobs $(JOBS)

@@ -1,0 +1,42 @@
+#!/bin/sh
+# bench.sh NAME [PATH-OF-RTPLOAD]: one table of measurements. Its last line is a summary; exits 1 when a
+# stated bound is missed.
+set -u
+name=$1
+judge=${2:-}
+cargo=${CARGO:-cargo}
+target=${CARGO_TARGET_DIR:-target}
+summary=
+missed=0
+
+# Runs one program; its last line is kept for the end.
+table() {
+  output=$("$@")
+  status=$?
+  printf '%s\n' "$output" | sed '$d'
+  summary="$summary${summary:+ | }$(printf '%s\n' "$output" | tail -n 1)"
+  [ "$status" -eq 0 ] || missed=1
+}
+
+example() {
+  crate=$1
+  shift
+  table $cargo run --release --quiet -p "$crate" --example "bench-$crate" -- "$@"
+}
+
+case $name in
+sip)
+  example sip
+  ;;
+media)
+  $cargo build --release --quiet --bin offhook || exit 1
+  example media
+  example gateway "$target/release/offhook" "$judge"
+  ;;
+*)
+  echo "bench.sh: there is no table $name; there are: sip media" >&2
+  exit 2
+  ;;
+esac
+printf '%s\n' "$summary"
+exit "$missed"
