@@ -34,7 +34,7 @@ static TABLES: LazyLock<Tables> = LazyLock::new(|| {
     let angle = |n: usize| TAU * n as f32 / SIZE as f32;
     // In the stage of n, the turns are those of every (256 / n)th point.
     let turn = |n: usize| match n.checked_ilog2() {
-        Some(stage) => angle((n - (1 << stage)) * (SIZE / 2 >> stage)),
+        Some(stage) => angle((n - (1 << stage)) * ((SIZE / 2) >> stage)),
         None => 0.0,
     };
     Tables {
