@@ -90,9 +90,10 @@ impl Analyser {
         }
         let voicing = self.voicing.hear(samples);
         let (peaks, concentration) = self.spectrum();
+        let frame = &self.history[HISTORY - FRAME_SAMPLES..];
         let analysis = Analysis {
-            level: level(samples),
-            parts: std::array::from_fn(|n| level(&samples[n * FRAME_SAMPLES / PARTS..(n + 1) * FRAME_SAMPLES / PARTS])),
+            level: level(frame),
+            parts: std::array::from_fn(|n| level(&frame[n * FRAME_SAMPLES / PARTS..(n + 1) * FRAME_SAMPLES / PARTS])),
             peaks,
             concentration,
             voicing,
@@ -168,8 +169,8 @@ pub(crate) fn dot(a: &[f32], b: &[f32]) -> f32 {
 }
 
 /// Level in dBm0 of a sine of the same power.
-pub(crate) fn level(samples: &[i16]) -> f32 {
-    let power = samples.iter().map(|s| f32::from(*s) * f32::from(*s)).sum::<f32>() / samples.len() as f32;
+fn level(samples: &[f32]) -> f32 {
+    let power = dot(samples, samples) / samples.len() as f32;
     (10.0 * (power * 2.0 / (DBM0_AMPLITUDE * DBM0_AMPLITUDE)).max(1e-12).log10()).max(FLOOR_DBM0)
 }
 

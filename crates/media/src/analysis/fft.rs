@@ -57,7 +57,8 @@ impl Fft {
             self.re[usize::from(*reversed)] = a * w;
             self.im[usize::from(*reversed)] = b * w;
         }
-        let mut half = 1;
+        self.first_two_stages();
+        let mut half = 4;
         while half < SIZE {
             let (cos, sin) = (&tables.cos[half..2 * half], &tables.sin[half..2 * half]);
             for (re, im) in self.re.chunks_exact_mut(2 * half).zip(self.im.chunks_exact_mut(2 * half)) {
@@ -75,6 +76,17 @@ impl Fft {
                 }
             }
             half *= 2;
+        }
+    }
+
+    /// Blocks of two and of four points: their turns are 1 and −i, which nobody needs to multiply by.
+    fn first_two_stages(&mut self) {
+        let (re, im) = (self.re.as_chunks_mut::<4>().0, self.im.as_chunks_mut::<4>().0);
+        for (re, im) in re.iter_mut().zip(im) {
+            let [a, b, c, d] = [re[0] + re[1], re[0] - re[1], re[2] + re[3], re[2] - re[3]];
+            let [e, f, g, h] = [im[0] + im[1], im[0] - im[1], im[2] + im[3], im[2] - im[3]];
+            *re = [a + c, b + h, a - c, b - h];
+            *im = [e + g, f - d, e - g, f + d];
         }
     }
 
