@@ -42,6 +42,8 @@ pub(crate) struct CallTask {
     pub(crate) shared: Arc<Shared>,
     pub(crate) status: watch::Sender<CallStatus>,
     pub(crate) finished: watch::Sender<Option<CallEnd>>,
+    /// The media thread let go of the stream before the call did.
+    pub(crate) media_lost: bool,
 }
 
 /// The call's ends of its media stream.
@@ -90,6 +92,7 @@ impl CallTask {
         let mut outgoing = VecDeque::new();
         let mut stopping = false;
         self.carry_out(&mut outgoing).await;
+        self.explain();
         while self.machine.end().is_none() {
             let input = match self.next(&outgoing, stopping).await {
                 Happened::Stop => {
@@ -101,12 +104,20 @@ impl CallTask {
                 // The endpoint is gone: nobody can end this call but we.
                 Happened::Signalling(None) => break,
                 Happened::Command(command) => Input::Command(command),
-                Happened::Media(Some(MediaEvent::Session(event))) => Input::Media(event),
+                Happened::Media(Some(MediaEvent::Session(event))) => {
+                    self.machine.handle_input(clock::now(), Input::Media(event));
+                    self.carry_out(&mut outgoing).await;
+                    continue;
+                }
                 Happened::Media(Some(MediaEvent::Statistics(statistics))) => {
                     self.note_statistics(&statistics);
                     continue;
                 }
-                Happened::Media(None) => Input::Stop,
+                // The media thread is gone, and with it every call on it.
+                Happened::Media(None) => {
+                    self.media_lost = true;
+                    Input::Stop
+                }
                 Happened::Audio(order) => {
                     outgoing.push_back(order);
                     self.pump(&mut outgoing);
@@ -119,12 +130,14 @@ impl CallTask {
             };
             self.machine.handle_input(clock::now(), input);
             self.carry_out(&mut outgoing).await;
+            self.explain();
         }
         self.close().await;
     }
 
     async fn next(&mut self, outgoing: &VecDeque<Order>, stopping: bool) -> Happened {
         let deadline = self.machine.poll_timeout();
+        let media_lost = self.media_lost;
         let Self { signalling, commands, line, media, stop, .. } = self;
         let MediaEnd { queue, events, .. } = media;
         let audio = async {
@@ -140,7 +153,7 @@ impl CallTask {
             () = sleep_until(deadline.map(|deadline| deadline.at)) => Happened::Deadline,
             event = signalling.recv() => Happened::Signalling(event),
             Some(command) = commands.recv() => Happened::Command(command),
-            event = events.next() => Happened::Media(event),
+            event = events.next(), if !media_lost => Happened::Media(event),
             () = room => Happened::Room,
             Some(order) = audio => Happened::Audio(order),
         }
@@ -176,7 +189,6 @@ impl CallTask {
             }
         }
         self.pump(outgoing);
-        self.shared.view().explanation = self.explain();
     }
 
     /// Moves what is to be said into the worker's ring, as far as it fits.
@@ -216,15 +228,17 @@ impl CallTask {
         if heard {
             self.machine.media_alive(clock::now());
         }
+        self.explain();
     }
 
-    fn explain(&self) -> String {
+    /// Renews what handles read: not for every frame, but for all that changes a call, and every second.
+    fn explain(&self) {
         let mut text = self.machine.describe();
         if let Some(deadline) = self.machine.poll_timeout() {
             let left = deadline.at.saturating_duration_since(clock::now());
             text.push_str(&format!("; next: {} in {:.1} s", deadline.timer, left.as_secs_f32()));
         }
-        text
+        self.shared.view().explanation = text;
     }
 
     async fn close(self) {

@@ -175,6 +175,7 @@ impl Prepared {
             shared,
             status,
             finished,
+            media_lost: false,
         };
         (task, line, handle)
     }
