@@ -27,6 +27,8 @@ mod sounds;
 mod spoken;
 mod understand;
 pub mod vary;
+#[cfg(feature = "sim")]
+mod world;
 
 pub use callee::Party;
 pub use check::AgentSide;
@@ -36,3 +38,5 @@ pub use report::{Event, Report};
 pub use scenario::Scenario;
 pub use scenarios::embedded;
 pub use serve::{Serve, Server, serve};
+#[cfg(feature = "sim")]
+pub use world::{Reports, SimConfig, SimWorld, Trace};
