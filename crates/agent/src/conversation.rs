@@ -20,6 +20,7 @@ use std::time::{Duration, Instant};
 
 use gateway::CallEnd;
 use media::UtteranceId;
+use media::dtmf::DigitSource;
 use media::ear::Tone;
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::SeedableRng;
@@ -32,14 +33,13 @@ use crate::playback::Playback;
 use crate::rules::{Cause, Rules};
 use crate::tools::Action;
 use crate::turn::barge_in::BargeIn;
+use crate::turn::phrases::{PHRASE_PAUSE, Phrases};
 use crate::{AgentEnd, Limits, Outcome, OutcomeKind, Task, TurnLatency};
 
 pub use dialogue::{DialogueLine, View};
 use latency::LatencyMarks;
 use voicemail::Voicemail;
 
-/// A recogniser that was told to finish answers within this, or what it had said so far counts.
-const FINAL_WAIT: Duration = Duration::from_secs(3);
 /// A model that has not begun to answer by then is replaced by rules for this turn.
 const POLICY_WAIT: Duration = Duration::from_secs(12);
 /// A goodbye that has not been played by then is cut off.
@@ -82,9 +82,11 @@ pub enum Input {
         /// End of their last sound.
         at: Instant,
     },
+    /// A pause too short to be the end of anything, while they speak.
+    ShortPause,
     /// What they seem to be saying.
     Interim(String),
-    /// What they said since the last `FinishRecognition`.
+    /// What they said since the last `FinishRecognition`; one follows each.
     Final {
         /// The words.
         text: String,
@@ -100,7 +102,12 @@ pub enum Input {
     /// A tone ended.
     Tone(Tone),
     /// A key of theirs.
-    Digit(char),
+    Digit {
+        /// Which.
+        digit: char,
+        /// How it came.
+        source: DigitSource,
+    },
     /// The first audio of an utterance is on its way to the line.
     FirstAudio(UtteranceId),
     /// All of an utterance was synthesised; so long is it.
@@ -244,10 +251,10 @@ pub struct Conversation {
 
     theirs: Theirs,
     interim: String,
-    /// The recogniser was told to finish; it answers by then.
-    finishing: Option<Instant>,
-    /// Words of a turn that goes on.
-    carried: String,
+    /// Their turn as far as it was recognised.
+    phrases: Phrases,
+    /// End of their last sound.
+    last_sound: Option<Instant>,
     /// A turn that ended while we were speaking.
     pending: Option<String>,
     text: String,
@@ -301,8 +308,8 @@ impl Conversation {
             answered_at: None,
             theirs: Theirs::Silent,
             interim: String::new(),
-            finishing: None,
-            carried: String::new(),
+            phrases: Phrases::default(),
+            last_sound: None,
             pending: None,
             text: String::new(),
             playback: Playback::default(),
@@ -340,17 +347,16 @@ impl Conversation {
             Input::Answered => self.answered(now),
             Input::SpeechStarted => self.speech_started(now),
             Input::SpeechEnded { at } => self.speech_ended(now, at),
+            Input::ShortPause => self.short_pause(now),
             Input::Interim(text) => self.interim(now, text),
             Input::Final { text, start_ms, end_ms } => self.heard(now, &text, start_ms, end_ms),
             Input::RecognitionFailed(message) => {
                 self.learnt.note(self.at_ms(now), "error", &format!("recognition failed: {message}"));
-                if self.finishing.is_some() {
-                    self.finish_by_interim(now);
-                }
+                self.recognition_failed(now);
             }
             Input::Music(playing) => self.music(now, playing),
             Input::Tone(tone) => self.tone(now, tone),
-            Input::Digit(digit) => self.dialogue_event(format!("they pressed {digit}")),
+            Input::Digit { digit, source } => self.digit_received(now, digit, source),
             Input::FirstAudio(utterance) => self.marks.first_audio(utterance, now),
             Input::Synthesised { utterance, length } => self.playback.synthesised(utterance, length),
             Input::Started { utterance, at } => self.started(now, utterance, at),
@@ -374,9 +380,9 @@ impl Conversation {
         if self.phase == Phase::Over {
             return None;
         }
-        let turn_over = match self.theirs {
-            Theirs::Paused { over, .. } => Some(over),
-            Theirs::Silent | Theirs::Speaking { .. } => None,
+        let (phrase_over, turn_over) = match self.theirs {
+            Theirs::Paused { ended, over } => (self.phrases.is_open().then_some(ended + PHRASE_PAUSE), Some(over)),
+            Theirs::Silent | Theirs::Speaking { .. } => (None, None),
         };
         let endless = match self.theirs {
             Theirs::Speaking { cut } => Some(cut),
@@ -387,9 +393,10 @@ impl Conversation {
             Phase::Ringing | Phase::Talking | Phase::Over => None,
         };
         [
+            (phrase_over, "end of phrase"),
             (turn_over, "end of turn"),
             (endless, "endless speech"),
-            (self.finishing, "recogniser's final"),
+            (self.phrases.deadline(), "recogniser's final"),
             (
                 if self.playback.is_idle() || self.phase != Phase::Talking { None } else { self.barge_in.deadline() },
                 "interruption",
@@ -428,18 +435,21 @@ impl Conversation {
     }
 
     fn check_deadlines(&mut self, now: Instant) {
-        if let Theirs::Paused { ended, over } = self.theirs
-            && now >= over
-        {
-            self.turn_is_over(now, ended);
+        if let Theirs::Paused { ended, over } = self.theirs {
+            if self.phrases.is_open() && now >= ended + PHRASE_PAUSE {
+                self.finish_phrase(now);
+            }
+            if now >= over {
+                self.turn_is_over(now, ended);
+            }
         }
         if let Theirs::Speaking { cut } = self.theirs
             && now >= cut
         {
             self.cut_turn(now);
         }
-        if self.finishing.is_some_and(|at| now >= at) {
-            self.finish_by_interim(now);
+        if self.phrases.deadline().is_some_and(|at| now >= at) {
+            self.act_on_turn(now);
         }
         // A goodbye is said to its end.
         if !self.playback.is_idle() && self.phase == Phase::Talking && self.barge_in.interrupts(now) {

@@ -1,5 +1,7 @@
 //! What an observer learns of a conversation, and what an operator may order in it.
 
+use media::dtmf::DigitSource;
+
 use crate::{AnsweredBy, TurnLatency};
 
 /// What an observer learns while it happens; becomes events and the transcript.
@@ -56,6 +58,15 @@ pub enum AgentEvent {
         at_ms: u64,
         /// Keys.
         digits: String,
+    },
+    /// They pressed a key.
+    DigitReceived {
+        /// Since the answer.
+        at_ms: u64,
+        /// Which.
+        digit: char,
+        /// How it came.
+        source: DigitSource,
     },
     /// A turn of ours began to sound.
     Turn(TurnLatency),

@@ -34,6 +34,8 @@ mod watchdog;
 
 pub use config::*;
 pub use conversation::{Conversation, ConversationConfig, Deadline, DialogueLine, Input, Output, View};
+pub use media::dtmf::DigitSource;
+
 pub use event::*;
 pub use outcome::*;
 pub use rules::Cause;

@@ -198,8 +198,10 @@ impl Session {
                 if let Some(origin) = now.checked_sub(self.media_now) {
                     self.media_origin = Some(self.media_origin.map_or(origin, |known| known.min(origin)));
                 }
-                self.listener.audio(frame);
-                return None;
+                if !self.listener.audio(frame) {
+                    return None;
+                }
+                Input::ShortPause
             }
             LineEvent::SpeechStarted { .. } => {
                 self.listener.speech_started();
@@ -212,7 +214,7 @@ impl Session {
                 Input::SpeechEnded { at: ended }
             }
             LineEvent::Music { playing, .. } => Input::Music(playing),
-            LineEvent::Digit { digit, .. } => Input::Digit(digit.as_char()),
+            LineEvent::Digit { digit, source, .. } => Input::Digit { digit: digit.as_char(), source },
             LineEvent::Tone { tone, .. } => Input::Tone(tone),
             LineEvent::Started { utterance, at } => Input::Started { utterance, at: at.into_std() },
             LineEvent::Played { utterance, duration, finished } => Input::Played { utterance, duration, finished },

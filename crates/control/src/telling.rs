@@ -1,7 +1,8 @@
 //! Pure: no I/O, no clock.
 //! What an agent observed, in the words of the API's events and records.
 
-use agent::{AgentEvent, AnsweredBy, Speaker};
+use agent::{AgentEvent, AnsweredBy, DigitSource, Speaker};
+
 use serde_json::{Value, json};
 use store::{CallChange, TranscriptRow};
 
@@ -54,6 +55,11 @@ pub(crate) fn tell(event: AgentEvent) -> Told {
             event: NewEvent::new("call.dtmf.sent", at_ms).with("digits", digits.clone()),
             record: Record::Change(CallChange { digits: Some(digits), ..CallChange::default() }),
         },
+        AgentEvent::DigitReceived { at_ms, digit, source } => only(
+            NewEvent::new("call.dtmf.received", at_ms)
+                .with("digit", digit.to_string())
+                .with("source", source_name(source)),
+        ),
         AgentEvent::PromptClassified { at_ms, kind, text } => {
             only(NewEvent::new("call.prompt.classified", at_ms).with("kind", kind).with("text", text))
         }
@@ -113,6 +119,14 @@ fn speaker_name(speaker: Speaker) -> &'static str {
     }
 }
 
+fn source_name(source: DigitSource) -> &'static str {
+    match source {
+        DigitSource::Rfc4733 => "rfc4733",
+        DigitSource::Inband => "inband",
+        DigitSource::Info => "info",
+    }
+}
+
 fn bounded(ms: u64) -> i64 {
     i64::try_from(ms).unwrap_or(i64::MAX)
 }
@@ -128,6 +142,11 @@ mod tests {
             (AgentEvent::Hold { at_ms: 7, holding: false }, "call.hold.ended", json!({})),
             (AgentEvent::Nudged { at_ms: 7, count: 2 }, "call.nudged", json!({"count": 2})),
             (AgentEvent::VoicemailLeft { at_ms: 7 }, "call.voicemail.left", json!({})),
+            (
+                AgentEvent::DigitReceived { at_ms: 7, digit: '5', source: DigitSource::Info },
+                "call.dtmf.received",
+                json!({"digit": "5", "source": "info"}),
+            ),
             (
                 AgentEvent::Menu { at_ms: 7, options: vec![("1".into(), "billing".into())] },
                 "call.ivr.menu",

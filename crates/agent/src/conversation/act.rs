@@ -246,7 +246,7 @@ impl Conversation {
     pub(super) fn settle(&mut self, now: Instant) {
         let busy = self.phase != Phase::Talking
             || self.theirs != Theirs::Silent
-            || self.finishing.is_some()
+            || self.phrases.deadline().is_some()
             || !self.playback.is_idle()
             || !self.keys.is_empty()
             || self.thinking.is_some()

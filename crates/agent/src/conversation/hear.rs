@@ -4,9 +4,10 @@
 
 use std::time::{Duration, Instant};
 
+use media::dtmf::DigitSource;
 use media::ear::Tone;
 
-use super::{Conversation, FINAL_WAIT, Output, Phase, Quiet, SILENT_ANSWER, Theirs};
+use super::{Conversation, Output, Phase, Quiet, SILENT_ANSWER, Theirs};
 use crate::answering::is_personal_greeting;
 use crate::event::{AgentEvent, Speaker};
 use crate::ivr::{PromptKind, classify, is_booked};
@@ -18,8 +19,6 @@ use crate::{AgentEnd, AnsweredBy};
 
 /// Speech without a pause is recognised in pieces of this length.
 const MAX_TURN: Duration = Duration::from_secs(30);
-/// Characters of a turn that goes on.
-const MAX_CARRIED: usize = 2_000;
 
 impl Conversation {
     pub(super) fn answered(&mut self, now: Instant) {
@@ -38,6 +37,7 @@ impl Conversation {
 
     pub(super) fn speech_started(&mut self, now: Instant) {
         self.theirs = Theirs::Speaking { cut: now + MAX_TURN };
+        self.phrases.speech_started(now);
         self.quiet = None;
         self.voicemail.speech_started();
         if !self.playback.is_idle() {
@@ -47,19 +47,30 @@ impl Conversation {
             // They go on: what is being thought about is only half of it.
             self.thinking = None;
             self.outputs.push_back(Output::CancelPolicy);
-            self.carried = std::mem::take(&mut self.text);
+            self.phrases.put_back(&std::mem::take(&mut self.text));
         }
     }
 
     pub(super) fn speech_ended(&mut self, now: Instant, ended: Instant) {
         self.barge_in.speech_ended();
         self.voicemail.speech_ended(now);
+        self.last_sound = Some(ended);
         self.pause(now, ended);
+        if self.phrases.is_long(now) {
+            self.finish_phrase(now);
+        }
+    }
+
+    pub(super) fn short_pause(&mut self, now: Instant) {
+        if matches!(self.theirs, Theirs::Speaking { .. }) && self.phrases.is_long(now) {
+            self.finish_phrase(now);
+        }
     }
 
     fn pause(&mut self, now: Instant, ended: Instant) {
-        let so_far = format!("{} {}", self.carried, self.interim);
-        let prompt = classify(&so_far, &self.facts());
+        // An interim is a guess at what no final covers yet.
+        let guess = if self.phrases.is_settled() { "" } else { self.interim.as_str() };
+        let prompt = classify(&format!("{} {guess}", self.phrases.text()), &self.facts());
         let machine = self.answering.machine
             || (self.answered_at.is_some() && !self.answering.person && self.answering.answered_by.is_some());
         let over = ended + silence_after(&prompt, machine);
@@ -77,63 +88,87 @@ impl Conversation {
     /// They speak without end (or it is music): what there is so far is recognised.
     pub(super) fn cut_turn(&mut self, now: Instant) {
         self.theirs = Theirs::Speaking { cut: now + MAX_TURN };
-        if self.finishing.is_none() {
-            self.finishing = Some(now + FINAL_WAIT);
+        self.finish_phrase(now);
+    }
+
+    pub(super) fn finish_phrase(&mut self, now: Instant) {
+        if self.phrases.is_open() {
+            self.phrases.finish(now, matches!(self.theirs, Theirs::Speaking { .. }));
             self.outputs.push_back(Output::FinishRecognition);
         }
     }
 
+    /// Silence was long enough; what is still being recognised is waited for.
     pub(super) fn turn_is_over(&mut self, now: Instant, ended: Instant) {
         self.theirs = Theirs::Silent;
-        if self.finishing.is_none() {
-            self.finishing = Some(now + FINAL_WAIT);
-            self.marks.turn_ended(ended, now);
-            self.outputs.push_back(Output::FinishRecognition);
+        self.finish_phrase(now);
+        self.marks.turn_ended(ended, now);
+        if self.phrases.is_settled() {
+            self.act_on_turn(now);
+        } else {
+            self.phrases.wait(now);
         }
     }
 
-    /// The recogniser owes us a final and does not come: its last guess must do.
-    pub(super) fn finish_by_interim(&mut self, now: Instant) {
-        let text = std::mem::take(&mut self.interim);
-        let at_ms = self.at_ms(now);
-        self.heard(now, &text, at_ms, at_ms);
-    }
-
+    /// A final came: it may show that the turn is over, or that more must follow.
     pub(super) fn heard(&mut self, now: Instant, text: &str, start_ms: u64, end_ms: u64) {
-        self.finishing = None;
-        self.interim.clear();
-        self.marks.recognised(now);
-        let text = text.trim();
-        if text.is_empty() && self.carried.is_empty() {
-            if self.theirs == Theirs::Silent {
-                self.settle(now);
-            }
+        if !self.phrases.heard(text, start_ms, end_ms) {
             return;
         }
-        if !text.is_empty() {
-            self.emit(AgentEvent::Transcript {
-                at_ms: start_ms,
-                end_ms,
-                speaker: Speaker::Callee,
-                text: text.to_owned(),
-            });
-            self.dialogue_heard(text);
+        self.interim.clear();
+        match self.theirs {
+            Theirs::Speaking { .. } => {}
+            Theirs::Paused { ended, .. } => self.pause(now, ended),
+            Theirs::Silent if self.phrases.is_settled() && self.phrases.deadline().is_some() => {
+                self.phrases.stop_waiting();
+                // The words may call for more silence than the guess did.
+                if let Some(ended) = self.last_sound {
+                    self.pause(now, ended);
+                } else {
+                    self.act_on_turn(now);
+                }
+            }
+            Theirs::Silent => {}
         }
+    }
+
+    /// No recogniser will tell more: its last guess must do.
+    pub(super) fn recognition_failed(&mut self, now: Instant) {
+        if !self.phrases.is_settled() {
+            let (guess, at_ms) = (std::mem::take(&mut self.interim), self.at_ms(now));
+            self.phrases.fail();
+            self.phrases.heard(&guess, at_ms, at_ms);
+            if self.phrases.deadline().is_some() {
+                self.act_on_turn(now);
+            }
+        }
+    }
+
+    /// Their turn is over and recognised as far as it will be.
+    pub(super) fn act_on_turn(&mut self, now: Instant) {
+        let turn = self.phrases.take(self.at_ms(now));
+        self.interim.clear();
+        self.marks.recognised(now);
+        if turn.text.is_empty() {
+            self.settle(now);
+            return;
+        }
+        self.emit(AgentEvent::Transcript {
+            at_ms: turn.start_ms,
+            end_ms: turn.end_ms,
+            speaker: Speaker::Callee,
+            text: turn.text.clone(),
+        });
+        self.dialogue_heard(&turn.text);
         if self.phase == Phase::Ringing {
             // An announcement before the answer is kept, and nobody is there to be answered.
             return;
         }
-        let whole = format!("{} {text}", std::mem::take(&mut self.carried)).trim().to_owned();
-        self.understand(now, &whole, start_ms);
+        self.understand(now, &turn.text, turn.start_ms);
         if self.phase != Phase::Talking || self.voicemail.takes_turn(&self.prompt, now) {
             return;
         }
-        if matches!(self.theirs, Theirs::Speaking { .. }) {
-            // They already go on; what they said so far waits for the rest.
-            self.carried = whole.chars().take(MAX_CARRIED).collect();
-            return;
-        }
-        self.text = whole;
+        self.text = turn.text;
         if !self.playback.is_idle() {
             if !is_backchannel(&words(&self.text)) {
                 self.pending = Some(self.text.clone());
@@ -141,6 +176,13 @@ impl Conversation {
             return;
         }
         self.respond(now);
+    }
+
+    /// A key of theirs.
+    pub(super) fn digit_received(&mut self, now: Instant, digit: char, source: DigitSource) {
+        let at_ms = self.at_ms(now);
+        self.dialogue_event(format!("they pressed {digit}"));
+        self.emit(AgentEvent::DigitReceived { at_ms, digit, source });
     }
 
     /// Keeps what a turn tells, whatever is answered to it.

@@ -236,27 +236,27 @@ fn an_appointment_is_booked_through_a_menu_with_a_receptionist() {
         .they("is there anything else i can help you with");
     talk.end(&expect![[r#"
           0.0 they: thank you for calling city hospital
-          3.1 they: for billing press one for appointments press two for the pharmacy press three
-          9.1 answered by: Ivr
-          9.1 press: 2
-          9.3 they: please hold while i connect you
-         12.7 hold: true
-         12.7 they: appointments this is anna how can i help you
-         15.8 hold: false
-         15.8 say: Hello, this is an automated assistant calling on behalf of Martin Keller. I'd like to book an appointment with Doctor Alvarez in dermatology on Tuesday, please.
-         25.5 they: sure can i have your name and date of birth please
-         29.0 say: The name is Martin Keller. The date of birth is March fifth, nineteen eighty two.
-         33.9 they: and which doctor would you like to see
-         36.7 say: Doctor Alvarez, please.
-         38.2 they: one moment please
-         40.0 hold: true
-         40.0 they: i have tuesday december first at ten thirty or thursday december third at two fifteen
-         45.9 hold: false
-         45.9 say: Yes, Tuesday December first at ten thirty works, please.
-         49.4 they: you are booked with doctor alvarez on tuesday december first at ten thirty your confirmation number is b twelve
-         56.8 say: Thank you very much. Goodbye.
-         58.7 hang up
-         58.7 they: is there anything else i can help you with
+          3.0 they: for billing press one for appointments press two for the pharmacy press three
+          9.0 answered by: Ivr
+          9.0 press: 2
+          9.2 they: please hold while i connect you
+         12.5 hold: true
+         12.5 they: appointments this is anna how can i help you
+         15.6 hold: false
+         15.6 say: Hello, this is an automated assistant calling on behalf of Martin Keller. I'd like to book an appointment with Doctor Alvarez in dermatology on Tuesday, please.
+         25.2 they: sure can i have your name and date of birth please
+         28.7 say: The name is Martin Keller. The date of birth is March fifth, nineteen eighty two.
+         33.6 they: and which doctor would you like to see
+         36.4 say: Doctor Alvarez, please.
+         37.8 they: one moment please
+         39.6 hold: true
+         39.6 they: i have tuesday december first at ten thirty or thursday december third at two fifteen
+         45.5 hold: false
+         45.5 say: Yes, Tuesday December first at ten thirty works, please.
+         48.9 they: you are booked with doctor alvarez on tuesday december first at ten thirty your confirmation number is b twelve
+         56.3 say: Thank you very much. Goodbye.
+         58.1 hang up
+         58.1 they: is there anything else i can help you with
         Succeeded Some(Completed) keys "2" confirmation=B12; date=December 1; doctor=Alvarez; time=10:30
     "#]]);
 }
@@ -272,14 +272,14 @@ fn a_balance_is_heard_after_keyed_numbers() {
     talk.end(&expect![[r#"
           0.0 they: welcome to first bank
           2.2 they: please enter your eight digit account number followed by the pound key
-          7.9 answered by: Ivr
-          7.9 press: 48213077#
-          9.7 they: you entered four eight two one three oh seven seven if this is correct press one otherwise press two
-         17.1 press: 1
-         17.3 they: please enter your four digit pin
-         20.7 press: 4821
-         21.5 they: your current balance is one thousand two hundred eighty four dollars and seventeen cents
-         28.3 hang up
+          7.8 answered by: Ivr
+          7.8 press: 48213077#
+          9.6 they: you entered four eight two one three oh seven seven if this is correct press one otherwise press two
+         17.0 press: 1
+         17.2 they: please enter your four digit pin
+         20.5 press: 4821
+         21.3 they: your current balance is one thousand two hundred eighty four dollars and seventeen cents
+         28.0 hang up
         Succeeded Some(Completed) keys "48213077#14821" balance=1284.17
     "#]]);
 }
@@ -314,15 +314,15 @@ fn hold_is_waited_through_until_a_person_speaks() {
     talk.they("invoice four four seven one was paid on monday");
     talk.end(&expect![[r#"
           0.0 they: all of our agents are busy please hold
-          3.1 answered by: Ivr
-          3.1 hold: true
-         48.1 they: your call is important to us
-         81.2 they: hello billing department this is dave
-         84.4 hold: false
-         84.4 say: Hello, this is an automated assistant calling on behalf of Martin Keller. I'd like to ask about invoice 4471, please.
-         91.5 they: invoice four four seven one was paid on monday
-         95.1 say: Thank you very much. Goodbye.
-         96.9 hang up
+          3.0 answered by: Ivr
+          3.0 hold: true
+         48.0 they: your call is important to us
+         81.1 they: hello billing department this is dave
+         84.2 hold: false
+         84.2 say: Hello, this is an automated assistant calling on behalf of Martin Keller. I'd like to ask about invoice 4471, please.
+         91.3 they: invoice four four seven one was paid on monday
+         94.8 say: Thank you very much. Goodbye.
+         96.7 hang up
         Succeeded Some(Completed) keys "" department=billing; status=invoice four four seven one was paid on monday
     "#]]);
 }
@@ -335,14 +335,14 @@ fn silence_is_asked_about_three_times_then_the_call_ends() {
           0.0 they: hello
           0.8 answered by: Human
           0.8 say: Hello, this is an automated assistant calling on behalf of Martin Keller. I'd like to book an appointment with Doctor Alvarez in dermatology on Tuesday, please.
-         17.8 nudge 1
-         17.8 say: Are you still there?
+         17.7 nudge 1
+         17.7 say: Are you still there?
          26.3 nudge 2
          26.3 say: Hello? Can you hear me?
-         35.1 nudge 3
-         35.1 say: Hello, are you there?
-         43.7 say: I can't hear you, so I will end the call now. Goodbye.
-         47.0 hang up
+         35.0 nudge 3
+         35.0 say: Hello, are you there?
+         43.6 say: I can't hear you, so I will end the call now. Goodbye.
+         46.9 hang up
         Failed Some(Silence) keys "" 
     "#]]);
 }
@@ -358,8 +358,8 @@ fn talking_over_us_stops_us_and_what_was_not_played_was_not_said() {
           0.8 answered by: Human
           0.8 say: Hello, this is an automated assistant calling on behalf of Martin Keller. I'd like to book an appointment with Doctor Alvarez in dermatology on Tuesday, please.
           2.8 they: sorry what is your name
-          3.1 flush
-          4.7 say: The name is Martin Keller.
+          3.0 flush
+          4.6 say: The name is Martin Keller.
         Failed None keys "" 
     "#]]);
 }
@@ -375,13 +375,13 @@ fn a_fact_that_is_missing_is_not_made_up() {
           0.0 they: front desk how can i help you
           2.2 answered by: Human
           2.2 say: Hello, this is an automated assistant calling on behalf of Martin Keller. I'd like to book an appointment, please.
-          9.2 they: what is your date of birth and your phone number
-         12.6 say: I'm sorry, I don't have the date of birth or the phone number.
-         16.4 they: are you a robot
-         17.8 say: Yes, I'm an AI assistant calling on behalf of Martin Keller.
-         21.4 they: okay goodbye
-         22.7 say: Thank you. Goodbye.
-         23.9 hang up
+          9.1 they: what is your date of birth and your phone number
+         12.4 say: I'm sorry, I don't have the date of birth or the phone number.
+         16.2 they: are you a robot
+         17.6 say: Yes, I'm an AI assistant calling on behalf of Martin Keller.
+         21.3 they: okay goodbye
+         22.4 say: Thank you. Goodbye.
+         23.7 hang up
         Failed Some(Completed) keys "" 
     "#]]);
 }
@@ -397,8 +397,8 @@ fn rules_decide_when_the_model_does_not_answer() {
           2.1 ask the model
          14.1 cancel the model
          14.1 say: Hello, this is an automated assistant calling on behalf of Martin Keller. I'd like to book an appointment with Doctor Alvarez in dermatology on Tuesday, please. The name is Martin Keller.
-         32.7 nudge 1
-         32.7 say: Are you still there?
+         32.6 nudge 1
+         32.6 say: Are you still there?
         Failed None keys "" 
     "#]]);
 }
@@ -422,16 +422,16 @@ fn three_menus_lead_to_the_department_and_a_repeat_is_noticed() {
           0.0 they: thank you for calling acme please listen carefully as our menu options have changed
           6.4 answered by: Ivr
           6.4 they: press one for sales press two for customer service press three for careers
-         18.3 press: 2
-         19.3 they: press one for sales press two for customer service press three for careers
-         25.2 press: 2
-         25.4 they: for technical support press one for billing and payments press two to return to the main menu press star
-         33.1 press: 2
-         33.3 they: for technical support press one for billing and payments press two to return to the main menu press star
-         41.0 press: 2 differently
-         41.2 they: for invoices press or say one for refunds press or say two
-         46.2 press: 1
-         46.4 they: you have reached the billing department our hours are nine a m to five p m monday through friday
+         18.2 press: 2
+         19.2 they: press one for sales press two for customer service press three for careers
+         25.1 press: 2
+         25.3 they: for technical support press one for billing and payments press two to return to the main menu press star
+         32.9 press: 2
+         33.1 they: for technical support press one for billing and payments press two to return to the main menu press star
+         40.7 press: 2 differently
+         40.9 they: for invoices press or say one for refunds press or say two
+         45.8 press: 1
+         46.0 they: you have reached the billing department our hours are nine a m to five p m monday through friday
         Succeeded None keys "22221" department=billing; hours=9:00 to 17:00
     "#]]);
 }
@@ -449,7 +449,7 @@ fn a_machine_that_wants_what_we_do_not_have_is_asked_for_a_person() {
           4.9 press: 0
          13.1 say: Hello, this is an automated assistant calling on behalf of Martin Keller. I'd like to find out the balance of the account, please.
          21.0 they: sorry i did not get that please enter your account number
-         25.9 hang up
+         25.8 hang up
         Failed Some(Completed) keys "0" 
     "#]]);
 }
@@ -467,21 +467,21 @@ fn a_receptionist_who_reads_back_and_offers_another_day_is_answered() {
         .wait(3.0);
     talk.end(&expect![[r#"
           0.0 they: good morning dermatology this is anna speaking how may i help you
-          4.4 answered by: Human
-          4.4 say: Hello, this is an automated assistant calling on behalf of Martin Keller. I'd like to book an appointment with Doctor Alvarez in dermatology on Tuesday, please.
-         14.1 they: may i have your full name
-         16.1 say: The name is Martin Keller.
-         17.7 they: that was martin keller is that correct
-         20.5 say: Yes, that is correct.
-         21.9 they: i have wednesday december second at nine or friday at three would either work
-         27.3 say: Do you have anything on Tuesday in the morning?
-         30.2 they: let me see i can do tuesday december first at eleven fifteen does that work for you
-         36.0 say: Yes, Tuesday December first at eleven fifteen works, please.
-         39.7 they: and a phone number in case we need to reach you
-         43.3 say: I'm sorry, I don't have the phone number.
-         45.8 they: alright you're all set for tuesday december first at eleven fifteen with doctor alvarez
-         53.4 say: Thank you very much. Goodbye.
-         55.2 hang up
+          4.3 answered by: Human
+          4.3 say: Hello, this is an automated assistant calling on behalf of Martin Keller. I'd like to book an appointment with Doctor Alvarez in dermatology on Tuesday, please.
+         14.0 they: may i have your full name
+         16.0 say: The name is Martin Keller.
+         17.6 they: that was martin keller is that correct
+         20.4 say: Yes, that is correct.
+         21.7 they: i have wednesday december second at nine or friday at three would either work
+         27.1 say: Do you have anything on Tuesday in the morning?
+         30.0 they: let me see i can do tuesday december first at eleven fifteen does that work for you
+         35.7 say: Yes, Tuesday December first at eleven fifteen works, please.
+         39.4 they: and a phone number in case we need to reach you
+         42.9 say: I'm sorry, I don't have the phone number.
+         45.5 they: alright you're all set for tuesday december first at eleven fifteen with doctor alvarez
+         53.0 say: Thank you very much. Goodbye.
+         54.8 hang up
         Succeeded Some(Completed) keys "" date=December 1; doctor=Alvarez; time=11:15
     "#]]);
 }
@@ -494,9 +494,9 @@ fn who_wants_no_calls_is_not_called_again() {
           0.0 they: hello
           0.8 answered by: Human
           0.8 say: Hello, this is an automated assistant calling on behalf of Martin Keller. I'd like to book an appointment with Doctor Alvarez in dermatology on Tuesday, please.
-         10.5 they: please take me off your list and do not call again
-         14.3 say: I'm sorry for the disturbance. We will not call again. Goodbye.
-         18.2 hang up
+         10.4 they: please take me off your list and do not call again
+         14.2 say: I'm sorry for the disturbance. We will not call again. Goodbye.
+         18.0 hang up
         Failed Some(DoNotCall) keys "" 
     "#]]);
 }
@@ -508,10 +508,10 @@ fn an_inbound_caller_is_heard_and_noted() {
     talk.end(&expect![[r#"
           0.0 say: Hello, this is an automated assistant. How can I help you?
           3.6 they: hi please tell martin that the car is ready
-          7.1 say: Thank you. I have taken a note of that. Is there anything else?
-         11.0 they: no thank you
-         12.5 say: Thank you for calling. Goodbye.
-         14.4 hang up
+          7.0 say: Thank you. I have taken a note of that. Is there anything else?
+         10.9 they: no thank you
+         12.4 say: Thank you for calling. Goodbye.
+         14.3 hang up
         Succeeded Some(Completed) keys "" message=hi please tell martin that the car is ready
     "#]]);
 }
@@ -571,15 +571,15 @@ fn misheard_talk_still_books() {
         .wait(3.0);
     talk.end(&expect![[r#"
           0.0 they: thank you four calling city hospital four billing rest one four appointment press to four pharmacy dress three
-          8.1 answered by: Ivr
-          8.1 press: 2
-          8.3 they: scheduling this is anna how can i help
-         11.1 say: Hello, this is an automated assistant calling on behalf of Martin Keller. I'd like to book an appointment with Doctor Alvarez in dermatology on Tuesday, please.
-         20.7 they: there is tuesday december first at ten thirty and thursday at two fifteen
-         25.9 say: Yes, Tuesday December first at ten thirty works, please.
-         29.4 they: so you are looked for tuesday december first at ten thirty thank you
-         35.8 say: Thank you very much. Goodbye.
-         37.6 hang up
+          8.0 answered by: Ivr
+          8.0 press: 2
+          8.2 they: scheduling this is anna how can i help
+         10.9 say: Hello, this is an automated assistant calling on behalf of Martin Keller. I'd like to book an appointment with Doctor Alvarez in dermatology on Tuesday, please.
+         20.6 they: there is tuesday december first at ten thirty and thursday at two fifteen
+         25.7 say: Yes, Tuesday December first at ten thirty works, please.
+         29.2 they: so you are looked for tuesday december first at ten thirty thank you
+         35.5 say: Thank you very much. Goodbye.
+         37.3 hang up
         Succeeded Some(Completed) keys "2" date=December 1; time=10:30
     "#]]);
 }

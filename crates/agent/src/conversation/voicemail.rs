@@ -110,7 +110,7 @@ impl Conversation {
         if matches!(self.voicemail, Voicemail::Leaving(_) | Voicemail::Left) {
             return;
         }
-        let unheard = format!("{} {}", self.carried, self.interim);
+        let unheard = format!("{} {}", self.phrases.text(), self.interim);
         let expected = matches!(self.voicemail, Voicemail::Greeting { .. })
             || classify(&unheard, &self.facts()).kind == PromptKind::Voicemail;
         // A lone beep after some announcement, and no person or menu so far: a voicemail whose greeting was not understood.

@@ -5,3 +5,4 @@
 pub(crate) mod backchannel;
 pub(crate) mod barge_in;
 pub(crate) mod endpointing;
+pub(crate) mod phrases;
