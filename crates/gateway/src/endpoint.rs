@@ -76,10 +76,21 @@ pub(crate) struct Endpoint {
 struct Book {
     calls: BTreeMap<SessionId, mpsc::Sender<Event>>,
     trunks: BTreeMap<RegistrationId, String>,
-    stopping: Option<Instant>,
+    stopping: Option<Stopping>,
     ignored: u64,
 }
 
+/// The last moments of an endpoint.
+#[derive(Debug, Clone, Copy)]
+struct Stopping {
+    /// Until then what is still under way (a BYE, a CANCEL) may be sent again once.
+    linger: Instant,
+    /// Then it ends, whatever the registrars say.
+    limit: Instant,
+}
+
+/// One retransmission interval (T1) and a little more.
+const LINGER: Duration = Duration::from_millis(600);
 /// Longest wait for the answers to our un-REGISTERs.
 const UNREGISTER: Duration = Duration::from_secs(2);
 
@@ -98,7 +109,9 @@ impl Endpoint {
         self.drain(&mut book);
         while !self.is_done(&book) {
             let deadline = self.user_agent.poll_timeout().map(|deadline| deadline.at);
-            let deadline = deadline.into_iter().chain(book.stopping).min();
+            let stopping = book.stopping.map(|stopping| [stopping.linger, stopping.limit]);
+            let own = stopping.into_iter().flatten().filter(|at| *at > clock::now());
+            let deadline = deadline.into_iter().chain(own).min();
             tokio::select! { biased;
                 () = sleep_until(deadline) => self.user_agent.handle_input(clock::now(), sip::Input::Timeout),
                 command = self.commands.recv() => match command {
@@ -119,7 +132,11 @@ impl Endpoint {
     }
 
     fn is_done(&self, book: &Book) -> bool {
-        book.stopping.is_some_and(|limit| book.trunks.is_empty() || clock::now() >= limit)
+        book.stopping.is_some_and(|stopping| {
+            let now = clock::now();
+            let settled = self.user_agent.transaction_count() == 0 || now >= stopping.linger;
+            now >= stopping.limit || (book.trunks.is_empty() && settled)
+        })
     }
 
     fn register_trunks(&mut self, book: &mut Book) {
@@ -165,7 +182,7 @@ impl Endpoint {
             EndpointCommand::Session { session, signal } => self.carry_out(now, session, signal),
             EndpointCommand::Drain => self.user_agent.refuse_new(Some(Duration::from_secs(30))),
             EndpointCommand::Stop => {
-                book.stopping = Some(now + UNREGISTER);
+                book.stopping = Some(Stopping { linger: now + LINGER, limit: now + UNREGISTER });
                 for registration in book.trunks.keys() {
                     self.user_agent.unregister(now, *registration);
                 }
