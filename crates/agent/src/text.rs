@@ -30,6 +30,21 @@ pub(crate) fn words(text: &str) -> Vec<String> {
     words
 }
 
+/// The words of a text, and where among them a new phrase begins: after punctuation.
+pub(crate) fn phrases(text: &str) -> (Vec<String>, Vec<usize>) {
+    let mut all = Vec::new();
+    let mut pauses = Vec::new();
+    let mut rest = text;
+    while let Some(at) = rest.find(", ").or_else(|| rest.find(". ")) {
+        let (phrase, after) = rest.split_at(at + 1);
+        all.extend(words(phrase));
+        pauses.push(all.len());
+        rest = after;
+    }
+    all.extend(words(rest));
+    (all, pauses)
+}
+
 fn end_word(word: &mut String, words: &mut Vec<String>) {
     if !word.is_empty() {
         words.push(std::mem::take(word));

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use super::input::InputRequest;
 use super::menu::{Menu, sounds_like_menu};
+use super::score::is_repeat;
 use crate::spoken::{dates, times};
 use crate::text::{has_any, words};
 
@@ -60,9 +61,14 @@ pub(crate) struct Prompt {
 /// Classifies what was heard in one turn.
 pub(crate) fn classify(text: &str, facts: &BTreeMap<String, String>) -> Prompt {
     let words = words(text);
-    let menu = Menu::parse(text);
+    let mut menu = Menu::parse(text);
     let rejected = is_rejection(&words);
     let input = InputRequest::parse(&words, facts);
+    if let Some(input) = &input {
+        // "… then press pound" ends a number; it chooses nothing.
+        menu.options
+            .retain(|option| option.key.is_none() || option.key != input.terminator() || is_repeat(&option.label));
+    }
     let kind = kind(&words, &menu, input.as_ref(), rejected);
     Prompt { kind, menu, input, rejected, words }
 }

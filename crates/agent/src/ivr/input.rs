@@ -161,6 +161,11 @@ impl InputRequest {
         Some(keys)
     }
 
+    /// The key that ends it.
+    pub(crate) fn terminator(&self) -> Option<char> {
+        self.terminator
+    }
+
     /// The words that answer it.
     pub(crate) fn spoken(&self, facts: &BTreeMap<String, String>) -> Option<String> {
         let value = facts.get(&self.fact)?;

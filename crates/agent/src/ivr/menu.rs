@@ -6,8 +6,9 @@
 //! takes its label from the words before it ("for billing, press two") or after it ("press two for
 //! billing"); a menu mostly keeps one order, so the cheapest assignment over the whole prompt wins.
 
+use super::labels::labels;
 use crate::spoken::digit_word;
-use crate::text::{distance, has_any, is_filler, similar, stem, words};
+use crate::text::{distance, has_any, is_filler, phrases, similar, stem, words};
 
 /// One option.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -32,10 +33,10 @@ pub(crate) struct Menu {
 impl Menu {
     /// The options in a text; empty when it is no menu.
     pub(crate) fn parse(text: &str) -> Self {
-        let words = words(text);
+        let (words, pauses) = phrases(text);
         let anchors = anchors(&words);
         let mut menu = Self::default();
-        for (anchor, label) in anchors.iter().zip(labels(&words, &anchors)) {
+        for (anchor, label) in anchors.iter().zip(labels(&words, &anchors, &pauses)) {
             if anchor.kind == Kind::Ignored {
                 continue;
             }
@@ -45,18 +46,53 @@ impl Menu {
                 say: anchor.say.clone(),
                 stay: anchor.kind == Kind::Stay,
             };
-            match menu.options.iter_mut().find(|known| known.is_same_choice(&option)) {
-                Some(known) => {
-                    menu.repeated = true;
-                    // The second hearing may have caught what the first did not.
-                    if known.label.is_empty() {
-                        known.label = option.label;
-                    }
-                }
-                None => menu.options.push(option),
-            }
+            menu.add(option);
         }
         menu
+    }
+
+    /// One more option, or one that is known and was heard again.
+    fn add(&mut self, option: MenuOption) {
+        if option.is_lost() && option.label.is_empty() {
+            return;
+        }
+        let known = self.options.iter_mut().find(|known| {
+            known.is_same_choice(&option) || (known.is_lost() != option.is_lost() && known.is_called_like(&option))
+        });
+        match known {
+            Some(known) => {
+                self.repeated = true;
+                // The second hearing may have caught what the first did not.
+                if known.label.is_empty() {
+                    known.label = option.label;
+                }
+                if known.is_lost() {
+                    (known.key, known.say) = (option.key, option.say);
+                }
+            }
+            None => self.options.push(option),
+        }
+    }
+
+    /// What another hearing of the same menu tells.
+    pub(crate) fn learn(&mut self, again: &Self) {
+        let repeated = self.repeated;
+        for option in &again.options {
+            self.add(option.clone());
+        }
+        self.repeated = repeated;
+    }
+
+    /// The key of an option whose own was not understood: the one between those around it, if only one is.
+    pub(crate) fn key_between(&self, lost: &MenuOption) -> Option<char> {
+        let at = self.options.iter().position(|option| option == lost)?;
+        let digit = |option: &MenuOption| option.key.and_then(|key| key.to_digit(10));
+        let before = if at == 0 { Some(0) } else { digit(&self.options[at - 1]) };
+        let after = self.options.get(at + 1).and_then(digit);
+        match (before, after) {
+            (Some(before), Some(after)) if after == before + 2 => char::from_digit(before + 1, 10),
+            _ => None,
+        }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -88,7 +124,8 @@ impl Menu {
                 let key = match (option.key, &option.say) {
                     (Some(key), _) => key.to_string(),
                     (None, Some(say)) => format!("say {say}"),
-                    (None, None) => "stay".to_owned(),
+                    (None, None) if option.stay => "stay".to_owned(),
+                    (None, None) => "?".to_owned(),
                 };
                 (key, option.label.clone())
             })
@@ -100,9 +137,20 @@ impl MenuOption {
     fn is_same_choice(&self, other: &Self) -> bool {
         match (self.key, other.key) {
             (Some(a), Some(b)) => a == b,
+            (None, None) if self.is_lost() && other.is_lost() => self.label == other.label,
             (None, None) => self.stay == other.stay && self.say == other.say,
             _ => false,
         }
+    }
+
+    /// Its key was not understood.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.key.is_none() && self.say.is_none() && !self.stay
+    }
+
+    fn is_called_like(&self, other: &Self) -> bool {
+        let (mine, theirs) = (content_words(&self.label), content_words(&other.label));
+        !mine.is_empty() && mine.iter().any(|a| theirs.iter().any(|b| similar(a, b) || stem(a) == stem(b)))
     }
 
     fn resembles(&self, other: &Self) -> bool {
@@ -119,7 +167,7 @@ impl MenuOption {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub(super) enum Kind {
     Choice,
     Stay,
     /// "If you know your party's extension, dial it now": takes its words out of the labels.
@@ -128,12 +176,12 @@ enum Kind {
 
 /// Words that name a choice, and where they stand.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Anchor {
-    start: usize,
-    end: usize,
-    key: Option<char>,
-    say: Option<String>,
-    kind: Kind,
+pub(super) struct Anchor {
+    pub(super) start: usize,
+    pub(super) end: usize,
+    pub(super) key: Option<char>,
+    pub(super) say: Option<String>,
+    pub(super) kind: Kind,
 }
 
 fn anchors(words: &[String]) -> Vec<Anchor> {
@@ -189,6 +237,9 @@ fn anchor_at(words: &[String], at: usize) -> Option<Anchor> {
             let say = spoken.then(|| spoken_key(key));
             return Some(with_alternative(words, Anchor { start: at, end, key: Some(key), say, kind: Kind::Choice }));
         }
+        if next > at + 1 && spoken || word(at) == "press" && next == at + 1 {
+            return lost_key(words, at, next);
+        }
     }
     if word(at) == "say" && !matches!(word(at.wrapping_sub(1)), "can" | "may" | "to" | "you") {
         let (say, end) = phrase_from(words, at + 1)?;
@@ -199,6 +250,16 @@ fn anchor_at(words: &[String], at: usize) -> Option<Anchor> {
         return Some(Anchor { start: at, end, key: None, say: Some(say), kind: Kind::Choice });
     }
     None
+}
+
+/// "press or say tickets for the pharmacy": there was a key, and it was not understood.
+fn lost_key(words: &[String], at: usize, from: usize) -> Option<Anchor> {
+    let word = |i: usize| words.get(i).map_or("", String::as_str);
+    if matches!(word(from), "" | "any" | "and" | "release" | "your") {
+        return None;
+    }
+    let end = (from..from + 3).find(|&i| is_head(word(i)) || is_press(word(i)) || word(i).is_empty())?;
+    Some(Anchor { start: at, end, key: None, say: None, kind: Kind::Choice })
 }
 
 /// "… or say billing", "… or press two" right after an anchor belong to it.
@@ -321,180 +382,6 @@ fn spoken_key(key: char) -> String {
     }
 }
 
-/// One label for each anchor: the cheapest way to hand out the words between them.
-fn labels(words: &[String], anchors: &[Anchor]) -> Vec<String> {
-    let count = anchors.len();
-    let segments: Vec<&[String]> = (0..=count)
-        .map(|i| {
-            let start = if i == 0 { 0 } else { anchors[i - 1].end };
-            let end = anchors.get(i).map_or(words.len(), |anchor| anchor.start);
-            &words[start.min(end)..end]
-        })
-        .collect();
-    // cost[after] of the best assignment up to here, and the choices that led there.
-    let mut best: [(u32, Vec<bool>); 2] = [(0, Vec::new()), (0, Vec::new())];
-    for i in 0..count {
-        best = [false, true].map(|after| {
-            (0..2)
-                .filter(|previous| i > 0 || *previous == 0)
-                .map(|previous| {
-                    let taken_before = i > 0 && previous == 1;
-                    let mut cost = best[previous].0 + label_cost(&segments, &anchors[i], i, after, taken_before);
-                    // A label nobody wanted, and a change of order.
-                    if i > 0 && previous == 0 && after && !heads(segments[i], false).is_empty() {
-                        cost += 2;
-                    }
-                    if i > 0 && (previous == 1) != after {
-                        cost += 1;
-                    }
-                    let mut choices = best[previous].1.clone();
-                    choices.push(after);
-                    (cost, choices)
-                })
-                .min_by_key(|(cost, _)| *cost)
-                .unwrap_or_default()
-        });
-    }
-    if count > 0 && !heads(segments[count], false).is_empty() {
-        best[0].0 += 3;
-    }
-    let choices = if best[1].0 < best[0].0 { &best[1].1 } else { &best[0].1 };
-    (0..count)
-        .map(|i| {
-            let after = choices[i];
-            let segment = segments[i + usize::from(after)];
-            let shared_with_previous = !after && i > 0 && choices[i - 1];
-            let shared_with_next = after && choices.get(i + 1) == Some(&false);
-            clean(label_words(segment, !after && i == 0, shared_with_previous, shared_with_next))
-        })
-        .collect()
-}
-
-fn label_cost(segments: &[&[String]], anchor: &Anchor, i: usize, after: bool, taken_before: bool) -> u32 {
-    let segment = segments[i + usize::from(after)];
-    let heads = heads(segment, i == 0 && !after).len();
-    // "say billing" is its own label.
-    let empty = if anchor.say.is_some() && anchor.key.is_none() || anchor.kind != Kind::Choice { 1 } else { 6 };
-    if !after && taken_before {
-        return if heads >= 2 { 1 } else { empty };
-    }
-    match (segment.is_empty(), heads > 0, after) {
-        (true, ..) => empty,
-        (_, true, _) => 0,
-        (_, false, false) => 1 + u32::from(i == 0),
-        // After an anchor that explains itself, loose words are no label.
-        (_, false, true) => {
-            if empty == 1 {
-                3
-            } else {
-                2
-            }
-        }
-    }
-}
-
-/// Where labels may begin in a segment: "for", "to", "if", unless they belong to a greeting.
-fn heads(segment: &[String], greeting: bool) -> Vec<usize> {
-    (0..segment.len())
-        .filter(|&i| {
-            let previous = i.checked_sub(1).map_or("", |i| segment[i].as_str());
-            let next = segment.get(i + 1).map_or("", String::as_str);
-            match segment[i].as_str() {
-                "for" => {
-                    !(next == "calling"
-                        || next == "holding"
-                        || next == "your" && greeting
-                        || matches!(previous, "sorry" | "calling" | "looking"))
-                }
-                "to" => !matches!(
-                    previous,
-                    "welcome"
-                        | "listen"
-                        | "like"
-                        | "want"
-                        | "wish"
-                        | "need"
-                        | "going"
-                        | "able"
-                        | "back"
-                        | "according"
-                        | "have"
-                        | "listening"
-                        | "trying"
-                        | "calling"
-                        | "speak"
-                        | "talk"
-                ),
-                "if" => true,
-                // Misheard at the start, where a label must begin.
-                "four" | "two" | "too" => i == 0 && segment.len() > 1 && !greeting,
-                _ => false,
-            }
-        })
-        .collect()
-}
-
-fn label_words(segment: &[String], greeting: bool, shared_with_previous: bool, shared_with_next: bool) -> &[String] {
-    let heads = heads(segment, greeting);
-    let last = heads.last().copied();
-    match heads.first().copied() {
-        None => segment,
-        Some(first) if shared_with_next => &segment[first..last.filter(|last| *last > first).unwrap_or(segment.len())],
-        Some(_) if shared_with_previous => &segment[last.unwrap_or(0)..],
-        Some(first) if greeting => {
-            // A greeting may have "for" and "to" of its own; the label is what comes last. "If you …" holds both.
-            let begin = heads
-                .iter()
-                .copied()
-                .rfind(|&i| segment[i] == "if")
-                .or_else(|| heads.iter().copied().rfind(|&i| segment[i] == "for"));
-            &segment[begin.unwrap_or(last.unwrap_or(first))..]
-        }
-        Some(first) => &segment[first..],
-    }
-}
-
-fn clean(label: &[String]) -> String {
-    const LEADING: &[&str] = &[
-        "for",
-        "to",
-        "if",
-        "you",
-        "would",
-        "like",
-        "want",
-        "need",
-        "wish",
-        "are",
-        "is",
-        "calling",
-        "about",
-        "the",
-        "a",
-        "an",
-        "our",
-        "please",
-        "and",
-        "or",
-        "then",
-        "reach",
-        "speak",
-        "talk",
-        "with",
-        "four",
-        "two",
-        "too",
-        "otherwise",
-        "have",
-        "questions",
-    ];
-    const TRAILING: &[&str] = &["please", "or", "and", "then", "now", "just", "department", "you", "can"];
-    let start = label.iter().position(|word| !LEADING.contains(&word.as_str())).unwrap_or(label.len());
-    let end = label.iter().rposition(|word| !TRAILING.contains(&word.as_str())).map_or(start, |end| end + 1);
-    let kept: Vec<&str> = label[start.min(end)..end].iter().map(String::as_str).take(12).collect();
-    kept.join(" ")
-}
-
 /// Does a text sound as though it came from a menu, though perhaps only a part of it was heard?
 pub(crate) fn sounds_like_menu(words: &[String]) -> bool {
     has_any(
@@ -600,6 +487,54 @@ mod tests {
         assert!(Menu::parse("for appointments press one for billing press two for appointments press one").repeated);
         assert!(once.is_like(&Menu::parse("for appointment press one for building press two")));
         assert!(!once.is_like(&Menu::parse("for a new appointment press two to cancel press three")));
+    }
+
+    #[test]
+    fn a_menu_that_names_its_keys_first_may_end_with_a_repeat() {
+        check(
+            "welcome to park street clinic press one for the pharmacy press two for billing and insurance press three to make or change an appointment press four for test results to repeat this menu press nine",
+            "1=pharmacy; 2=billing and insurance; 3=make or change an appointment; 4=test results; 9=repeat this menu",
+        );
+        check(
+            "press one for the pharmacy press two for billing press four for test results to repeat this menu press nine",
+            "1=pharmacy; 2=billing; 4=test results; 9=repeat this menu",
+        );
+        check(
+            "hello you have reached home office supply press two for technical support press five for customer service press six for the sales department to hear these options again press nine",
+            "2=technical support; 5=customer service; 6=sales; 9=hear these options again",
+        );
+        check(
+            "our store hours press two for our address press four for opening hours press six to go back to the main menu to repeat this menu press nine",
+            "2=address; 4=opening hours; 6=go back to the main menu; 9=repeat this menu",
+        );
+        check(
+            "welcome to lake medical center for a question about the bill press three for test results press five to make or change an appointment press eight to listen again press nine",
+            "3=question about the bill; 5=test results; 8=make or change an appointment; 9=listen again",
+        );
+    }
+
+    #[test]
+    fn pauses_tell_where_an_option_ends() {
+        check(
+            "for john digits star computers, press one for your order, press two for repairs",
+            "1=your order; 2=repairs",
+        );
+        check("press two, for billing press three, for sales press four", "2=; 3=billing; 4=sales");
+        check("press one for sales, press two for billing, and insurance", "1=sales; 2=billing and insurance");
+    }
+
+    #[test]
+    fn a_key_that_was_not_understood_is_told_by_its_neighbours_or_the_repeat() {
+        let heard = "for the store manager press or say two for the pharmacy press or say tickets for the photo department press or say four";
+        let menu = Menu::parse(heard);
+        assert_eq!(menu.listed()[1], ("?".to_owned(), "pharmacy".to_owned()));
+        assert_eq!(menu.key_between(&menu.options[1]), Some('3'));
+        let nine = Menu::parse("for the store manager press two for the pharmacy press j for photo press nine");
+        assert_eq!(nine.key_between(&nine.options[1]), None);
+        check(
+            "press two for support press should for sales press nine for help press two for support press six for sales press nine for help",
+            "2=support; 6=sales; 9=help",
+        );
     }
 
     #[test]

@@ -4,6 +4,7 @@
 
 mod classify;
 mod input;
+mod labels;
 mod menu;
 mod navigator;
 mod score;

@@ -109,6 +109,14 @@ impl Navigator {
         }
         let known = !self.visited[at].tried.is_empty();
         let chosen = self.choose(at, rejected, silent || menu.repeated || self.waited || known);
+        let chosen = chosen.and_then(|(option, because)| {
+            if !option.is_lost() {
+                return Some((option, because));
+            }
+            // Its key was not understood: its neighbours may tell it, else the repeat must.
+            let key = self.visited[at].menu.key_between(&option)?;
+            Some((MenuOption { key: Some(key), ..option }, "menu.by-elimination"))
+        });
         match chosen {
             Some((option, because)) => self.take(at, option, because),
             None if !self.waited => {
@@ -132,16 +140,7 @@ impl Navigator {
     fn visit(&mut self, menu: &Menu, silent: bool) -> usize {
         match self.visited.iter().position(|known| known.menu.is_like(menu)) {
             Some(at) => {
-                for option in &menu.options {
-                    if !self.visited[at]
-                        .menu
-                        .options
-                        .iter()
-                        .any(|known| known.key == option.key && known.say == option.say)
-                    {
-                        self.visited[at].menu.options.push(option.clone());
-                    }
-                }
+                self.visited[at].menu.learn(menu);
                 self.visited[at].visits += u32::from(!silent);
                 at
             }
