@@ -265,6 +265,9 @@ pub struct Conversation {
     dialogue: Vec<DialogueLine>,
     keys: VecDeque<String>,
     digits_sent: String,
+    keys_sent_at: Option<Instant>,
+    /// They spoke right after our last keys: those were heard.
+    reacted: bool,
 
     quiet: Option<(Instant, Quiet)>,
     wait: Option<Duration>,
@@ -317,6 +320,8 @@ impl Conversation {
             dialogue: Vec::new(),
             keys: VecDeque::new(),
             digits_sent: String::new(),
+            keys_sent_at: None,
+            reacted: false,
             quiet: None,
             wait: None,
             nudges: 0,

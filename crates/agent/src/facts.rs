@@ -116,6 +116,11 @@ pub(crate) const KNOWN: &[(&str, &str, &[&str])] = &[
             "when should",
             "day of the week",
             "any preference for the day",
+            "best for you",
+            "would work for you",
+            "works for you",
+            "works best",
+            "would suit you",
         ],
     ),
     (
@@ -161,7 +166,11 @@ pub(crate) const KNOWN: &[(&str, &str, &[&str])] = &[
     ("insurance", "insurance", &["insurance", "insured", "coverage"]),
     ("zip", "zip code", &["zip code", "postal code", "zip"]),
     ("account_number", "account number", &["account number", "account id", "customer number"]),
-    ("pin", "PIN", &["pin", "pin number", "pass code", "passcode", "security code"]),
+    (
+        "pin",
+        "PIN",
+        &["your pin", "the pin", "digit pin", "pin number", "pin code", "pass code", "passcode", "security code"],
+    ),
     ("order_number", "order number", &["order number", "tracking number"]),
     ("invoice_number", "invoice number", &["invoice number"]),
     ("policy_number", "policy number", &["policy number"]),
@@ -287,7 +296,7 @@ pub(crate) fn give(asked: &Asked, facts: &BTreeMap<String, String>) -> Option<St
             None => format!("The date of birth is {value}."),
         },
         "doctor" => format!("{}, please.", titled(value)),
-        "day" => format!("{}, please.", any_of(value)),
+        "day" => format!("I would like to come on {}, please.", any_of(value)),
         "time_of_day" => match value.to_lowercase().as_str() {
             part @ ("morning" | "afternoon" | "evening") => format!("In the {part}, please."),
             _ => format!("{}, please.", capital(value)),
@@ -381,7 +390,7 @@ mod tests {
             &["The name is Martin Keller.", "The date of birth is March fifth, nineteen eighty two."],
         );
         check("which doctor would you like to see", &["Doctor Alvarez, please."]);
-        check("what day would you like to come in", &["Tuesday or Thursday, please."]);
+        check("what day would you like to come in", &["I would like to come on Tuesday or Thursday, please."]);
         check("do you prefer morning or afternoon", &["In the morning, please."]);
         check("what is a good phone number", &["The phone number is one five five five, zero one four two."]);
         check("what is your favourite color", &["The favourite color is blue."]);

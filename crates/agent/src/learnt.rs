@@ -296,13 +296,24 @@ fn hours(heard: &[String]) -> Option<String> {
     let found = times(heard);
     for pair in found.windows(2) {
         let between = &heard[pair[0].0.end..pair[1].0.start];
-        if matches!(between, [word] if matches!(word.as_str(), "to" | "until" | "till" | "and" | "through")) {
+        if joins_hours(between) {
             return Some(format!("{} to {}", pair[0].1.written(), pair[1].1.written()));
         }
     }
     let (range, time) = found.first()?;
     let lead = range.start.checked_sub(1).map(|i| heard[i].as_str())?;
     (matches!(lead, "until" | "till") && has_any(heard, &["open"])).then(|| format!("until {}", time.written()))
+}
+
+/// "until", "to", "and we close at": what stands between opening and closing.
+fn joins_hours(between: &[String]) -> bool {
+    let joins = |word: &String| matches!(word.as_str(), "to" | "until" | "till" | "and" | "through" | "two" | "too");
+    let closes = |word: &String| matches!(word.as_str(), "close" | "closed" | "closes" | "clothes" | "closing");
+    let small =
+        |word: &String| joins(word) || closes(word) || matches!(word.as_str(), "we" | "at" | "it" | "then" | "are");
+    (1..=5).contains(&between.len())
+        && between.iter().all(small)
+        && (between.iter().any(closes) || matches!(between, [word] if joins(word)))
 }
 
 fn says_status(heard: &[String]) -> bool {
@@ -363,6 +374,19 @@ mod tests {
         }
         let found: Vec<String> = learnt.answers.iter().map(|(key, value)| format!("{key}={value}")).collect();
         assert_eq!((found.join("; ").as_str(), learnt.outcome(true)), (expected, outcome), "{heard:?}");
+    }
+
+    #[test]
+    fn hours_are_understood_though_a_word_was_misheard() {
+        for (heard, expected) in [
+            ("pharmacy hours or seven in the morning until it in the evening", "7:00 to 20:00"),
+            ("we are open at seven in the morning and closed at four in the afternoon", "7:00 to 16:00"),
+            ("we open at nine in the morning and we close at six in the evening", "9:00 to 18:00"),
+            ("of course our hours are nine in the morning until four in the afternoon", "9:00 to 16:00"),
+            ("the hours are from seven to it", ""),
+        ] {
+            assert_eq!(hours(&crate::text::words(heard)).unwrap_or_default(), expected, "{heard}");
+        }
     }
 
     #[test]

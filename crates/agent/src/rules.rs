@@ -85,6 +85,8 @@ pub(crate) struct Context<'a> {
     pub(crate) machine: bool,
     /// A person has talked to us.
     pub(crate) person: bool,
+    /// They spoke right after our last keys.
+    pub(crate) reacted: bool,
     /// They have really heard who is calling.
     pub(crate) introduced: bool,
     /// They have really heard what we want.
@@ -117,6 +119,8 @@ pub(crate) struct Rules {
     /// The keys of the last answer to a machine.
     keyed: Option<String>,
     operator_tried: bool,
+    /// Facts a person has been told, by key.
+    given: std::collections::BTreeSet<String>,
     turns: u32,
 }
 
@@ -141,6 +145,7 @@ impl Rules {
             input: None,
             keyed: None,
             operator_tried: false,
+            given: std::collections::BTreeSet::new(),
             turns: 0,
         }
     }

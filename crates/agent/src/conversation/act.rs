@@ -31,6 +31,7 @@ impl Conversation {
             prompt: &self.prompt,
             machine: self.answering.machine,
             person: self.answering.person,
+            reacted: self.reacted,
             introduced,
             requested,
             last_said: last_said.as_deref(),
@@ -216,6 +217,8 @@ impl Conversation {
 
     pub(super) fn digits_sent(&mut self, now: Instant) {
         let at_ms = self.at_ms(now);
+        self.keys_sent_at = Some(now);
+        self.reacted = false;
         while let Some(digits) = self.keys.pop_front() {
             self.digits_sent.extend(digits.chars().filter(|c| !matches!(c, 'w' | ',')));
             self.learnt.note(at_ms, "pressed", &digits);

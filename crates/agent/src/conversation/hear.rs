@@ -20,6 +20,9 @@ use crate::{AgentEnd, AnsweredBy};
 /// Speech without a pause is recognised in pieces of this length.
 const MAX_TURN: Duration = Duration::from_secs(30);
 
+/// A machine that heard our keys speaks within this; later it only repeats itself.
+const REACTION: Duration = Duration::from_millis(2_500);
+
 impl Conversation {
     pub(super) fn answered(&mut self, now: Instant) {
         if self.phase != Phase::Ringing {
@@ -38,6 +41,9 @@ impl Conversation {
     pub(super) fn speech_started(&mut self, now: Instant) {
         self.theirs = Theirs::Speaking { cut: now + MAX_TURN };
         self.phrases.speech_started(now);
+        if let Some(sent) = self.keys_sent_at.take() {
+            self.reacted = now.saturating_duration_since(sent) < REACTION;
+        }
         self.quiet = None;
         self.voicemail.speech_started();
         if !self.playback.is_idle() {

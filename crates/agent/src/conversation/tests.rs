@@ -295,8 +295,8 @@ fn a_message_is_left_whole_after_the_beep() {
     talk.end(&expect![[r#"
           0.0 they: hi this is john i'm not available right now please leave a message after the tone
           5.9 answered by: Machine
-          6.2 say: Hello, this is an automated assistant calling on behalf of Martin Keller. The car is ready to be picked up.
-         12.7 hang up
+          6.3 say: Hello, this is an automated assistant calling on behalf of Martin Keller. The car is ready to be picked up.
+         12.8 hang up
         Partial Some(MessageLeft) keys "" 
     "#]]);
 }
@@ -428,7 +428,7 @@ fn three_menus_lead_to_the_department_and_a_repeat_is_noticed() {
          25.3 they: for technical support press one for billing and payments press two to return to the main menu press star
          32.9 press: 2
          33.1 they: for technical support press one for billing and payments press two to return to the main menu press star
-         40.7 press: 2 differently
+         40.7 press: 2
          40.9 they: for invoices press or say one for refunds press or say two
          45.8 press: 1
          46.0 they: you have reached the billing department our hours are nine a m to five p m monday through friday

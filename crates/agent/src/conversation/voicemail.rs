@@ -14,7 +14,7 @@ use crate::{AgentEnd, AnsweredBy};
 /// A greeting that is followed by no beep is over after this.
 const NO_BEEP: Duration = Duration::from_secs(4);
 /// Between the beep and our first word, so that the recorder runs.
-const AFTER_BEEP: Duration = Duration::from_millis(300);
+const AFTER_BEEP: Duration = Duration::from_millis(400);
 /// A beep before its greeting was understood counts for so long.
 const BEEP_COUNTS: Duration = Duration::from_secs(6);
 

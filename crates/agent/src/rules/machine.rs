@@ -25,7 +25,7 @@ impl Rules {
             PromptKind::Menu => {
                 self.input = None;
                 self.navigator.hear(context.text);
-                return self.follow_menu(prompt.rejected, false);
+                return self.follow_menu(prompt.rejected, context.reacted, false);
             }
             PromptKind::DateInput | PromptKind::NumberInput => {
                 if !prompt.rejected {
@@ -106,16 +106,16 @@ impl Rules {
             // Perhaps it was a person's greeting after all.
             return Decision::say("machine.silent", format!("{} {}", self.introduction(), self.goal.request()));
         }
-        self.follow_menu(false, true)
+        self.follow_menu(false, context.reacted, true)
     }
 
-    fn follow_menu(&mut self, rejected: bool, silent: bool) -> Decision {
+    fn follow_menu(&mut self, rejected: bool, reacted: bool, silent: bool) -> Decision {
         match self.navigator.step(rejected, silent) {
             Step::Press { key, label, because } => {
                 self.keyed = None;
                 let actions = vec![Action::Press(key.to_string()), Action::Wait(AFTER_KEYS)];
                 // A key that was refused has been heard; one that changed nothing may not have been.
-                let differently = !rejected && matches!(because, "menu.again" | "menu.press-again");
+                let differently = !rejected && !reacted && matches!(because, "menu.again" | "menu.press-again");
                 Decision { actions, because, chose: Some((key.to_string(), label)), differently }
             }
             Step::Say { text, label, because } => {

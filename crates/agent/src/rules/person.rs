@@ -20,6 +20,8 @@ const MAX_NOT_UNDERSTOOD: u32 = 4;
 const MAX_REPEATS: u32 = 4;
 /// Turns of a person before we stop going round in circles.
 const MAX_TURNS: u32 = 60;
+/// What who books is asked, in the usual order.
+const USUAL_ORDER: &[&str] = &["name", "date_of_birth", "doctor", "day", "time_of_day", "phone"];
 /// After "you are booked".
 const AFTER_BOOKING: Duration = Duration::from_millis(1_500);
 /// How long a person may look something up.
@@ -340,6 +342,7 @@ impl Rules {
         if wants_reason {
             asked.retain(|asked| asked.key != "reason");
         }
+        self.given.extend(asked.iter().map(|asked| asked.key.clone()));
         let mut sentences: Vec<String> = asked.iter().filter_map(|asked| give(asked, &self.task.facts)).collect();
         // "Who is calling" has an answer even when no name was given.
         let nameless =
@@ -401,6 +404,11 @@ impl Rules {
             return Decision::wait("statement", AFTER_STATEMENT);
         }
         self.not_understood += 1;
+        if self.not_understood > 1
+            && let Some(sentence) = self.volunteer()
+        {
+            return Decision::say("not-understood.volunteer", sentence);
+        }
         match self.not_understood {
             1 => Decision::say("not-understood", "I'm sorry, could you say that again, please?"),
             2 => Decision::say("not-understood.unknown", "I'm sorry, I don't have that information."),
@@ -411,6 +419,18 @@ impl Rules {
                 AgentEnd::Completed,
             ),
         }
+    }
+}
+
+impl Rules {
+    /// What is usually asked next and was not given yet: a question that was misheard is likely about it.
+    fn volunteer(&mut self) -> Option<String> {
+        if !self.goal.wants(Want::Booking) {
+            return None;
+        }
+        let key = USUAL_ORDER.iter().find(|key| self.task.facts.contains_key(**key) && !self.given.contains(**key))?;
+        self.given.insert((*key).to_owned());
+        give(&Asked { key: (*key).to_owned(), thing: key.replace('_', " ") }, &self.task.facts)
     }
 }
 

@@ -117,11 +117,18 @@ fn hour_at(words: &[String], at: usize, introduced: bool) -> Option<(u8, usize)>
     match word {
         "to" | "too" if introduced => return Some((2, 1)),
         "for" if introduced => return Some((4, 1)),
+        // "until it in the evening"
+        "it" | "ate" | "aid" if introduced && half_of_day(words, at + 1) => return Some((8, 1)),
         "0" | "zero" | "oh" | "o" => return None,
         _ => {}
     }
     let (hour, used) = below_hundred(words, at)?;
     (1..=12).contains(&hour).then(|| u8::try_from(hour).ok().map(|hour| (hour, used)))?
+}
+
+fn half_of_day(words: &[String], at: usize) -> bool {
+    let word = |n: usize| words.get(at + n).map_or("", String::as_str);
+    word(0) == "in" && word(1) == "the" && matches!(word(2), "morning" | "afternoon" | "evening")
 }
 
 /// Reads what follows (`a m`, `in the afternoon`, `o'clock`) and settles the half of the day.
