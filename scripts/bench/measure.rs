@@ -135,6 +135,7 @@ impl Table {
 /// As a person would write it.
 pub fn amount(figure: f64, unit: &str) -> String {
     match unit {
+        "ns" if figure >= 1e6 => format!("{:.1} ms", figure / 1e6),
         "ns" if figure >= 10_000.0 => format!("{:.1} us", figure / 1e3),
         "B" if figure >= 1e6 => format!("{:.1} MB", figure / 1e6),
         "B" if figure >= 10_000.0 => format!("{:.1} kB", figure / 1e3),

@@ -30,6 +30,9 @@ const SETTLE: Duration = Duration::from_secs(4);
 /// CPU is measured for so long.
 const WINDOW: Duration = Duration::from_secs(5);
 
+/// A judge that is later than this with its own packets, one time in a hundred, judges itself.
+const MAX_JUDGE_LATENESS_MS: f64 = 5.0;
+
 const IDLE_BOUND: f64 = 40e6;
 const CALL_BOUND: f64 = 150e3;
 const STRIPPED_BOUND: f64 = 32e6;
@@ -142,6 +145,10 @@ fn judged(table: &mut Table, server: &Server, judge: &str) -> anyhow::Result<()>
         .with_context(|| format!("{judge}: {}", String::from_utf8_lossy(&output.stderr)))?;
     println!("judged from outside, 100 calls: {report}");
     let number = |path: &str| report.pointer(path).and_then(serde_json::Value::as_f64);
+    if number("/generator/late_ms/p99").is_none_or(|late| late > MAX_JUDGE_LATENESS_MS) {
+        table.skipped("round trip judged from outside", "void: the judge itself was late; this machine is too busy");
+        return Ok(());
+    }
     for (what, path) in [
         ("round trip of a frame, median", "/round_trip_ms/p50"),
         ("round trip of a frame, 99 of 100", "/round_trip_ms/p99"),
@@ -177,7 +184,6 @@ impl Server {
             .arg("serve")
             .arg("--config")
             .arg(&config)
-            .env("RUST_LOG", "warn")
             .stdout(Stdio::null())
             .spawn()
             .with_context(|| offhook.display().to_string())?;
