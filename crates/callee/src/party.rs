@@ -33,6 +33,8 @@ pub struct Speech {
 const MAX_CALL: Duration = Duration::from_secs(15 * 60);
 /// A turn that the recogniser has not understood by then counts as not understood.
 const MAX_THINKING: Duration = Duration::from_secs(4);
+/// How long the words of who has hung up may take: nobody waits for an answer, and a message may be long.
+const LAST_WORDS: Duration = Duration::from_secs(20);
 /// A hung-up call is over by then (RFC 3261 §17.1.2: Timer F is 32 s).
 const MAX_ENDING: Duration = Duration::from_secs(35);
 
@@ -254,7 +256,7 @@ impl Running {
     async fn last_words(&mut self) {
         self.listening.finish();
         while self.listening.is_thinking() {
-            match timeout(MAX_THINKING, self.listening.next()).await {
+            match timeout(LAST_WORDS, self.listening.next()).await {
                 Ok(Heard::Words(text)) => self.input(Input::Heard(text)),
                 Ok(Heard::Failed(_)) | Err(_) => return,
             }
