@@ -19,6 +19,9 @@ const MAX_PAYLOAD: usize = 1920;
 const MAX_CATCH_UP: u32 = 50;
 /// A digit heard by ear and as telephone-event within this time is one digit.
 const SAME_DIGIT: Duration = Duration::from_millis(500);
+/// Digits by ear so soon after a telephone-event are its echo; later ones are keys of their own, for a peer that
+/// changed its method.
+const ECHO: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 pub(super) struct Inbound {
@@ -29,8 +32,8 @@ pub(super) struct Inbound {
     jitter: JitterBuffer,
     concealer: Concealer,
     digits: telephone_event::Receiver,
-    /// The peer sends telephone-events: digits in the audio are their echo.
-    events_seen: bool,
+    /// When the latest telephone-event packet came: digits in the audio about then are its echo.
+    last_event: Option<Duration>,
     /// The latest digit heard by ear.
     last_inband: Option<(Digit, Duration)>,
     ear: Ear,
@@ -54,7 +57,7 @@ impl Inbound {
             jitter: JitterBuffer::new(DEFAULT_DELAY_MS),
             concealer: Concealer::new(),
             digits: telephone_event::Receiver::default(),
-            events_seen: false,
+            last_event: None,
             last_inband: None,
             ear: Ear::new(ear),
             heard: Vec::with_capacity(16),
@@ -75,7 +78,7 @@ impl Inbound {
             None => self.latch = Some(Latch::new(config.remote)),
         }
         if config.telephone_event_receive.is_none() {
-            self.events_seen = false;
+            self.last_event = None;
         }
     }
 
@@ -230,7 +233,7 @@ impl Inbound {
         }
         for heard in self.heard.drain(..) {
             if let Heard::Digit { digit, at, .. } = heard {
-                if self.events_seen {
+                if self.last_event.is_some_and(|event| at.saturating_sub(event) < ECHO) {
                     continue;
                 }
                 self.last_inband = Some((digit, at));
@@ -241,7 +244,8 @@ impl Inbound {
 
     fn receive_event(&mut self, at: Duration, packet: &Packet<'_>, events: &mut impl FnMut(Event)) -> Option<Digit> {
         let payload = TelephoneEvent::parse(packet.payload)?;
-        let first_event = !std::mem::replace(&mut self.events_seen, true);
+        let before = self.last_event.replace(at);
+        let first_event = before.is_none_or(|before| at.saturating_sub(before) >= ECHO);
         let digit = self.digits.receive(packet.ssrc, packet.timestamp, packet.sequence, packet.marker, payload)?;
         let echo_came_first = first_event
             && self.last_inband.is_some_and(|(heard, when)| heard == digit && at.saturating_sub(when) < SAME_DIGIT);
