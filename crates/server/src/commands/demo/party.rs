@@ -14,8 +14,8 @@ use crate::wiring;
 
 /// Loading voices and models may take this long on a slow machine.
 const START: Duration = Duration::from_secs(20);
-/// The party ends by itself once its standard input closes.
-const STOP: Duration = Duration::from_secs(8);
+/// The party ends by itself once its standard input closes and it has understood the last words.
+const STOP: Duration = Duration::from_secs(25);
 /// Reports kept for the judgement at the end.
 const MAX_REPORTS: usize = 10_000;
 const USER: &str = "gateway";
