@@ -69,6 +69,7 @@ pub(crate) const KNOWN: &[(&str, &str, &[&str])] = &[
             "what provider",
             "which physician",
             "who would you like to see",
+            "would you like to see",
             "who do you want to see",
             "doctor would you",
             "see a particular doctor",

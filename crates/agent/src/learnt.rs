@@ -238,7 +238,10 @@ impl Learnt {
             Want::Balance => answered("balance"),
             Want::Hours => answered("hours"),
             Want::Status => answered("status"),
-            Want::Department => answered("department"),
+            // Whoever gave what was to be asked there was the right one.
+            Want::Department => {
+                answered("department") || self.goal.wants.iter().any(|other| *other != want && self.has(*other))
+            }
             Want::Message => self.message_passed,
             Want::Anything => answered("answer"),
         }

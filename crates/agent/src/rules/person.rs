@@ -9,7 +9,7 @@ use crate::AgentEnd;
 use crate::facts::{Asked, asked, give, missing, spelled};
 use crate::goal::Want;
 use crate::ivr::{PromptKind, is_farewell, is_hold};
-use crate::offers::{Answer, is_unavailable, slots};
+use crate::offers::{Answer, Slot, is_unavailable, slots};
 use crate::spoken::{dates, parse_written_date};
 use crate::text::{has_any, words};
 use crate::tools::Action;
@@ -285,7 +285,7 @@ impl Rules {
     }
 
     /// They read back what they have: yes, unless it is plainly something else.
-    fn confirm(&mut self, context: &Context<'_>) -> Decision {
+    fn confirm(&mut self, context: &mut Context<'_>) -> Decision {
         let heard = &context.prompt.words;
         let birth = self.task.facts.get("date_of_birth").and_then(|value| parse_written_date(value));
         if let Some(birth) = birth
@@ -311,6 +311,12 @@ impl Rules {
             if other_day {
                 self.corrections += 1;
                 return Decision::say("confirm.no", format!("No, {}, please.", accepted.spoken()));
+            }
+            // The offer may have been misheard where the read-back names the day in full.
+            if read_back.date.is_some_and(|date| date.day.is_some())
+                && accepted.date.is_none_or(|date| date.day.is_none())
+            {
+                context.learnt.accept(Slot { date: read_back.date, time: accepted.time.or(read_back.time) });
             }
         }
         Decision::say("confirm.yes", "Yes, that is correct.")
@@ -387,6 +393,25 @@ impl Rules {
                 "would you like",
             ],
         );
+        if context.requested && self.goal.wants(Want::Hours) && context.prompt.kind != PromptKind::Greeting {
+            if has_any(
+                heard,
+                &[
+                    "about our opening",
+                    "about the opening",
+                    "about our hours",
+                    "about your opening",
+                    "or opening hours",
+                ],
+            ) {
+                return Decision::say("request.yes", "Yes, please. What are your opening hours?");
+            }
+            // They told them, and a time was not understood.
+            if has_any(heard, &["in the morning", "in the evening", "in the afternoon"]) && self.not_understood < 2 {
+                self.not_understood += 1;
+                return Decision::say("hours.again", "I'm sorry, could you repeat the opening hours, please?");
+            }
+        }
         let greets = context.prompt.kind == PromptKind::Greeting;
         if asks_to_help
             || (greets && !context.introduced && (heard.len() <= 3 || crate::answering::is_personal_greeting(heard)))
