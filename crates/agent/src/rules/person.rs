@@ -72,6 +72,9 @@ impl Rules {
         if let Some(decision) = self.take_offer(context) {
             return decision;
         }
+        if let Some(decision) = self.about_hours(context) {
+            return decision;
+        }
         let complete = context.learnt.complete();
         if has_any(
             heard,
@@ -375,6 +378,25 @@ impl Rules {
         Some(Decision::say(if unknown.is_empty() { "fact" } else { "fact.missing" }, sentences.join(" ")))
     }
 
+    /// They ask whether it is about the hours, or told them and a time was not understood.
+    fn about_hours(&mut self, context: &Context<'_>) -> Option<Decision> {
+        let heard = &context.prompt.words;
+        let open = context.requested && self.goal.wants(Want::Hours) && !context.learnt.answers.contains_key("hours");
+        if !open || context.prompt.kind == PromptKind::Greeting {
+            return None;
+        }
+        let asks =
+            ["about our opening", "about the opening", "about our hours", "about your opening", "or opening hours"];
+        if has_any(heard, &asks) {
+            return Some(Decision::say("request.yes", "Yes, please. What are your opening hours?"));
+        }
+        if has_any(heard, &["in the morning", "in the evening", "in the afternoon"]) && self.not_understood < 2 {
+            self.not_understood += 1;
+            return Some(Decision::say("hours.again", "I'm sorry, could you repeat the opening hours, please?"));
+        }
+        None
+    }
+
     fn otherwise(&mut self, context: &Context<'_>) -> Decision {
         let heard = &context.prompt.words;
         let asks_to_help = has_any(
@@ -393,25 +415,6 @@ impl Rules {
                 "would you like",
             ],
         );
-        if context.requested && self.goal.wants(Want::Hours) && context.prompt.kind != PromptKind::Greeting {
-            if has_any(
-                heard,
-                &[
-                    "about our opening",
-                    "about the opening",
-                    "about our hours",
-                    "about your opening",
-                    "or opening hours",
-                ],
-            ) {
-                return Decision::say("request.yes", "Yes, please. What are your opening hours?");
-            }
-            // They told them, and a time was not understood.
-            if has_any(heard, &["in the morning", "in the evening", "in the afternoon"]) && self.not_understood < 2 {
-                self.not_understood += 1;
-                return Decision::say("hours.again", "I'm sorry, could you repeat the opening hours, please?");
-            }
-        }
         let greets = context.prompt.kind == PromptKind::Greeting;
         if asks_to_help
             || (greets && !context.introduced && (heard.len() <= 3 || crate::answering::is_personal_greeting(heard)))
