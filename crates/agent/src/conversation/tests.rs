@@ -595,3 +595,59 @@ impl Talk {
         self.pass(Duration::from_secs_f64(seconds));
     }
 }
+
+#[test]
+fn a_machine_that_only_repeats_itself_later_is_sent_keys_another_way() {
+    let menu = "for sales press one for billing press two for careers press three";
+    let mut talk = Talk::new("Reach the billing department", &[]);
+    talk.they(menu);
+    talk.wait(4.0).they(menu);
+    talk.end(&expect![[r#"
+          0.0 they: for sales press one for billing press two for careers press three
+          5.3 answered by: Ivr
+          5.3 press: 2
+          9.5 they: for sales press one for billing press two for careers press three
+         14.8 press: 2 differently
+        Failed None keys "22" 
+    "#]]);
+}
+
+#[test]
+fn hours_that_were_misheard_are_asked_for_again() {
+    let mut talk = Talk::new("Ask for the opening hours", &[]);
+    talk.they("hello this is susan how can i help you")
+        .they("are you asking about our opening hours")
+        .they("of course our hours are eighth in the morning until six in the evening anything else")
+        .they("we are open from eight in the morning until six in the evening");
+    talk.end(&expect![[r#"
+          0.0 they: hello this is susan how can i help you
+          2.7 answered by: Human
+          2.7 say: Hello, this is an automated assistant. I'd like to ask for the opening hours, please.
+          7.9 they: are you asking about our opening hours
+         10.6 say: Yes, please. What are your opening hours?
+         13.2 they: of course our hours are eighth in the morning until six in the evening anything else
+         18.7 say: I'm sorry, could you repeat the opening hours, please?
+         22.0 they: we are open from eight in the morning until six in the evening
+         26.5 say: Thank you very much. Goodbye.
+         28.3 hang up
+        Succeeded Some(Completed) keys "" hours=8:00 to 18:00
+    "#]]);
+}
+
+#[test]
+fn a_final_that_never_comes_is_not_waited_for_for_ever() {
+    let mut talk = Talk::new("Ask for the opening hours", &[]);
+    talk.begin("hello this is susan");
+    talk.pass(Duration::from_millis(110));
+    talk.coming.clear();
+    talk.wait(10.0);
+    talk.input(Input::Final { text: "hello this is susan".to_owned(), start_ms: 0, end_ms: 0 });
+    talk.they("how can i help you");
+    talk.end(&expect![[r#"
+          0.0 they: hello this is susan
+         11.4 they: how can i help you
+         13.0 answered by: Human
+         13.0 say: Hello, this is an automated assistant. I'd like to ask for the opening hours, please.
+        Failed None keys "" 
+    "#]]);
+}
