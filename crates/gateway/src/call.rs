@@ -104,13 +104,13 @@ impl CallTask {
                 // The endpoint is gone: nobody can end this call but we.
                 Happened::Signalling(None) => break,
                 Happened::Command(command) => Input::Command(command),
-                Happened::Media(Some(MediaEvent::Session(event))) => {
-                    self.machine.handle_input(clock::now(), Input::Media(event));
-                    self.carry_out(&mut outgoing).await;
-                    continue;
-                }
                 Happened::Media(Some(MediaEvent::Statistics(statistics))) => {
                     self.note_statistics(&statistics);
+                    continue;
+                }
+                Happened::Media(Some(event)) => {
+                    self.machine.handle_input(clock::now(), Input::Media(event));
+                    self.carry_out(&mut outgoing).await;
                     continue;
                 }
                 // The media thread is gone, and with it every call on it.

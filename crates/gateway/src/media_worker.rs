@@ -6,9 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use media::{AudioFrame, MediaSession, Order, Statistics, Transmit};
+use media::ear::Heard;
+use media::{AudioFrame, MediaSession, Order, Statistics, Transmit, UtteranceId};
 
 use crate::impairment::{Fate, Impairment};
 use crate::network::MediaSocket;
@@ -23,10 +24,14 @@ const RESERVED_EVENTS: usize = 32;
 /// Datagrams an impaired stream holds back at once.
 const MAX_DELAYED: usize = 1024;
 
-/// What a worker tells a call.
+/// What a worker tells a call: `media::Event` without what goes to the recorder, which is twice as large as the rest.
 #[derive(Debug)]
 pub(crate) enum MediaEvent {
-    Session(media::Event),
+    Audio(AudioFrame),
+    Heard(Heard),
+    Started { utterance: UtteranceId, at: Instant },
+    Played { utterance: UtteranceId, duration: Duration, finished: bool },
+    DigitsSent,
     Statistics(Statistics),
 }
 
@@ -223,16 +228,26 @@ impl Stream {
 
     fn report(&mut self) {
         while let Some(event) = self.session.poll_event() {
-            match event {
+            let event = match event {
                 media::Event::Recorded { they, we } => {
                     if let Some(recording) = &mut self.recording {
                         // A slow disk loses recording, never audio.
                         let _ = recording.push(Recorded { they, we });
                     }
+                    continue;
                 }
-                media::Event::Audio(_) if !self.forward_audio || self.events.room() < RESERVED_EVENTS => {}
-                event => drop(self.events.push(MediaEvent::Session(event))),
-            }
+                media::Event::Audio(_) if !self.forward_audio || self.events.room() < RESERVED_EVENTS => continue,
+                media::Event::Audio(frame) => MediaEvent::Audio(frame),
+                media::Event::Heard(heard) => MediaEvent::Heard(heard),
+                media::Event::Started { utterance, at } => MediaEvent::Started { utterance, at },
+                media::Event::Played { utterance, duration, finished } => {
+                    MediaEvent::Played { utterance, duration, finished }
+                }
+                media::Event::DigitsSent => MediaEvent::DigitsSent,
+                media::Event::FirstPacket { .. } => continue,
+            };
+            // Full only when the call's task is gone.
+            let _ = self.events.push(event);
         }
     }
 

@@ -10,8 +10,8 @@ use media::recorder::WavRecorder;
 use crate::media_worker::Recorded;
 use crate::ring;
 
-/// Frames between the worker and the disk: 2.5 s.
-pub(crate) const MAX_RECORDED: usize = 128;
+/// Frames between the worker and the disk: 1.3 s.
+pub(crate) const MAX_RECORDED: usize = 64;
 /// How often frames are taken to the disk.
 const WRITE_EVERY: Duration = Duration::from_millis(500);
 

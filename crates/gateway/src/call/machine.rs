@@ -12,6 +12,7 @@ use sip::sdp::{self, Capabilities, Direction, Negotiated, SessionDescription};
 
 use super::{info_digits, streams};
 use crate::line::LineCommand;
+use crate::media_worker::MediaEvent;
 use crate::{BuiltIn, CallEnd, CallLimits, CallStatus, DigitPolicy, EndCause, LineEvent};
 
 /// How long each key sounds.
@@ -28,7 +29,7 @@ const MILLIWATT: SteadyTone = SteadyTone { hertz: 1004.0, dbm0: 0.0 };
 pub(crate) enum Input {
     Signalling(sip::Event),
     Command(LineCommand),
-    Media(media::Event),
+    Media(MediaEvent),
     Timeout,
     Stop,
 }
@@ -147,7 +148,7 @@ impl CallMachine {
         match input {
             Input::Signalling(event) => self.handle_signalling(now, event),
             Input::Command(command) => self.handle_command(now, command),
-            Input::Media(event) => self.handle_media(now, event),
+            Input::Media(event) => self.handle_media(event),
             Input::Timeout => self.handle_timeout(now),
             Input::Stop => self.give_up(now, EndCause::Shutdown),
         }
@@ -349,10 +350,10 @@ impl CallMachine {
         }
     }
 
-    fn handle_media(&mut self, now: Instant, event: media::Event) {
+    fn handle_media(&mut self, event: MediaEvent) {
         let line = match event {
-            media::Event::Audio(frame) => LineEvent::Audio(frame),
-            media::Event::Heard(heard) => match heard {
+            MediaEvent::Audio(frame) => LineEvent::Audio(frame),
+            MediaEvent::Heard(heard) => match heard {
                 Heard::Digit { at, digit, source } => LineEvent::Digit { at, digit, source },
                 Heard::Tone { at, end, tone } => LineEvent::Tone { at, end, tone },
                 Heard::SpeechStarted { at } => LineEvent::SpeechStarted { at },
@@ -360,15 +361,12 @@ impl CallMachine {
                 Heard::MusicStarted { at } => LineEvent::Music { at, playing: true },
                 Heard::MusicEnded { at } => LineEvent::Music { at, playing: false },
             },
-            media::Event::Started { utterance, at } => LineEvent::Started { utterance, at: at.into() },
-            media::Event::Played { utterance, duration, finished } => {
-                LineEvent::Played { utterance, duration, finished }
-            }
-            media::Event::DigitsSent => LineEvent::DigitsSent,
-            media::Event::FirstPacket { .. } | media::Event::Recorded { .. } => return,
+            MediaEvent::Started { utterance, at } => LineEvent::Started { utterance, at: at.into() },
+            MediaEvent::Played { utterance, duration, finished } => LineEvent::Played { utterance, duration, finished },
+            MediaEvent::DigitsSent => LineEvent::DigitsSent,
+            MediaEvent::Statistics(_) => return,
         };
         self.outputs.push_back(Output::Line(line));
-        let _ = now;
     }
 
     /// RTP has been received since the last report.
