@@ -116,7 +116,8 @@ impl Learnt {
         }
         if (self.goal.wants(Want::Hours) || self.goal.wants(Want::Department))
             && !is_menu
-            && prompt.kind != PromptKind::Offer
+            // "Open from nine until four, anything else I can do" names two times and offers none.
+            && (prompt.kind != PromptKind::Offer || !self.goal.wants(Want::Booking))
             && let Some(hours) = hours(heard)
         {
             self.answers.insert("hours".to_owned(), hours);
@@ -424,6 +425,13 @@ mod tests {
             &[],
             &["the pharmacy is open monday through friday from nine a m to five p m"],
             "department=pharmacy; hours=9:00 to 17:00",
+            OutcomeKind::Succeeded,
+        );
+        check(
+            "Ask for the opening hours",
+            &[],
+            &["sure we are open from nine in the morning until four in the afternoon, anything else i can do for you"],
+            "hours=9:00 to 16:00",
             OutcomeKind::Succeeded,
         );
         check(
