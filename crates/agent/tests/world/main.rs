@@ -78,6 +78,7 @@ fn in_words(event: &AgentEvent) -> Option<String> {
         AgentEvent::Nudged { count, .. } => format!("nudged, {count}"),
         AgentEvent::VoicemailLeft { .. } => "left a message".to_owned(),
         AgentEvent::ToolCalled { name, because, .. } => format!("calls {name}: {because}"),
+        AgentEvent::DigitReceived { digit, .. } => format!("hears the key {digit}"),
         AgentEvent::Menu { .. } | AgentEvent::Turn(_) => return None,
     })
 }
