@@ -110,7 +110,6 @@ pub async fn run(line: CommandLine) -> Exit {
 pub struct WrongUse(pub String);
 
 /// A line on standard output.
-#[expect(clippy::print_stdout, reason = "the one place that writes to standard output")]
 pub fn print(line: &str) {
     use std::io::Write as _;
     // A reader that has gone (`| head`) is no reason to panic, as `println!` would.

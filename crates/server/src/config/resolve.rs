@@ -124,8 +124,8 @@ impl Reader<'_> {
         let raw = raw.into_inner();
         let key = |name: &str| format!("trunk[{n}].{name}");
         let name = self.text(&key("name"), raw.name).unwrap_or_else(|| format!("trunk{n}"));
-        let uri = self.parsed(&key("uri"), raw.uri, |text| sip_host(text));
-        let proxy = self.parsed(&key("outbound_proxy"), raw.outbound_proxy, |text| sip_host(text));
+        let uri = self.parsed(&key("uri"), raw.uri, sip_host);
+        let proxy = self.parsed(&key("outbound_proxy"), raw.outbound_proxy, sip_host);
         let username = self.text(&key("username"), raw.username);
         let password = self.text(&key("password"), raw.password);
         self.not_acted_on(&key("max_calls_per_second"), raw.max_calls_per_second.map(|key| key.span().start));
