@@ -1,7 +1,7 @@
 //! People, voicemails and menus to call.
 //!
 //! A [`Scenario`] is a TOML file; a seed makes it an [`Instance`]; a [`Party`] plays that on one call,
-//! and [`serve`] puts it on the network as a SIP endpoint of its own. It hears keys by its own
+//! and [`serve()`] puts it on the network as a SIP endpoint of its own. It hears keys by its own
 //! detector and words by its own recogniser, and knows nothing of who calls but what comes by RTP.
 //!
 //! ```

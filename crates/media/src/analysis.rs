@@ -2,7 +2,7 @@
 //!
 //! Two windows of 64 ms, 10 ms apart, go through one transform as its real and imaginary part. The magnitude gives the
 //! spectrum; the advance of the phase from one to the other gives the frequency of each peak to about a hertz. Tones and
-//! notes hold their frequency; voices never do for long: that difference is what [`Analysis::steadiness`] measures.
+//! notes hold their frequency; voices never do for long: that difference is what steadiness measures.
 
 mod fft;
 mod voicing;

@@ -1,7 +1,7 @@
 //! [`CallProgress`]: ringback, busy, congestion, dial tone, special information tones, fax and beeps, by ear.
 //!
-//! Two trackers hear every frame. [`cadence::Bursts`] cuts the sound into bursts of low tones (where all networks have
-//! their signals) and silence, and compares their lengths with the cadences of six countries. [`steady::Runs`] follows a
+//! Two trackers hear every frame. `cadence::Bursts` cuts the sound into bursts of low tones (where all networks have
+//! their signals) and silence, and compares their lengths with the cadences of six countries. `steady::Runs` follows a
 //! single higher tone: its frequency, its length, and what comes after it.
 
 mod cadence;
