@@ -7,7 +7,7 @@ pub mod chat;
 mod once;
 pub mod providers;
 mod recognition;
-mod resample;
+pub mod resample;
 pub mod scripted;
 mod synthesis;
 pub mod words;

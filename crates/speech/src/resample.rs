@@ -7,6 +7,9 @@ use std::f64::consts::PI;
 const DECIMATOR_TAPS: usize = 255;
 /// Taps of the interpolator, at the higher rate.
 const INTERPOLATOR_TAPS: usize = 95;
+/// How much of the telephone band is mirrored into the empty octave above it. The recogniser's model looks up to
+/// 6.8 kHz; with something there that moves as speech does, it errs less than with nothing.
+const IMAGE: f32 = 0.3;
 /// The telephone band in hertz.
 const BAND: (f64, f64) = (200.0, 3500.0);
 
@@ -27,7 +30,8 @@ pub fn to_telephone(input: &[i16], rate: u32) -> Vec<i16> {
         .collect()
 }
 
-/// 8 kHz to 16 kHz, piece by piece; the output lags by [`Upsampler::LAG`] input samples.
+/// 8 kHz to 16 kHz for the recogniser, piece by piece, with a faint mirror image above 4 kHz; the output lags by
+/// [`Upsampler::LAG`] input samples.
 #[derive(Debug, Clone)]
 pub struct Upsampler {
     phases: [Vec<f32>; 2],
@@ -41,8 +45,9 @@ impl Upsampler {
     /// With silence before the first sample.
     pub fn new() -> Self {
         let taps: Vec<f32> = band_pass(INTERPOLATOR_TAPS, 0.0, 0.25).iter().map(|tap| tap * 2.0).collect();
-        let phase = |first: usize| taps.iter().skip(first).step_by(2).copied().collect::<Vec<f32>>();
-        let phases = [phase(0), phase(1)];
+        // A mirror image is the signal times (-1)^n: one phase louder, the other softer.
+        let phase = |first: usize, gain: f32| taps.iter().skip(first).step_by(2).map(|tap| tap * gain).collect();
+        let phases: [Vec<f32>; 2] = [phase(0, 1.0 + IMAGE), phase(1, 1.0 - IMAGE)];
         let history = vec![0.0; phases[0].len() - 1];
         Self { phases, history }
     }
@@ -91,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tone_keeps_its_level_when_doubled_in_pieces_of_any_size() {
+    fn a_tone_gets_its_image_when_doubled_in_pieces_of_any_size() {
         let input = tone(1000.0, 8000);
         let mut whole = Upsampler::new();
         let mut pieces = Upsampler::new();
@@ -99,7 +104,8 @@ mod tests {
         let actual: Vec<i16> = input.chunks(37).flat_map(|piece| pieces.push(piece)).collect();
         assert_eq!(actual, expected);
         assert_eq!(expected.len(), 16_000);
-        assert!((rms(&expected) / 7071.0 - 1.0).abs() < 0.02);
+        let with_image = 7071.0 * f64::from(1.0 + IMAGE * IMAGE).sqrt();
+        assert!((rms(&expected) / with_image - 1.0).abs() < 0.02);
     }
 
     #[test]

@@ -7,6 +7,7 @@
 //! out the words between the keys wins; pauses and the words of a repeat tell where a label ends.
 
 use super::menu::{Anchor, Kind};
+use crate::spoken::digit_word;
 
 /// The words between two anchors.
 struct Segment<'a> {
@@ -78,6 +79,9 @@ pub(super) fn labels(words: &[String], anchors: &[Anchor], pauses: &[usize]) -> 
                 .map(|previous| {
                     let previous_after = i > 0 && previous == 1;
                     let mut cost = best[previous].0 + label_cost(&segments, &anchors[i], i, after, previous_after);
+                    if i == 0 && after && !heads(segments[0].words, true).is_empty() {
+                        cost += 2;
+                    }
                     if i > 0 {
                         cost += unclaimed_cost(&segments[i], previous_after, after);
                         cost += u32::from(previous_after != after && segments[i].split.is_none());
@@ -109,7 +113,7 @@ pub(super) fn labels(words: &[String], anchors: &[Anchor], pauses: &[usize]) -> 
 /// Labels that neither neighbour takes.
 fn unclaimed_cost(segment: &Segment<'_>, previous_after: bool, after: bool) -> u32 {
     if segment.split.is_some() {
-        return 4 * u32::from(!previous_after && !segment.first().is_empty()) + 4 * u32::from(after);
+        return 4 * u32::from(!previous_after && !clean(segment.first()).is_empty()) + 4 * u32::from(after);
     }
     2 * u32::from(!previous_after && after && !heads(segment.words, false).is_empty())
 }
@@ -122,7 +126,7 @@ fn label_cost(segments: &[Segment<'_>], anchor: &Anchor, i: usize, after: bool, 
     let explained =
         anchor.say.is_some() && anchor.key.is_none() || anchor.kind == Kind::Stay || anchor.kind == Kind::Ignored;
     let empty = if explained { 1 } else { 6 };
-    if part.is_empty() {
+    if clean(part).is_empty() {
         return empty;
     }
     if !after && taken_before && segment.split.is_none() {
@@ -177,11 +181,25 @@ fn heads(segment: &[String], greeting: bool) -> Vec<usize> {
                 ),
                 "if" => true,
                 // Misheard at the start, where a label must begin.
-                "four" | "two" | "too" => i == 0 && segment.len() > 1 && !greeting,
+                "two" | "too" => i == 0 && segment.len() > 1 && !greeting,
+                "four" if i == 0 => segment.len() > 1 && !greeting,
+                // After a greeting, unless it counts something: "star computers four information about …".
+                "four" => greeting && !is_number(previous) && !next.is_empty() && !counts(next),
                 _ => false,
             }
         })
         .collect()
+}
+
+fn is_number(word: &str) -> bool {
+    digit_word(word).is_some() || matches!(word, "twenty" | "thirty" | "forty" | "fifty" | "at" | "than" | "have")
+}
+
+/// A word after which "four" was four.
+fn counts(word: &str) -> bool {
+    is_number(word)
+        || matches!(word, "hundred" | "thousand" | "dollars" | "minutes" | "hours" | "days" | "years" | "o'clock")
+        || matches!(word, "locations" | "options" | "thirty" | "fifteen" | "and" | "or")
 }
 
 fn label_words(segment: &[String], greeting: bool, shared_with_previous: bool, shared_with_next: bool) -> &[String] {

@@ -435,6 +435,17 @@ mod tests {
     }
 
     #[test]
+    fn a_for_misheard_after_the_greeting_still_begins_a_label() {
+        check(
+            "thank you for calling star computers four information about our store cent opening hours, press one \
+             for information about jones press two for repairs, press three for, for orders and returns press four \
+             to hear these options again press nine",
+            "1=information about our store cent opening hours; 2=information about jones; 3=repairs; \
+             4=orders and returns; 9=hear these options again",
+        );
+    }
+
+    #[test]
     fn greetings_are_not_labels() {
         check(
             "thank you for calling city hospital for appointments press one for billing press two",

@@ -1,12 +1,16 @@
-//! The dozen functions of PocketSphinx 5prealpha (soname 3) that are used, found in its shared libraries at run time.
+//! The functions of PocketSphinx 5prealpha (soname 3) that are used, found in its shared libraries at run time.
 
-use std::ffi::{CStr, CString, c_char, c_int, c_void};
+use std::ffi::{CStr, CString, c_char, c_int, c_long, c_void};
 use std::sync::OnceLock;
 
 use libloading::Library;
 
 use super::missing;
 use crate::Error;
+
+/// Names of the two searches: the one that listens along, and the thorough one for an utterance that is over.
+const ALONG: &CStr = c"along";
+const WHOLE: &CStr = c"whole";
 
 const PACKAGES: &str = "libpocketsphinx3 libsphinxbase3 pocketsphinx-en-us";
 
@@ -17,6 +21,12 @@ pub(super) struct Sphinx {
     free_config: unsafe extern "C" fn(*mut c_void) -> c_int,
     init: unsafe extern "C" fn(*mut c_void) -> *mut c_void,
     free: unsafe extern "C" fn(*mut c_void) -> c_int,
+    config: unsafe extern "C" fn(*mut c_void) -> *mut c_void,
+    set_option: unsafe extern "C" fn(*mut c_void, *const c_char, c_long),
+    current_search: unsafe extern "C" fn(*mut c_void) -> *const c_char,
+    language_model: unsafe extern "C" fn(*mut c_void, *const c_char) -> *mut c_void,
+    add_search: unsafe extern "C" fn(*mut c_void, *const c_char, *mut c_void) -> c_int,
+    choose_search: unsafe extern "C" fn(*mut c_void, *const c_char) -> c_int,
     start_utterance: unsafe extern "C" fn(*mut c_void) -> c_int,
     process: unsafe extern "C" fn(*mut c_void, *const i16, usize, c_int, c_int) -> c_int,
     end_utterance: unsafe extern "C" fn(*mut c_void) -> c_int,
@@ -59,6 +69,12 @@ impl Sphinx {
                 free_config: *base.get(b"cmd_ln_free_r\0")?,
                 init: *pocket.get(b"ps_init\0")?,
                 free: *pocket.get(b"ps_free\0")?,
+                config: *pocket.get(b"ps_get_config\0")?,
+                set_option: *base.get(b"cmd_ln_set_int_r\0")?,
+                current_search: *pocket.get(b"ps_get_search\0")?,
+                language_model: *pocket.get(b"ps_get_lm\0")?,
+                add_search: *pocket.get(b"ps_set_lm\0")?,
+                choose_search: *pocket.get(b"ps_set_search\0")?,
                 start_utterance: *pocket.get(b"ps_start_utt\0")?,
                 process: *pocket.get(b"ps_process_raw\0")?,
                 end_utterance: *pocket.get(b"ps_end_utt\0")?,
@@ -93,20 +109,39 @@ impl Sphinx {
         if decoder.is_null() {
             return Err(failed("the model, dictionary or language model could not be loaded"));
         }
-        Ok(Decoder { sphinx: self, decoder, in_utterance: false })
+        let decoder = Decoder { sphinx: self, decoder, in_utterance: false };
+        decoder.add_searches()?;
+        Ok(decoder)
     }
 }
 
 impl Decoder {
+    /// Makes the two searches over the model that was loaded. Their options are read when they are made.
+    fn add_searches(&self) -> Result<(), Error> {
+        let sphinx = self.sphinx;
+        // SAFETY: the decoder is ours and idle; its configuration and models live as long as it, and each search
+        // retains the model.
+        let added = unsafe {
+            let config = (sphinx.config)(self.decoder);
+            let model = (sphinx.language_model)(self.decoder, (sphinx.current_search)(self.decoder));
+            [(ALONG, 0), (WHOLE, 1)].iter().all(|&(name, thorough)| {
+                (sphinx.set_option)(config, c"-fwdflat".as_ptr(), thorough);
+                (sphinx.set_option)(config, c"-bestpath".as_ptr(), thorough);
+                (sphinx.add_search)(self.decoder, name.as_ptr(), model) == 0
+            })
+        };
+        added.then_some(()).ok_or_else(|| failed("no search could be made over the language model"))
+    }
+
     /// Listens to the next 16 kHz samples, beginning an utterance if there is none.
     pub fn listen(&mut self, samples: &[i16]) {
-        self.process(samples, false);
+        self.process(ALONG, samples, false);
     }
 
     /// Decodes one whole utterance, with the cepstral mean of all of it.
     pub fn listen_to_all(&mut self, samples: &[i16]) {
         self.end();
-        self.process(samples, true);
+        self.process(WHOLE, samples, true);
         self.end();
     }
 
@@ -137,11 +172,12 @@ impl Decoder {
         }
     }
 
-    fn process(&mut self, samples: &[i16], whole: bool) {
+    fn process(&mut self, search: &CStr, samples: &[i16], whole: bool) {
         // SAFETY: the decoder is ours; the samples are read during the call only.
         unsafe {
             if !self.in_utterance {
-                self.in_utterance = (self.sphinx.start_utterance)(self.decoder) == 0;
+                self.in_utterance = (self.sphinx.choose_search)(self.decoder, search.as_ptr()) == 0
+                    && (self.sphinx.start_utterance)(self.decoder) == 0;
             }
             if self.in_utterance && !samples.is_empty() {
                 (self.sphinx.process)(self.decoder, samples.as_ptr(), samples.len(), 0, c_int::from(whole));

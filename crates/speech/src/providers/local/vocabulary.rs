@@ -18,6 +18,10 @@ const MAX_PHRASE_WORDS: usize = 12;
 /// The share of a call's own phrases beside the general grammar.
 const PHRASE_WEIGHT: f64 = 1.5;
 
+/// Maximum-likelihood linear regression of the acoustic model's means to speech over G.711, as
+/// [`Upsampler`](crate::resample::Upsampler) hands it over; made by `scripts/adapt.sh`.
+const ADAPTATION: &str = include_str!("telephone.mllr");
+
 /// A section of the general grammar as counted and pronounced; made once a process, when first needed.
 struct Section {
     words: Words,
@@ -56,6 +60,7 @@ impl Files {
         let written = || {
             let folder = tempfile::Builder::new().prefix("offhook-words-").tempdir()?;
             std::fs::write(folder.path().join("dictionary"), dictionary::text(pronunciations.iter()))?;
+            std::fs::write(folder.path().join("adaptation"), ADAPTATION)?;
             std::fs::write(folder.path().join("model.arpa"), language_model::arpa(&words, &counts))?;
             Ok(Self { folder })
         };
@@ -67,6 +72,11 @@ impl Files {
 
     pub fn dictionary(&self) -> PathBuf {
         self.folder.path().join("dictionary")
+    }
+
+    /// What fits the acoustic model to the telephone: a linear transform of its means.
+    pub fn adaptation(&self) -> PathBuf {
+        self.folder.path().join("adaptation")
     }
 
     pub fn language_model(&self) -> PathBuf {
