@@ -8,6 +8,8 @@ use tokio::sync::mpsc::error::TrySendError;
 
 /// Audio kept from before speech is noticed: 300 ms.
 const PRE_ROLL: usize = 15;
+/// Audio at a cut that both sides get, 120 ms: a soft consonant at the start of a word is as quiet as a pause.
+const OVERLAP: usize = 6;
 /// Inputs a slow recogniser may be behind: 10 s.
 const MAX_BACKLOG: usize = 500;
 
@@ -22,7 +24,10 @@ const PEAK_FADES: f32 = 0.99;
 #[derive(Debug)]
 pub(crate) struct Listener {
     recognition: Option<Recognition>,
-    pre_roll: VecDeque<AudioFrame>,
+    /// The last frames, fed or not.
+    recent: VecDeque<AudioFrame>,
+    /// How many of them have not been fed.
+    unfed: usize,
     backlog: VecDeque<RecognitionInput>,
     feeding: bool,
     speaking: bool,
@@ -58,7 +63,8 @@ impl Listener {
         (
             Self {
                 recognition,
-                pre_roll: VecDeque::with_capacity(PRE_ROLL),
+                recent: VecDeque::with_capacity(PRE_ROLL),
+                unfed: 0,
                 backlog: VecDeque::new(),
                 feeding: false,
                 speaking: false,
@@ -72,28 +78,35 @@ impl Listener {
     /// Feeds 20 ms. True at the moment a pause within speech has become long enough to cut there.
     pub(crate) fn audio(&mut self, frame: AudioFrame) -> bool {
         let paused = self.dip.hear(&frame) && self.speaking;
+        if self.recent.len() == PRE_ROLL {
+            self.recent.pop_front();
+        }
+        self.recent.push_back(frame);
         if self.feeding {
             self.push(RecognitionInput::Audio(frame));
         } else {
-            if self.pre_roll.len() == PRE_ROLL {
-                self.pre_roll.pop_front();
-            }
-            self.pre_roll.push_back(frame);
+            self.unfed += 1;
         }
         self.feed();
         paused
     }
 
-    /// From `PRE_ROLL` before the onset on, everything is fed.
+    /// From [`PRE_ROLL`] frames before the onset on, everything is fed.
     pub(crate) fn speech_started(&mut self) {
         self.speaking = true;
         if !self.feeding {
-            self.feeding = true;
-            for frame in std::mem::take(&mut self.pre_roll) {
-                self.push(RecognitionInput::Audio(frame));
-            }
+            self.begin();
         }
         self.feed();
+    }
+
+    /// Feeds from now on, and first what was just heard.
+    fn begin(&mut self) {
+        self.feeding = true;
+        let known = std::mem::take(&mut self.unfed) + OVERLAP;
+        for frame in self.recent.range(self.recent.len().saturating_sub(known)..).copied().collect::<Vec<_>>() {
+            self.push(RecognitionInput::Audio(frame));
+        }
     }
 
     pub(crate) fn speech_ended(&mut self) {
@@ -103,7 +116,10 @@ impl Listener {
     /// The turn is over.
     pub(crate) fn finish(&mut self) {
         self.push(RecognitionInput::Finish);
-        self.feeding = self.speaking;
+        self.feeding = false;
+        if self.speaking {
+            self.begin();
+        }
         self.feed();
     }
 

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use super::menu::{Menu, MenuOption};
 use super::score::{CLEAR, Subject, is_english, is_operator, is_repeat, is_way_back};
+use crate::text::{find, phrases};
 
 /// Choices in one call before the menu is taken for a loop.
 const MAX_CHOICES: u32 = 14;
@@ -13,6 +14,8 @@ const MAX_CHOICES: u32 = 14;
 const MAX_VISITS: u32 = 6;
 /// A label that scores this is worth a try when nothing better is left.
 const WORTH_A_TRY: u32 = 8;
+/// Words of a firm's name.
+const MAX_FIRM_WORDS: usize = 4;
 /// Characters of one menu kept across turns.
 const MAX_HEARD: usize = 2_000;
 
@@ -77,6 +80,7 @@ impl Navigator {
 
     /// More words of a menu.
     pub(crate) fn hear(&mut self, text: &str) {
+        self.subject.firm_is_called(&firm(text));
         if self.menu().contradicts(&Menu::parse(text)) {
             self.heard.clear();
             self.waited = false;
@@ -225,6 +229,18 @@ impl Navigator {
     }
 }
 
+/// The words in which a firm names itself: "thank you for calling Star Computers".
+fn firm(text: &str) -> Vec<String> {
+    let (words, pauses) = phrases(text);
+    let introduced = ["for calling", "welcome to", "you have reached", "you've reached"];
+    let Some(from) = introduced.iter().find_map(|phrase| find(&words, phrase)).map(|found| found.end) else {
+        return Vec::new();
+    };
+    let to = (from..words.len().min(from + MAX_FIRM_WORDS))
+        .find(|&at| pauses.contains(&at) || matches!(words[at].as_str(), "for" | "press" | "if" | "please"));
+    words[from..to.unwrap_or(words.len().min(from + MAX_FIRM_WORDS))].to_vec()
+}
+
 fn same_choice(a: &MenuOption, b: &MenuOption) -> bool {
     a.key == b.key && a.stay == b.stay && (a.key.is_some() || a.say == b.say)
 }
@@ -292,6 +308,19 @@ mod tests {
             "Find out the balance of the account",
             &[(menu, false), ("", false)],
             &["wait menu.hear-more", "give up menu.nothing-fits"],
+        );
+    }
+
+    #[test]
+    fn the_firms_own_name_in_a_label_is_no_reason_to_take_it() {
+        check(
+            "Ask Northern Electronics for the opening hours",
+            &[(
+                "welcome to northern electronics, information about our store and opening hours press one for orders \
+                 press two for joseph northern electronics press three",
+                false,
+            )],
+            &["1 menu.best-match"],
         );
     }
 

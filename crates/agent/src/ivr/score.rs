@@ -137,6 +137,15 @@ impl Subject {
         }
     }
 
+    /// The firm named itself: its name in a label tells nothing about what is behind it.
+    pub(crate) fn firm_is_called(&mut self, name: &[String]) {
+        for word in name {
+            if !SUBJECTS.iter().any(|(.., synonyms)| synonyms.contains(&word.as_str())) {
+                self.words.remove(word);
+            }
+        }
+    }
+
     /// How well a label fits, in tenths; 0 is not at all.
     pub(crate) fn score(&self, option: &MenuOption) -> u32 {
         let label_words = words(&option.label);
