@@ -95,6 +95,17 @@ impl Menu {
         }
     }
 
+    /// Forgets an option whose key was refused, if the same is now offered under another key.
+    pub(crate) fn correct(&mut self, refused: &MenuOption) {
+        let called = content_words(&refused.label);
+        let corrected = |option: &MenuOption| {
+            option.key.is_some() && option.key != refused.key && content_words(&option.label) == called
+        };
+        if !called.is_empty() && self.options.iter().any(corrected) {
+            self.options.retain(|option| !option.is_same_choice(refused));
+        }
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.options.is_empty()
     }
@@ -189,7 +200,8 @@ fn anchors(words: &[String]) -> Vec<Anchor> {
     let mut at = 0;
     while at < words.len() {
         match anchor_at(words, at) {
-            Some(anchor) => {
+            Some(mut anchor) => {
+                settle_two_keys(words, anchors.last(), &mut anchor);
                 at = anchor.end.max(at + 1);
                 anchors.push(anchor);
             }
@@ -197,6 +209,23 @@ fn anchors(words: &[String]) -> Vec<Anchor> {
         }
     }
     anchors
+}
+
+/// "press or say eight, three": one key of which two were heard. The one that continues the menu counts, else the later.
+fn settle_two_keys(words: &[String], previous: Option<&Anchor>, anchor: &mut Anchor) {
+    let word = |i: usize| words.get(i).map_or("", String::as_str);
+    let after = word(anchor.end + 1);
+    let (Some(first), Some(second)) = (anchor.key, digit_word(word(anchor.end))) else { return };
+    if !(after.is_empty() || is_head(after) || is_press(after)) {
+        return;
+    }
+    let expected = previous.and_then(|previous| previous.key?.to_digit(10)).map(|key| key + 1);
+    if expected.is_none() || expected != first.to_digit(10) {
+        let key = char::from(b'0' + second);
+        anchor.say = anchor.say.take().map(|_| spoken_key(key));
+        anchor.key = Some(key);
+    }
+    anchor.end += 1;
 }
 
 fn anchor_at(words: &[String], at: usize) -> Option<Anchor> {

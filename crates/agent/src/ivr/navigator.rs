@@ -111,6 +111,12 @@ impl Navigator {
         if self.visited[at].visits > MAX_VISITS || self.choices >= MAX_CHOICES {
             return Step::GiveUp { because: "menu.loop" };
         }
+        if rejected
+            && let Some((last_at, refused)) = &self.last
+            && *last_at == at
+        {
+            self.visited[at].menu.correct(refused);
+        }
         let known = !self.visited[at].tried.is_empty();
         let chosen = self.choose(at, rejected, silent || menu.repeated || self.waited || known);
         let chosen = chosen.and_then(|(option, because)| {
@@ -321,6 +327,39 @@ mod tests {
                 false,
             )],
             &["1 menu.best-match"],
+        );
+    }
+
+    #[test]
+    fn a_key_that_was_misheard_and_refused_is_heard_again() {
+        check(
+            "Ask for the opening hours of the pharmacy",
+            &[
+                (
+                    "for phone chose press or say one, for the store manager press or say two for pharmacy press or \
+                     say eight",
+                    false,
+                ),
+                (
+                    "that is not a valid option, for phone to hours press or say one, for the store manager press or \
+                     say two, for pharmacy press or say three",
+                    true,
+                ),
+            ],
+            &["8 menu.best-match", "3 menu.best-match"],
+        );
+    }
+
+    #[test]
+    fn of_two_keys_in_a_row_the_one_that_continues_the_menu_counts() {
+        check(
+            "Ask for the opening hours of the pharmacy",
+            &[(
+                "for photos press or say one, for the store manager press or say two for pharmacy press or say eight, \
+                 three",
+                false,
+            )],
+            &["3 menu.best-match"],
         );
     }
 
