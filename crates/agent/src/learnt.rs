@@ -37,9 +37,18 @@ pub(crate) struct Learnt {
     pub(crate) asked: bool,
     pub(crate) message_left: bool,
     pub(crate) message_passed: bool,
+    /// What they asked for and the task did not give, each once.
+    pub(crate) lacking: Vec<String>,
 }
 
 impl Learnt {
+    /// They asked for a thing that the task does not give.
+    pub(crate) fn lacks(&mut self, thing: &str) {
+        if !self.lacking.iter().any(|known| known == thing) {
+            self.lacking.push(thing.to_owned());
+        }
+    }
+
     pub(crate) fn new(goal: Goal, facts: &BTreeMap<String, String>, today: Date) -> Self {
         Self {
             preference: Preference::new(facts, &goal.text),
@@ -55,6 +64,7 @@ impl Learnt {
             asked: false,
             message_left: false,
             message_passed: false,
+            lacking: Vec::new(),
         }
     }
 

@@ -59,6 +59,12 @@ impl Conversation {
             }
             (OutcomeKind::Failed | OutcomeKind::Unknown, _) => "The goal was not reached.".to_owned(),
         });
+        if !self.learnt.lacking.is_empty() {
+            sentences.push(format!(
+                "They asked for the {}, which the task does not give.",
+                self.learnt.lacking.join(" and the ")
+            ));
+        }
         if !self.learnt.answers.is_empty() {
             let answers: Vec<String> =
                 self.learnt.answers.iter().map(|(key, value)| format!("{}: {value}", key.replace('_', " "))).collect();

@@ -371,7 +371,7 @@ fn a_fact_that_is_missing_is_not_made_up() {
         .they("what is your date of birth and your phone number")
         .they("are you a robot")
         .they("okay goodbye");
-    talk.end(&expect![[r#"
+    let outcome = talk.end(&expect![[r#"
           0.0 they: front desk how can i help you
           2.2 answered by: Human
           2.2 say: Hello, this is an automated assistant calling on behalf of Martin Keller. I'd like to book an appointment, please.
@@ -384,6 +384,8 @@ fn a_fact_that_is_missing_is_not_made_up() {
          23.7 hang up
         Failed Some(Completed) keys "" 
     "#]]);
+    let told = "They asked for the date of birth and the phone number, which the task does not give.";
+    assert!(outcome.result.summary.contains(told), "{}", outcome.result.summary);
 }
 
 #[test]

@@ -6,6 +6,7 @@ use super::{AFTER_GREETING, AFTER_KEYS, AFTER_STATEMENT, Context, Decision, FOR_
 use crate::AgentEnd;
 use crate::goal::Want;
 use crate::ivr::{InputRequest, Method, PromptKind, Step, is_farewell};
+use crate::learnt::Learnt;
 use crate::spoken::digits;
 use crate::text::has_any;
 use crate::tools::Action;
@@ -32,7 +33,7 @@ impl Rules {
                     self.navigator.leave();
                 }
                 if let Some(input) = &prompt.input {
-                    return self.answer_input(input, prompt.rejected);
+                    return self.answer_input(context.learnt, input, prompt.rejected);
                 }
             }
             _ => {}
@@ -128,7 +129,7 @@ impl Rules {
         }
     }
 
-    fn answer_input(&mut self, input: &InputRequest, rejected: bool) -> Decision {
+    fn answer_input(&mut self, learnt: &mut Learnt, input: &InputRequest, rejected: bool) -> Decision {
         let count = match &mut self.input {
             Some((fact, count)) if *fact == input.fact => {
                 *count += 1;
@@ -153,6 +154,7 @@ impl Rules {
             return Decision::new("input.say", vec![Action::Say(format!("{words}.")), Action::Wait(AFTER_KEYS)]);
         }
         self.keyed = None;
+        learnt.lacks(&input.thing);
         if input.method == Method::Voice && count == 1 {
             return Decision::say("input.missing", format!("I'm sorry, I don't have the {}.", input.thing));
         }

@@ -325,7 +325,7 @@ impl Rules {
         Decision::say("confirm.yes", "Yes, that is correct.")
     }
 
-    fn give_facts(&mut self, context: &Context<'_>) -> Option<Decision> {
+    fn give_facts(&mut self, context: &mut Context<'_>) -> Option<Decision> {
         let heard = &context.prompt.words;
         let is_asking =
             matches!(context.prompt.kind, PromptKind::Question | PromptKind::Offer | PromptKind::Confirmation)
@@ -361,6 +361,7 @@ impl Rules {
         if lacking.len() > unknown.len() {
             sentences.push("This is an automated assistant.".to_owned());
         }
+        unknown.iter().for_each(|asked| context.learnt.lacks(&asked.thing));
         if !unknown.is_empty() {
             sentences.push(missing(&unknown));
             if unknown.iter().any(|asked| matches!(asked.key.as_str(), "day" | "time_of_day")) {
