@@ -10,10 +10,9 @@
 use std::collections::BTreeMap;
 
 use jiff::civil::{Date, Weekday};
+use speech::words::say_ordinal;
 
-use crate::spoken::{
-    SpokenDate, SpokenTime, dates, month_name, ordinal_words, say_time, times, weekday_name, weekday_named,
-};
+use crate::spoken::{SpokenDate, SpokenTime, dates, month_name, say_time, times, weekday_name, weekday_named};
 use crate::text::{has_any, words};
 
 /// An offered slot, as far as it was heard.
@@ -31,7 +30,8 @@ impl Slot {
             parts.extend(date.weekday.map(|day| weekday_name(day).to_owned()));
             parts.extend(date.month.map(|month| month_name(month).to_owned()));
             parts.extend(date.day.map(|day| {
-                if date.month.is_some() { ordinal_words(day) } else { format!("the {}", ordinal_words(day)) }
+                let day = say_ordinal(day.unsigned_abs().into());
+                if date.month.is_some() { day } else { format!("the {day}") }
             }));
             parts.join(" ")
         });

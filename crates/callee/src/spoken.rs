@@ -1,50 +1,6 @@
 //! Numbers, dates and times as they are said.
 
-const SMALL: [&str; 20] = [
-    "zero",
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-    "eleven",
-    "twelve",
-    "thirteen",
-    "fourteen",
-    "fifteen",
-    "sixteen",
-    "seventeen",
-    "eighteen",
-    "nineteen",
-];
-const TENS: [&str; 10] = ["", "", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"];
-const ORDINALS: [&str; 20] = [
-    "",
-    "first",
-    "second",
-    "third",
-    "fourth",
-    "fifth",
-    "sixth",
-    "seventh",
-    "eighth",
-    "ninth",
-    "tenth",
-    "eleventh",
-    "twelfth",
-    "thirteenth",
-    "fourteenth",
-    "fifteenth",
-    "sixteenth",
-    "seventeenth",
-    "eighteenth",
-    "nineteenth",
-];
+use speech::words::{say_money, say_number, say_ordinal};
 
 /// The months, in order.
 pub(crate) const MONTHS: [&str; 12] = [
@@ -65,44 +21,28 @@ pub(crate) const MONTHS: [&str; 12] = [
 /// The days of the week, Monday first.
 pub(crate) const WEEKDAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
 
-/// `1284` → `one thousand two hundred eighty four`, up to a million.
+/// `1284` → `one thousand two hundred eighty four`.
 pub(crate) fn number(n: u32) -> String {
-    match n {
-        0..20 => SMALL[n as usize].to_owned(),
-        20..100 if n.is_multiple_of(10) => TENS[(n / 10) as usize].to_owned(),
-        20..100 => format!("{} {}", TENS[(n / 10) as usize], SMALL[(n % 10) as usize]),
-        100..1000 => with_rest(format!("{} hundred", SMALL[(n / 100) as usize]), n % 100),
-        _ => with_rest(format!("{} thousand", number(n / 1000)), n % 1000),
-    }
-}
-
-fn with_rest(head: String, rest: u32) -> String {
-    if rest == 0 { head } else { format!("{head} {}", number(rest)) }
+    say_number(n.into())
 }
 
 /// `1` → `first`, up to the thirty-first.
 pub(crate) fn ordinal(n: u32) -> String {
-    match n {
-        0..20 => ORDINALS[n as usize].to_owned(),
-        20 => "twentieth".to_owned(),
-        21..30 => format!("twenty {}", ORDINALS[(n - 20) as usize]),
-        30 => "thirtieth".to_owned(),
-        _ => format!("thirty {}", ORDINALS[(n % 10) as usize]),
-    }
+    say_ordinal(n)
 }
 
 /// `407` → `four zero seven`, key names for `*` and `#`.
 pub(crate) fn digits(text: &str) -> String {
-    let words: Vec<&str> = text.chars().filter_map(key).collect();
+    let words: Vec<String> = text.chars().filter_map(key).collect();
     words.join(" ")
 }
 
 /// The name of a key.
-pub(crate) fn key(key: char) -> Option<&'static str> {
+pub(crate) fn key(key: char) -> Option<String> {
     match key {
-        '*' => Some("star"),
-        '#' => Some("pound"),
-        _ => key.to_digit(10).map(|digit| SMALL[digit as usize]),
+        '*' => Some("star".to_owned()),
+        '#' => Some("pound".to_owned()),
+        _ => key.to_digit(10).map(number),
     }
 }
 
@@ -128,15 +68,9 @@ pub(crate) fn part_of_day(hour: u32) -> &'static str {
     }
 }
 
-/// `1284.17` → `one thousand two hundred eighty four dollars and seventeen cents`.
+/// `128417` → `one thousand two hundred eighty four dollars and seventeen cents`.
 pub(crate) fn money(cents: u32) -> String {
-    let (dollars, cents) = (cents / 100, cents % 100);
-    let dollars = if dollars == 1 { "one dollar".to_owned() } else { format!("{} dollars", number(dollars)) };
-    match cents {
-        0 => dollars,
-        1 => format!("{dollars} and one cent"),
-        _ => format!("{dollars} and {} cents", number(cents)),
-    }
+    say_money(&format!("{}.{:02}", cents / 100, cents % 100))
 }
 
 /// Index into [`WEEKDAYS`] of a Gregorian date (Zeller's congruence).

@@ -148,7 +148,7 @@ pub(crate) fn digits(heard: &str) -> Option<String> {
         .iter()
         .filter_map(|word| match word.as_str() {
             "oh" | "o" => Some('0'),
-            _ => ('0'..='9').find(|digit| spoken::key(*digit) == Some(word) || *word == digit.to_string()),
+            _ => ('0'..='9').find(|digit| spoken::key(*digit).as_deref() == Some(word) || *word == digit.to_string()),
         })
         .collect();
     (!digits.is_empty()).then_some(digits)
@@ -163,7 +163,7 @@ pub(crate) fn date_words() -> impl Iterator<Item = String> {
 
 /// Words that numbers are keyed by voice with.
 pub(crate) fn digit_words() -> impl Iterator<Item = String> {
-    ('0'..='9').filter_map(spoken::key).map(str::to_owned).chain(["oh".to_owned()])
+    ('0'..='9').filter_map(spoken::key).chain(["oh".to_owned()])
 }
 
 /// Lower case words without punctuation.

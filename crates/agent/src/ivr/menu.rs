@@ -405,7 +405,7 @@ fn key_at(words: &[String], at: usize) -> Option<char> {
 
 fn spoken_key(key: char) -> String {
     match key.to_digit(10) {
-        Some(digit) => crate::spoken::say_number(digit),
+        Some(digit) => speech::words::say_number(digit.into()),
         None if key == '*' => "star".to_owned(),
         None => "pound".to_owned(),
     }

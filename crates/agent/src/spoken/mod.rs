@@ -12,5 +12,5 @@ mod time;
 pub(crate) use date::{SpokenDate, dates, month_name, parse_written_date, weekday_name, weekday_named};
 pub(crate) use letters::code;
 pub(crate) use number::{digit_word, digits, money};
-pub(crate) use say::{ordinal_words, say_date, say_digits, say_number, say_time, say_value};
+pub(crate) use say::{say_date, say_digits, say_time, say_value};
 pub(crate) use time::{SpokenTime, times};

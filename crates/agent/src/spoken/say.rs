@@ -3,101 +3,26 @@
 //! What is written in a fact, in words that a synthesiser says and a listener takes down.
 
 use jiff::civil::Date;
+use speech::words::{self, say_number};
 
-use super::date::{month_name, parse_written_date};
+use super::date::parse_written_date;
 use super::time::SpokenTime;
-
-const UNITS: [&str; 20] = [
-    "zero",
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-    "eleven",
-    "twelve",
-    "thirteen",
-    "fourteen",
-    "fifteen",
-    "sixteen",
-    "seventeen",
-    "eighteen",
-    "nineteen",
-];
-const TENS: [&str; 10] = ["", "", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"];
-const ORDINALS: [&str; 20] = [
-    "",
-    "first",
-    "second",
-    "third",
-    "fourth",
-    "fifth",
-    "sixth",
-    "seventh",
-    "eighth",
-    "ninth",
-    "tenth",
-    "eleventh",
-    "twelfth",
-    "thirteenth",
-    "fourteenth",
-    "fifteenth",
-    "sixteenth",
-    "seventeenth",
-    "eighteenth",
-    "nineteenth",
-];
-
-/// A number under ten thousand in words.
-pub(crate) fn say_number(number: u32) -> String {
-    match number {
-        0..=19 => UNITS[number as usize].to_owned(),
-        20..=99 if number.is_multiple_of(10) => TENS[number as usize / 10].to_owned(),
-        20..=99 => format!("{} {}", TENS[number as usize / 10], UNITS[number as usize % 10]),
-        100..=999 if number.is_multiple_of(100) => format!("{} hundred", UNITS[number as usize / 100]),
-        100..=999 => format!("{} hundred {}", UNITS[number as usize / 100], say_number(number % 100)),
-        1000..=9999 if number.is_multiple_of(1000) => format!("{} thousand", UNITS[number as usize / 1000]),
-        1000..=9999 => format!("{} thousand {}", UNITS[number as usize / 1000], say_number(number % 1000)),
-        _ => say_digits(&number.to_string()),
-    }
-}
 
 /// Digits one by one, with a breath after every fourth.
 pub(crate) fn say_digits(text: &str) -> String {
     let digits: Vec<u8> = text.bytes().filter(u8::is_ascii_digit).collect();
     digits
         .chunks(4)
-        .map(|group| group.iter().map(|digit| UNITS[usize::from(digit - b'0')]).collect::<Vec<_>>().join(" "))
+        .map(|group| group.iter().map(|digit| say_number((digit - b'0').into())).collect::<Vec<_>>().join(" "))
         .collect::<Vec<_>>()
         .join(", ")
 }
 
-/// `fifth`, `twenty first`.
-pub(crate) fn ordinal_words(day: i8) -> String {
-    match day {
-        1..=19 => ORDINALS[usize::try_from(day).unwrap_or(1)].to_owned(),
-        20 => "twentieth".to_owned(),
-        30 => "thirtieth".to_owned(),
-        21..=29 => format!("twenty {}", ORDINALS[usize::try_from(day - 20).unwrap_or(1)]),
-        _ => format!("thirty {}", ORDINALS[1]),
-    }
-}
-
 /// `March fifth, nineteen eighty two`.
 pub(crate) fn say_date(date: Date) -> String {
-    let year = u32::from(date.year().unsigned_abs());
-    let year = match year {
-        2000..=2009 => say_number(year),
-        _ if year.is_multiple_of(100) => format!("{} hundred", say_number(year / 100)),
-        _ if year % 100 < 10 => format!("{} oh {}", say_number(year / 100), say_number(year % 100)),
-        _ => format!("{} {}", say_number(year / 100), say_number(year % 100)),
-    };
-    format!("{} {}, {year}", month_name(date.month()), ordinal_words(date.day()))
+    let part = |number: i8| u8::try_from(number).unwrap_or_default();
+    let year = u16::try_from(date.year()).ok();
+    words::say_date(&words::Date { month: part(date.month()), day: part(date.day()), year })
 }
 
 /// `ten thirty`, `two fifteen`.
@@ -107,9 +32,9 @@ pub(crate) fn say_time(time: SpokenTime) -> String {
         hour => hour,
     };
     match time.minute {
-        0 => format!("{} o'clock", say_number(u32::from(hour))),
-        1..=9 => format!("{} oh {}", say_number(u32::from(hour)), say_number(u32::from(time.minute))),
-        minute => format!("{} {}", say_number(u32::from(hour)), say_number(u32::from(minute))),
+        0 => format!("{} o'clock", say_number(u64::from(hour))),
+        1..=9 => format!("{} oh {}", say_number(u64::from(hour)), say_number(u64::from(time.minute))),
+        minute => format!("{} {}", say_number(u64::from(hour)), say_number(u64::from(minute))),
     }
 }
 
