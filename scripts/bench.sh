@@ -33,8 +33,11 @@ media)
   example media
   example gateway "$target/release/offhook" "$judge"
   ;;
+hearing)
+  table $cargo run --release --quiet -p speech --example accuracy
+  ;;
 *)
-  echo "bench.sh: there is no table $name; there are: sip media" >&2
+  echo "bench.sh: there is no table $name; there are: sip media hearing" >&2
   exit 2
   ;;
 esac
