@@ -32,7 +32,8 @@ const WORDS: std::ops::RangeInclusive<usize> = 4..=12;
 async fn main() -> Result<(), Box<dyn Error>> {
     let folder = std::env::args().nth(1).ok_or("usage: adaptation FOLDER")?;
     let folder = Path::new(&folder);
-    let pronunciations = pronunciations(&std::fs::read_to_string(DICTIONARY)?);
+    let known = std::fs::read_to_string(DICTIONARY)?;
+    let pronunciations = pronunciations(&known);
     let sentences = sentences(&pronunciations)?;
     let tts = local_tts()?;
 
@@ -43,7 +44,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
         let name = format!("{voice}-{index}");
         let spoken = synthesize(&*tts, &format!("{sentence}."), Some(voice)).await?;
         let heard: Vec<i16> = spoken.into_iter().map(over_g711).collect();
-        std::fs::write(folder.join(format!("{name}.wav")), media::wav::write_mono(16_000, &Upsampler::new().push(&heard)))?;
+        std::fs::write(
+            folder.join(format!("{name}.wav")),
+            media::wav::write_mono(16_000, &Upsampler::new().push(&heard)),
+        )?;
         writeln!(list, "{name}")?;
         writeln!(transcripts, "<s> {sentence} </s> ({name})")?;
         dictionary.extend(sentence.split(' ').map(|word| (word, pronunciations[word])));
