@@ -26,7 +26,7 @@ const MAX_EARLIER: usize = 4096;
 const MARGIN: usize = 2400;
 /// The cepstral mean of speech on a telephone line, where the recogniser starts before it has heard any; printed by
 /// `scripts/adapt.sh`.
-const TELEPHONE_MEAN: &str = "57.32,4.68,3.65,16.73,8.67,-16.65,12.59,-17.47,-11.91,6.09,-13.42,11.56,-5.86";
+const TELEPHONE_MEAN: &str = "57.14,4.86,3.24,16.36,9.15,-17.27,13.22,-18.10,-11.87,6.33,-14.11,12.31,-6.32";
 
 /// PocketSphinx as a [`SpeechToText`].
 #[derive(Debug)]
