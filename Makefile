@@ -12,7 +12,7 @@ ARGS    ?=
 CASES   ?=
 # make interop CALLS=3
 CALLS   ?= 1
-# make bench BENCH=media RTPLOAD=path/of/rtpload
+# make bench BENCH=media RTPLOAD=path/of/rtpload; BENCH=hearing needs asterisk-core-sounds-en-wav
 BENCH   ?= sip media
 RTPLOAD ?=
 # make world COUNT=200 SEED=1183
@@ -56,8 +56,8 @@ sipp: deps-test build ## The real binary against SIPp, baresip and Kamailio.
 	python3 -B -m unittest discover -q -s sip-tests
 	python3 sip-tests/run.py --offhook $(OFFHOOK) $(CASES)
 
-demos: build ## Real calls whose end does not hang on a misheard word, with seeds drawn now and printed.
-	python3 scripts/demo_table.py --offhook $(OFFHOOK) --seeds 2 --jobs 2 voicemail busy no-answer
+demos: build ## Real calls with seeds drawn now and printed; of two conversations one may hang on a misheard word.
+	python3 scripts/demo_table.py --offhook $(OFFHOOK) --seeds 2 --jobs 2 --spare 1 hospital enter-your-number voicemail busy no-answer
 
 interop: deps-test build ## Kamailio as the trunk; a language model that decides, its requests checked by OpenAI's types.
 	python3 sip-tests/run.py --offhook $(OFFHOOK) 'kamailio_*'
@@ -66,8 +66,9 @@ interop: deps-test build ## Kamailio as the trunk; a language model that decides
 bench: ## Measurements: each figure beside its anchor from the same run.
 	@for name in $(BENCH); do sh scripts/bench.sh $$name "$(RTPLOAD)" || exit 1; done
 
-soak: deps-demo build ## Every scenario with many seeds; prints the table of docs/benchmarks.md.
+soak: deps-demo build ## Every scenario with many seeds, and calls with a fact missing; the tables of docs/benchmarks.md.
 	python3 scripts/demo_table.py --offhook $(OFFHOOK) --seeds $(SEEDS) --jobs $(JOBS)
+	python3 scripts/missing_facts.py --offhook $(OFFHOOK) --calls $(SEEDS) --jobs $(JOBS)
 
 world: ## Calls in simulated time, COUNT of them from SEED.
 	WORLD_SEED=$(SEED) WORLD_COUNT=$(COUNT) $(CARGO) test --workspace --quiet -- world
