@@ -10,6 +10,9 @@ use super::labels::labels;
 use crate::spoken::digit_word;
 use crate::text::{distance, has_any, is_filler, phrases, similar, stem, words};
 
+/// Hearings of one label that are kept beside the first.
+const MAX_HEARINGS: usize = 4;
+
 /// One option.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct MenuOption {
@@ -20,6 +23,8 @@ pub(crate) struct MenuOption {
     pub(crate) stay: bool,
     /// What it leads to, without "for" and "to".
     pub(crate) label: String,
+    /// What that sounded like when it was heard again.
+    pub(crate) also: Vec<String>,
 }
 
 /// A menu as heard.
@@ -45,6 +50,7 @@ impl Menu {
                 label: if label.is_empty() { anchor.say.clone().unwrap_or_default() } else { label },
                 say: anchor.say.clone(),
                 stay: anchor.kind == Kind::Stay,
+                also: Vec::new(),
             };
             menu.add(option);
         }
@@ -65,6 +71,8 @@ impl Menu {
                 // The second hearing may have caught what the first did not.
                 if known.label.is_empty() {
                     known.label = option.label;
+                } else if !option.label.is_empty() && option.label != known.label && known.also.len() < MAX_HEARINGS {
+                    known.also.push(option.label);
                 }
                 if known.is_lost() {
                     (known.key, known.say) = (option.key, option.say);
@@ -152,6 +160,11 @@ impl MenuOption {
             (None, None) => self.stay == other.stay && self.say == other.say,
             _ => false,
         }
+    }
+
+    /// Its label, as heard each time.
+    pub(crate) fn labels(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(&self.label).chain(&self.also).map(String::as_str)
     }
 
     /// Its key was not understood.

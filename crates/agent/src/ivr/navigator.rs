@@ -364,6 +364,18 @@ mod tests {
     }
 
     #[test]
+    fn a_label_that_was_misheard_is_understood_when_it_is_heard_again() {
+        check(
+            "Ask for the opening hours of the pharmacy",
+            &[
+                ("press or say one for ask, press or say two to speak to someone", false),
+                ("press or say one for our hours, press or say two to speak to someone", false),
+            ],
+            &["wait menu.hear-more", "1 menu.best-match"],
+        );
+    }
+
+    #[test]
     fn english_comes_before_all_else() {
         check(
             "Book an appointment",

@@ -146,15 +146,19 @@ impl Subject {
         }
     }
 
-    /// How well a label fits, in tenths; 0 is not at all.
+    /// How well an option fits by the best of its hearings, in tenths; 0 is not at all.
     pub(crate) fn score(&self, option: &MenuOption) -> u32 {
-        let label_words = words(&option.label);
+        option.labels().map(|label| self.score_label(label)).max().unwrap_or_default()
+    }
+
+    fn score_label(&self, label: &str) -> u32 {
+        let label_words = words(label);
         if has_any(&label_words, &["emergency", "life threatening", "nine one one"]) {
             return 0;
         }
         let mut score = 0;
         let mut named: Vec<&'static str> = Vec::new();
-        for word in content_words(&option.label) {
+        for word in content_words(label) {
             if let Some(weight) =
                 self.words.iter().filter(|(wanted, _)| same(&word, wanted)).map(|(_, weight)| *weight).max()
             {
