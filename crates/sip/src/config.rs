@@ -13,6 +13,13 @@ pub struct Config {
     pub registrar: Option<Registrar>,
     /// Sessions at a time, ours and theirs; beyond it a new INVITE is refused with 503.
     pub max_sessions: usize,
+    /// Session interval to ask for and to hold others to (RFC 4028); `None` leaves it to the peer, whose timers
+    /// are kept all the same.
+    pub session_expires: Option<Duration>,
+    /// Shortest session interval accepted, at least 90 s; a shorter one is refused with 422.
+    pub min_session_expires: Duration,
+    /// Who is to refresh where we may choose; `None` leaves it to the peer.
+    pub session_refresher: Option<SessionRefresher>,
 }
 
 /// Default for [`Config::max_sessions`].
@@ -25,8 +32,20 @@ impl Default for Config {
             timers: Timers::default(),
             registrar: None,
             max_sessions: MAX_SESSIONS,
+            session_expires: None,
+            min_session_expires: crate::dialog::SHORTEST_SESSION,
+            session_refresher: None,
         }
     }
+}
+
+/// Which side keeps a session with a timer alive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SessionRefresher {
+    /// This user agent.
+    We,
+    /// The other one.
+    Peer,
 }
 
 /// RFC 3261 table 4.

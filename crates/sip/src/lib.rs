@@ -42,7 +42,7 @@ pub mod sdp;
 mod transaction;
 mod user_agent;
 
-pub use config::{Config, Credentials, DigestAlgorithm, Registrar, Timers};
+pub use config::{Config, Credentials, DigestAlgorithm, Registrar, SessionRefresher, Timers};
 pub use dialog::Invite;
 pub use event::{Event, RegistrationId, SessionEnd, SessionId};
 pub use flow::{Flow, Transmit, Transport};

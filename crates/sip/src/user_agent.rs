@@ -18,6 +18,8 @@ use crate::{Config, Event, Flow, RegistrationId, SessionEnd, SessionId, Transmit
 
 /// Methods allowed, for Allow.
 pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE";
+/// Extensions understood, for Supported.
+pub(crate) const SUPPORTED: &str = "timer";
 
 /// What the shell tells the machine.
 #[derive(Debug)]
@@ -196,6 +198,16 @@ impl UserAgent {
     /// A re-INVITE of ours; `OfferAnswered` follows.
     pub fn offer(&mut self, now: Instant, session: SessionId, offer: SessionDescription) -> Result<(), WrongState> {
         self.command(session, "offer", |session, core| session.offer(core, now, offer))
+    }
+
+    /// An UPDATE of ours (RFC 3311), with or without an offer; `OfferAnswered` follows.
+    pub fn update(
+        &mut self,
+        now: Instant,
+        session: SessionId,
+        offer: Option<SessionDescription>,
+    ) -> Result<(), WrongState> {
+        self.command(session, "update", |session, core| session.update(core, now, offer))
     }
 
     /// 200 to an `Offer`, with our answer, or with our offer when theirs was `None`.

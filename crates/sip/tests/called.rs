@@ -6,18 +6,13 @@ use std::time::Duration;
 
 use sip::sdp::Direction;
 use sip::{Config, DigestAlgorithm, Event, Registrar, SessionEnd, SessionId};
-use wire::{SDP, Wire, description, field, firsts, request, tag};
+use wire::{SDP, Wire, called_in, description, field, firsts, request, tag};
 
 const OK: &str = "SIP/2.0 200 OK";
 
 /// An answered and acknowledged call: its session and our tag.
 fn established(wire: &mut Wire) -> (SessionId, String) {
-    wire.receive(&request("INVITE", "1", 1, "", "", SDP));
-    let session = wire.incoming();
-    wire.agent.answer(wire.now, session, description(4000, Direction::SendRecv)).unwrap();
-    let to_tag = tag(&wire.sent()[0], "To").to_owned();
-    assert!(wire.receive(&request("ACK", "2", 1, &to_tag, "", "")).is_empty());
-    assert!(matches!(wire.events()[..], [Event::Acknowledged { description: None, .. }]));
+    let (session, to_tag, _) = called_in(wire, "");
     (session, to_tag)
 }
 

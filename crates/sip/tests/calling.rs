@@ -5,46 +5,18 @@ mod wire;
 use std::time::Duration;
 
 use sip::sdp::Direction;
-use sip::{Credentials, Event, Input, Invite, Register, SessionEnd, SessionId};
-use wire::{SDP, Wire, description, field, firsts, flow, request, response, tag};
+use sip::{Credentials, Event, Input, Register, SessionEnd, SessionId};
+use wire::{CONTACT, SDP, Wire, called_out, calling, description, field, firsts, flow, of_theirs, response, tag};
 
 const RINGING: &str = "180 Ringing";
-const CONTACT: &str = "Contact: <sip:them@192.0.2.2:5060>\n";
 const CHALLENGE: &str = "Proxy-Authenticate: Digest realm=\"r\", nonce=\"n1\", qop=\"auth\"\n";
 
 fn credentials() -> Option<Credentials> {
     Some(Credentials { username: "alice".into(), password: "secret".into() })
 }
 
-/// A call and the INVITE that went out.
-fn calling(wire: &mut Wire) -> (SessionId, String) {
-    let invite = Invite {
-        flow: flow(),
-        request_uri: "sip:bob@example.test".into(),
-        from: "sip:alice@example.test".into(),
-        display_name: None,
-        contact_user: "alice".into(),
-        credentials: credentials(),
-        offer: description(4000, Direction::SendRecv),
-        headers: vec![],
-    };
-    let session = wire.agent.invite(wire.now, invite);
-    (session, wire.sent().remove(0))
-}
-
 fn established(wire: &mut Wire) -> (SessionId, String) {
-    let (session, invite) = calling(wire);
-    let sent = wire.receive(&response(&invite, "200 OK", "b", CONTACT, SDP));
-    assert_eq!(firsts(&sent), ["ACK sip:them@192.0.2.2:5060 SIP/2.0"]);
-    assert!(matches!(wire.events()[..], [Event::Answered { .. }]));
-    (session, invite)
-}
-
-/// A request of theirs on the call behind our INVITE.
-fn of_theirs(invite: &str, method: &str, branch: &str, cseq: u32, body: &str) -> String {
-    request(method, branch, cseq, tag(invite, "From"), "", body)
-        .replace("Call-ID: c1", &format!("Call-ID: {}", field(invite, "Call-ID").unwrap()))
-        .replace(";tag=t\n", ";tag=b\n")
+    called_out(wire, "")
 }
 
 #[test]
@@ -290,12 +262,12 @@ fn a_peer_that_falls_silent_within_the_call_ends_it() {
 fn their_bye_and_hold_reach_a_call_of_ours() {
     let mut wire = Wire::new();
     let (session, invite) = established(&mut wire);
-    wire.receive(&of_theirs(&invite, "INVITE", "1", 100, SDP));
+    wire.receive(&of_theirs(&invite, "INVITE", "1", 100, "", SDP));
     assert!(matches!(wire.events()[..], [Event::Offer { offer: Some(_), .. }]));
     wire.agent.answer_offer(wire.now, session, description(4000, Direction::RecvOnly)).unwrap();
     assert_eq!(firsts(&wire.sent()), ["SIP/2.0 200 OK"]);
-    wire.receive(&of_theirs(&invite, "ACK", "2", 100, ""));
-    assert_eq!(firsts(&wire.receive(&of_theirs(&invite, "BYE", "3", 101, ""))), ["SIP/2.0 200 OK"]);
+    wire.receive(&of_theirs(&invite, "ACK", "2", 100, "", ""));
+    assert_eq!(firsts(&wire.receive(&of_theirs(&invite, "BYE", "3", 101, "", ""))), ["SIP/2.0 200 OK"]);
     assert!(matches!(wire.events()[..], [Event::Ended { end: SessionEnd::Bye { .. }, .. }]));
 }
 

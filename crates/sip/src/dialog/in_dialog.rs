@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use super::InviteSession;
 use super::established::{OfferState, Remote};
 use super::session::{SDP, State};
+use super::session_timer::Demand;
 use crate::core::Core;
 use crate::message::headers::HeaderName;
 use crate::message::{Echo, Method, OutgoingResponse, Request, SdpPart, sdp_part};
@@ -105,14 +106,20 @@ impl InviteSession {
             }
             return self.respond(core, now, &in_dialog, response);
         }
+        let grant = match self.timer.demand(&in_dialog.request.headers) {
+            Demand::Granted(grant) => grant,
+            refused => return self.respond(core, now, &in_dialog, refused.refusal()),
+        };
+        self.note_peer(&in_dialog.request.headers);
         self.dialog.refresh_target(&in_dialog.request.headers);
         if !negotiates {
-            let response = self.dialog_response(200, None);
-            return self.respond(core, now, &in_dialog, response);
+            let response = grant.apply(self.dialog_response(200, None));
+            self.respond(core, now, &in_dialog, response);
+            return self.timer.start_granted(now, &grant);
         }
         let InDialog { cseq, transaction, echo, .. } = in_dialog;
-        let has_offer = offer.is_some();
-        self.set_offer(OfferState::Remote(Remote { transaction, echo, cseq, is_invite, has_offer }));
+        let remote = Remote { transaction, echo, cseq, is_invite, offer: offer.clone(), grant };
+        self.set_offer(OfferState::Remote(Box::new(remote)));
         core.emit(Event::Offer { session: self.id, offer });
     }
 
@@ -121,7 +128,7 @@ impl InviteSession {
         match &self.state {
             State::Established(_) if self.is_over() => Some(487),
             State::Established(established) => match &established.offer {
-                OfferState::Local { .. } => Some(491),
+                OfferState::Local(..) => Some(491),
                 OfferState::Remote(_) => Some(500),
                 OfferState::Idle => {
                     // RFC 5407 §3.1.4: our 2xx may be lost; its offer and answer must be settled first.
@@ -153,6 +160,9 @@ impl InviteSession {
         };
         if ack.wants_answer && description.is_none() {
             return self.fail(core, now, None, "no usable answer to our offer");
+        }
+        if description.is_some() {
+            self.remote.clone_from(&description);
         }
         if ack.is_first || description.is_some() {
             core.emit(Event::Acknowledged { session: self.id, description });

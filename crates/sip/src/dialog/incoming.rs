@@ -4,14 +4,15 @@ use std::time::{Duration, Instant};
 
 use super::established::{AwaitingAck, Established};
 use super::session::{State, wrong_state};
+use super::session_timer::{Demand, Grant, SessionTimer};
 use super::{Dialog, InviteSession};
 use crate::core::Core;
 use crate::digest::Authenticator;
 use crate::message::headers::HeaderName;
-use crate::message::{Echo, OutgoingResponse, Request};
+use crate::message::{Echo, Headers, OutgoingResponse, Request};
 use crate::sdp::SessionDescription;
 use crate::transaction::TransactionKey;
-use crate::{Deadline, Event, Flow, SessionEnd, SessionId, WrongState};
+use crate::{Config, Deadline, Event, Flow, SessionEnd, SessionId, WrongState};
 
 /// RFC 3261 §13.3.1.1: a provisional response at least every minute keeps proxies from giving up.
 const REPEAT_PROVISIONAL: Duration = Duration::from_secs(60);
@@ -23,6 +24,7 @@ pub(super) struct Ringing {
     echo: Echo,
     local_tag: String,
     has_offer: bool,
+    grant: Grant,
     provisional: OutgoingResponse,
     repeat_at: Instant,
 }
@@ -47,6 +49,15 @@ pub(crate) struct NewInvite<'a> {
     pub transaction: TransactionKey,
     pub echo: Echo,
     pub offer: Option<SessionDescription>,
+    pub grant: Grant,
+}
+
+/// What the session timer of a new INVITE will be, or why it is refused (RFC 4028 §9).
+pub(crate) fn session_grant(config: &Config, headers: &Headers<'_>) -> Result<Grant, OutgoingResponse> {
+    match SessionTimer::new(config).demand(headers) {
+        Demand::Granted(grant) => Ok(grant),
+        refused => Err(refused.refusal()),
+    }
 }
 
 impl InviteSession {
@@ -71,10 +82,15 @@ impl InviteSession {
             echo: invite.echo,
             local_tag,
             has_offer: invite.offer.is_some(),
+            grant: invite.grant,
             provisional: OutgoingResponse::new(100),
             repeat_at: now + REPEAT_PROVISIONAL,
         };
-        Self::new(core, id, dialog, State::Ringing(Box::new(ringing)), false, Authenticator::new(None))
+        let state = State::Ringing(Box::new(ringing));
+        let mut session = Self::new(core, id, dialog, state, false, Authenticator::new(None));
+        session.note_peer(headers);
+        session.remote = invite.offer;
+        session
     }
 
     pub fn progress(
@@ -102,6 +118,9 @@ impl InviteSession {
         let State::Ringing(ringing) = &self.state else {
             return wrong_state("answer");
         };
+        let response = ringing.grant.apply(response);
+        self.timer.start_granted(now, &ringing.grant);
+        self.local = Some(description);
         core.respond(now, &ringing.transaction, &ringing.echo, &ringing.local_tag, &response);
         let payload = response.to_bytes(&ringing.echo, &ringing.local_tag, &core.config.user_agent);
         let cseq = self.dialog.remote_cseq.unwrap_or_default();

@@ -3,13 +3,16 @@
 mod established;
 mod in_dialog;
 mod incoming;
+mod offers;
 mod outgoing;
 mod session;
+mod session_timer;
 
 pub(crate) use in_dialog::InDialog;
-pub(crate) use incoming::NewInvite;
+pub(crate) use incoming::{NewInvite, session_grant};
 pub use outgoing::Invite;
 pub(crate) use session::InviteSession;
+pub(crate) use session_timer::SHORTEST as SHORTEST_SESSION;
 
 use std::net::IpAddr;
 

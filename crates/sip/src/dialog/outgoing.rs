@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use super::established::Established;
+use super::offers::announce;
 use super::session::{SDP, State};
 use super::{Dialog, InviteSession};
 use crate::core::Core;
@@ -89,7 +90,7 @@ impl InviteSession {
             Dialog::calling(invite.flow, call_id, local_tag, from, &invite.request_uri, &invite.contact_user);
         let mut request = dialog.request(Method::Invite);
         request.headers = invite.headers;
-        request.headers.push(("Allow".to_owned(), crate::user_agent::ALLOW.to_owned()));
+        announce(&mut request);
         request.content = Some((SDP.to_owned(), invite.offer.to_bytes()));
         let mut session = Self::new(
             core,
@@ -99,6 +100,8 @@ impl InviteSession {
             true,
             Authenticator::new(invite.credentials),
         );
+        session.local = Some(invite.offer);
+        session.timer.ask(&mut request);
         session.send_invite(core, now, request);
         session
     }
@@ -134,6 +137,12 @@ impl InviteSession {
                 }
             }
             (State::Calling(_), 200..300) => self.answered(core, now, key, request, response),
+            (State::Calling(_), 422) if self.timer.raise(&response.headers) => {
+                let mut request = OutgoingRequest { cseq: self.dialog.request(Method::Invite).cseq, ..request.clone() };
+                self.timer.ask(&mut request);
+                self.reauthorize(core, &mut request);
+                self.send_invite(core, now, request);
+            }
             (State::Calling(_), _) => match self.answer_challenge(core, now, request, response) {
                 Some(transaction) => {
                     self.state = State::Calling(Calling { transaction, provisional: false, early: Vec::new() });
@@ -203,6 +212,9 @@ impl InviteSession {
         let Some(description) = description else {
             return self.fail(core, now, Some(response.status), "answer without a usable session description");
         };
+        self.note_peer(&response.headers);
+        self.timer.granted(now, &response.headers);
+        self.remote = Some(description.clone());
         self.state = State::Established(Box::new(Established::confirmed()));
         let (status, reason) = (response.status, readable(response.reason));
         core.emit(Event::Answered { session: self.id, status, reason, description });

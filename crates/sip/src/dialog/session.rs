@@ -13,6 +13,7 @@ use super::Dialog;
 use super::established::Established;
 use super::incoming::Ringing;
 use super::outgoing::{Calling, Canceling};
+use super::session_timer::SessionTimer;
 use crate::core::Core;
 use crate::digest::Authenticator;
 use crate::message::{Method, OutgoingRequest, OutgoingResponse, Response};
@@ -35,6 +36,11 @@ pub(crate) struct InviteSession {
     /// Whether `Event::Ended` is out; what follows is only good manners.
     over: bool,
     pub(super) authenticator: Authenticator,
+    pub(super) timer: SessionTimer,
+    pub(super) peer_allows_update: bool,
+    /// Our description that stands, and theirs.
+    pub(super) local: Option<SessionDescription>,
+    pub(super) remote: Option<SessionDescription>,
     /// Our transactions in progress.
     transactions: BTreeSet<TransactionKey>,
     /// The ACKs of the 2xx we got, to be sent again with each repetition.
@@ -70,7 +76,20 @@ impl InviteSession {
         authenticator: Authenticator,
     ) -> Self {
         core.live_sessions += 1;
-        Self { id, dialog, state, ours, over: false, authenticator, transactions: BTreeSet::new(), acks: Vec::new() }
+        Self {
+            id,
+            dialog,
+            state,
+            ours,
+            over: false,
+            authenticator,
+            timer: SessionTimer::new(&core.config),
+            peer_allows_update: false,
+            local: None,
+            remote: None,
+            transactions: BTreeSet::new(),
+            acks: Vec::new(),
+        }
     }
 
     pub fn key(&self) -> super::DialogKey {
@@ -173,9 +192,14 @@ impl InviteSession {
         }
         let fresh = self.dialog.request(refused.method);
         let mut request = OutgoingRequest { cseq: fresh.cseq, ..refused.clone() };
-        request.headers.retain(|(name, _)| !is_authorization(name));
-        self.authorize(core, &mut request);
+        self.reauthorize(core, &mut request);
         Some(self.send(core, now, request))
+    }
+
+    /// Replaces the credentials of a request that goes out again.
+    pub(super) fn reauthorize(&mut self, core: &mut Core, request: &mut OutgoingRequest) {
+        request.headers.retain(|(name, _)| !is_authorization(name));
+        self.authorize(core, request);
     }
 
     /// ACK for a 2xx: kept, because each repetition of the 2xx gets it again (RFC 3261 §13.2.2.4).
@@ -239,11 +263,10 @@ impl InviteSession {
         };
         match (request.method, response.status) {
             (Method::Invite, _) if initial => self.handle_invite_response(core, now, key, request, response),
-            (Method::Invite, 200..300) if !self.is_pending_offer(key) => {
-                self.handle_late_2xx(core, now, key, request, response);
-            }
             (_, ..200) => {}
-            (Method::Invite, _) => self.handle_reinvite_response(core, now, key, request, response),
+            _ if self.is_proposal(key) => self.handle_proposal_response(core, now, key, request, response),
+            (Method::Invite, 200..300) => self.handle_late_2xx(core, now, key, request, response),
+            (Method::Invite, _) => {}
             (_, 401 | 407) => {
                 let _ = self.answer_challenge(core, now, request, response);
             }
@@ -290,7 +313,10 @@ impl InviteSession {
         match &self.state {
             State::Canceling(canceling) => canceling.deadline(),
             State::Ringing(ringing) => Some(ringing.deadline()),
-            State::Established(established) => established.deadline(),
+            State::Established(established) => {
+                let timer = self.timer.deadline().filter(|_| !self.over);
+                established.deadline().into_iter().chain(timer).min_by_key(|deadline| deadline.at)
+            }
             State::Closing { abandon_at } => Some(Deadline { at: *abandon_at, timer: "end of a closing session" }),
             State::Calling(_) => None,
         }
@@ -313,7 +339,7 @@ impl InviteSession {
     pub(super) fn dialog_response(&self, status: u16, description: Option<&SessionDescription>) -> OutgoingResponse {
         let mut response = OutgoingResponse::new(status).with("Contact", self.dialog.contact.clone());
         if status >= 200 {
-            response = response.with("Allow", crate::user_agent::ALLOW);
+            response = response.with("Allow", crate::user_agent::ALLOW).with("Supported", crate::user_agent::SUPPORTED);
         }
         response.in_dialog = true;
         response.content = description.map(|description| (SDP.to_owned(), description.to_bytes()));

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use super::{ALLOW, UserAgent};
+use super::{ALLOW, SUPPORTED, UserAgent};
 use crate::deadlines::Waiting;
-use crate::dialog::{InDialog, InviteSession, NewInvite};
+use crate::dialog::{InDialog, InviteSession, NewInvite, session_grant};
 use crate::message::headers::{CSeq, HeaderName, NameAddr, Via};
 use crate::message::{Echo, Invalid, Method, OutgoingResponse, Request, SdpPart, Uri, sdp_part};
 use crate::sdp::SessionDescription;
@@ -246,7 +246,8 @@ impl UserAgent {
         if headers.max_forwards() == Ok(Some(0)) {
             return Some(OutgoingResponse::new(483));
         }
-        let required: Vec<_> = headers.tokens(HeaderName::Require).map(String::from_utf8_lossy).collect();
+        let required = headers.tokens(HeaderName::Require).map(String::from_utf8_lossy);
+        let required: Vec<_> = required.filter(|option| !is_supported(option)).collect();
         if !required.is_empty() {
             return Some(OutgoingResponse::new(420).with("Unsupported", required.join(", ")));
         }
@@ -309,11 +310,15 @@ impl UserAgent {
             },
             SdpPart::Absent | SdpPart::Unsupported => None,
         };
+        let grant = match session_grant(&self.core.config, &request.headers) {
+            Ok(grant) => grant,
+            Err(refusal) => return self.respond(now, &key, &echo, &refusal),
+        };
         let id = SessionId(self.take_id());
         if let Some(server) = self.core.table.servers.get_mut(&key) {
             server.session = Some(id);
         }
-        let invite = NewInvite { request, flow, transaction: key, echo, offer };
+        let invite = NewInvite { request, flow, transaction: key, echo, offer, grant };
         let session = InviteSession::ring(&mut self.core, now, id, invite);
         self.dialogs.insert(session.key(), id);
         self.sessions.insert(id, session);
@@ -326,9 +331,13 @@ fn is_telephone(uri: Option<Uri<'_>>) -> bool {
     matches!(uri, Some(Uri::Other { scheme, .. }) if scheme.eq_ignore_ascii_case("tel"))
 }
 
+fn is_supported(option: &str) -> bool {
+    SUPPORTED.split(", ").any(|known| known.eq_ignore_ascii_case(option))
+}
+
 /// What an OPTIONS learns (RFC 3261 §11.2).
 fn capabilities() -> OutgoingResponse {
-    OutgoingResponse::new(200).with("Allow", ALLOW).with("Accept", ACCEPT).with("Supported", "")
+    OutgoingResponse::new(200).with("Allow", ALLOW).with("Accept", ACCEPT).with("Supported", SUPPORTED)
 }
 
 /// Whether the caller takes a session description in the answer (RFC 3261 §20.1).

@@ -41,6 +41,8 @@ pub struct Link {
     events: [VecDeque<Event>; 2],
     /// Everything sent, dropped or not.
     pub log: Vec<(Side, Vec<u8>)>,
+    /// What the link does to each message; nothing by itself.
+    pub rewrite: fn(Vec<u8>) -> Vec<u8>,
 }
 
 impl Link {
@@ -58,6 +60,10 @@ impl Link {
     }
 
     pub fn between(seed: u64, weather: Weather, b: Config) -> Self {
+        Self::of(seed, weather, Config::default(), b)
+    }
+
+    pub fn of(seed: u64, weather: Weather, a: Config, b: Config) -> Self {
         let seeded = |side: u8| {
             let mut bytes = [side; 32];
             bytes[..8].copy_from_slice(&seed.to_be_bytes());
@@ -65,7 +71,7 @@ impl Link {
         };
         Self {
             now: Instant::now(),
-            a: UserAgent::new(Config::default(), seeded(1)),
+            a: UserAgent::new(a, seeded(1)),
             b: UserAgent::new(b, seeded(2)),
             weather,
             random: seed.wrapping_mul(2).wrapping_add(1),
@@ -73,6 +79,7 @@ impl Link {
             in_flight: BTreeMap::new(),
             events: Default::default(),
             log: Vec::new(),
+            rewrite: |payload| payload,
         }
     }
 
@@ -100,6 +107,17 @@ impl Link {
             expires: Duration::from_secs(600),
         };
         self.a.register(self.now, register)
+    }
+
+    /// A call that is answered: the sessions of both sides.
+    pub fn answered_call(&mut self) -> (SessionId, SessionId) {
+        let ours = self.call(None);
+        self.run_for(Duration::from_secs(1));
+        let Some(Event::Incoming { session: theirs, .. }) = self.take(Side::B) else { panic!("no call") };
+        self.b.answer(self.now, theirs, offer_of(Side::B)).unwrap();
+        self.run_for(Duration::from_secs(1));
+        self.drain();
+        (ours, theirs)
     }
 
     pub fn run_for(&mut self, time: Duration) {
@@ -176,7 +194,8 @@ impl Link {
             while let Some(transmit) = self.side(side).poll_transmit() {
                 assert_eq!(transmit.flow, flow(side), "everything goes to the other side");
                 self.log.push((side, transmit.payload.clone()));
-                self.put_on_link(if side == Side::A { Side::B } else { Side::A }, transmit.payload);
+                let payload = (self.rewrite)(transmit.payload);
+                self.put_on_link(if side == Side::A { Side::B } else { Side::A }, payload);
             }
         }
     }

@@ -5,7 +5,7 @@
 use std::time::{Duration, Instant};
 
 use sip::sdp::{self, AudioCodec, Capabilities, Direction, SessionDescription};
-use sip::{Config, Event, Flow, Input, SessionId, Transport, UserAgent};
+use sip::{Config, Credentials, Event, Flow, Input, Invite, SessionId, Transport, UserAgent};
 
 /// One user agent at 192.0.2.1:5060 whose peer at 192.0.2.2:5060 is the test.
 pub struct Wire {
@@ -63,6 +63,52 @@ impl Wire {
         });
         found.expect("an incoming call")
     }
+}
+
+pub const CONTACT: &str = "Contact: <sip:them@192.0.2.2:5060>\n";
+
+/// A call of ours, with credentials for `alice`, and the INVITE that went out.
+pub fn calling(wire: &mut Wire) -> (SessionId, String) {
+    let invite = Invite {
+        flow: flow(),
+        request_uri: "sip:bob@example.test".into(),
+        from: "sip:alice@example.test".into(),
+        display_name: None,
+        contact_user: "alice".into(),
+        credentials: Some(Credentials { username: "alice".into(), password: "secret".into() }),
+        offer: description(4000, Direction::SendRecv),
+        headers: vec![],
+    };
+    let session = wire.agent.invite(wire.now, invite);
+    (session, wire.sent().remove(0))
+}
+
+/// A call of ours that was answered with further header lines in the 200, and its INVITE.
+pub fn called_out(wire: &mut Wire, more: &str) -> (SessionId, String) {
+    let (session, invite) = calling(wire);
+    let sent = wire.receive(&response(&invite, "200 OK", "b", &format!("{CONTACT}{more}"), SDP));
+    assert_eq!(firsts(&sent), ["ACK sip:them@192.0.2.2:5060 SIP/2.0"]);
+    assert!(matches!(wire.events()[..], [Event::Answered { .. }]));
+    (session, invite)
+}
+
+/// A call of theirs with further header lines, answered and acknowledged: its session, our tag and our 200.
+pub fn called_in(wire: &mut Wire, more: &str) -> (SessionId, String, String) {
+    wire.receive(&request("INVITE", "1", 1, "", more, SDP));
+    let session = wire.incoming();
+    wire.agent.answer(wire.now, session, description(4000, Direction::SendRecv)).unwrap();
+    let answer = wire.sent().remove(0);
+    let to_tag = tag(&answer, "To").to_owned();
+    wire.receive(&request("ACK", "2", 1, &to_tag, "", ""));
+    wire.events();
+    (session, to_tag, answer)
+}
+
+/// A request of theirs on the call behind an INVITE of ours.
+pub fn of_theirs(invite: &str, method: &str, branch: &str, cseq: u32, more: &str, body: &str) -> String {
+    request(method, branch, cseq, tag(invite, "From"), more, body)
+        .replace("Call-ID: c1", &format!("Call-ID: {}", field(invite, "Call-ID").unwrap()))
+        .replace(";tag=t\n", ";tag=b\n")
 }
 
 pub fn flow() -> Flow {

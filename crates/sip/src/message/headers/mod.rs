@@ -2,6 +2,7 @@
 
 mod auth;
 mod cseq;
+mod interval;
 mod list;
 mod name;
 mod name_addr;
@@ -10,6 +11,7 @@ mod via;
 
 pub use auth::{AuthParams, auth_values};
 pub use cseq::CSeq;
+pub use interval::Interval;
 pub use list::{Values, values};
 pub use name::HeaderName;
 pub use name_addr::NameAddr;
@@ -66,6 +68,21 @@ impl<'a> Headers<'a> {
     /// Comma-separated tokens over all fields of this name, such as option tags.
     pub fn tokens(&self, name: HeaderName) -> impl Iterator<Item = &'a [u8]> + use<'a, '_> {
         self.all(name).flat_map(values).filter(|token| !token.is_empty())
+    }
+
+    /// Whether Supported or Require names an option tag.
+    pub fn supports(&self, option: &str) -> bool {
+        [HeaderName::Supported, HeaderName::Require].into_iter().any(|name| self.lists(name, option))
+    }
+
+    /// Whether a list of tokens, such as Allow, holds one.
+    pub fn lists(&self, name: HeaderName, wanted: &str) -> bool {
+        self.tokens(name).any(|token| token.eq_ignore_ascii_case(wanted.as_bytes()))
+    }
+
+    /// Session-Expires or Min-SE, if given.
+    pub fn interval(&self, name: HeaderName) -> Result<Option<Interval>, Invalid> {
+        self.first(name).map(Interval::parse).transpose()
     }
 
     /// The topmost Via.
