@@ -23,6 +23,8 @@ pub(super) struct Ringing {
     transaction: TransactionKey,
     echo: Echo,
     local_tag: String,
+    /// That of the INVITE: its ACK repeats it, whatever came in between.
+    cseq: u32,
     has_offer: bool,
     grant: Grant,
     provisional: OutgoingResponse,
@@ -81,6 +83,7 @@ impl InviteSession {
             transaction: invite.transaction,
             echo: invite.echo,
             local_tag,
+            cseq: dialog.remote_cseq.unwrap_or_default(),
             has_offer: invite.offer.is_some(),
             grant: invite.grant,
             provisional: OutgoingResponse::new(100),
@@ -123,9 +126,8 @@ impl InviteSession {
         self.local = Some(description);
         core.respond(now, &ringing.transaction, &ringing.echo, &ringing.local_tag, &response);
         let payload = response.to_bytes(&ringing.echo, &ringing.local_tag, &core.config.user_agent);
-        let cseq = self.dialog.remote_cseq.unwrap_or_default();
-        let ack =
-            AwaitingAck::new(now, &core.config.timers, ringing.echo.reply_to, payload, cseq, true, !ringing.has_offer);
+        let (timers, flow) = (core.config.timers, ringing.echo.reply_to);
+        let ack = AwaitingAck::new(now, &timers, flow, payload, ringing.cseq, true, !ringing.has_offer);
         self.state = State::Established(Box::new(Established::awaiting(ack)));
         Ok(())
     }
