@@ -28,6 +28,7 @@ use rand_chacha::rand_core::SeedableRng;
 use crate::answering::Answering;
 use crate::event::{AgentCommand, AgentEvent};
 use crate::ivr::Prompt;
+use crate::key_method::KeyMethod;
 use crate::learnt::Learnt;
 use crate::playback::Playback;
 use crate::rules::{Cause, Rules};
@@ -171,7 +172,7 @@ pub enum Output {
     Press {
         /// Keys.
         digits: String,
-        /// By another method than before.
+        /// By the other method than the usual one.
         differently: bool,
     },
     /// Their turn is over: tell the recogniser to finish.
@@ -268,6 +269,7 @@ pub struct Conversation {
     keys_sent_at: Option<Instant>,
     /// They spoke right after our last keys: those were heard.
     reacted: bool,
+    key_method: KeyMethod,
 
     quiet: Option<(Instant, Quiet)>,
     wait: Option<Duration>,
@@ -322,6 +324,7 @@ impl Conversation {
             digits_sent: String::new(),
             keys_sent_at: None,
             reacted: false,
+            key_method: KeyMethod::default(),
             quiet: None,
             wait: None,
             nudges: 0,

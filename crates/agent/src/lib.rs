@@ -12,6 +12,7 @@ mod event;
 mod facts;
 mod goal;
 mod ivr;
+mod key_method;
 mod learnt;
 mod listener;
 mod model;

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _};
+use speech::providers::local::VOICES;
 use toml::Spanned;
 
 use crate::vary::Generator;
@@ -399,6 +400,31 @@ pub enum Error {
     UnknownVariable { name: String, place: String, known: String },
 }
 
+/// What `result.outcome` of a call may be.
+const OUTCOMES: [&str; 4] = ["succeeded", "partial", "failed", "unknown"];
+/// What `end_reason` of a call may be.
+const END_REASONS: [&str; 19] = [
+    "completed",
+    "callee_hung_up",
+    "busy",
+    "no_answer",
+    "rejected",
+    "failed",
+    "canceled",
+    "voicemail",
+    "message_left",
+    "fax",
+    "transferred",
+    "do_not_call",
+    "silence",
+    "tool_loop",
+    "spend_limit",
+    "time_limit",
+    "media_timeout",
+    "shutdown",
+    "interrupted",
+];
+
 /// The most steps a scenario may have.
 pub const MAX_STEPS: usize = 200;
 
@@ -420,6 +446,11 @@ impl Scenario {
         if !(0.0..=100.0).contains(&self.line.loss) {
             return Err(Error::Section { section: "line", message: "loss is a percentage from 0 to 100".into() });
         }
+        self.expect.check().map_err(|message| Error::Section { section: "expect", message })?;
+        if let Some(voice) = self.voice.0.iter().find(|voice| !VOICES.contains(&voice.as_str())) {
+            let message = format!("there is no voice {voice:?}; there are {}", VOICES.join(", "));
+            return Err(Error::Section { section: "voice", message });
+        }
         let mut ids: Vec<&str> = Vec::new();
         for step in &self.steps {
             let id = step.id.get_ref().as_str();
@@ -435,6 +466,19 @@ impl Scenario {
             step.check(&ids).map_err(|message| step.error(text, message))?;
         }
         Ok(())
+    }
+}
+
+impl Expect {
+    fn check(&self) -> Result<(), String> {
+        let known = |key: &str, value: &Option<String>, all: &[&str]| match value {
+            Some(value) if !all.contains(&value.as_str()) => {
+                Err(format!("{key} = {value:?} never comes; there are {}", all.join(", ")))
+            }
+            _ => Ok(()),
+        };
+        known("outcome", &self.outcome, &OUTCOMES)?;
+        known("end_reason", &self.end_reason, &END_REASONS)
     }
 }
 
@@ -565,6 +609,19 @@ mod tests {
     use super::*;
 
     const MINIMAL: &str = "name = \"x\"\n[task]\ngoal = \"g\"\n[[step]]\nid = \"a\"\nsay = \"Hello.\"\n";
+
+    #[test]
+    fn an_expectation_that_can_never_be_met_and_a_voice_that_is_not_there_are_refused() {
+        let told = |top: &str, table: &str| {
+            let text =
+                MINIMAL.replace("[task]", &format!("{top}\n[task]")).replace("[[step]]", &format!("{table}\n[[step]]"));
+            Scenario::parse(&text).unwrap_err().to_string()
+        };
+        let outcome = told("", "[expect]\noutcome = \"sucess\"");
+        assert!(outcome.starts_with("[expect]: outcome = \"sucess\" never comes"), "{outcome}");
+        assert!(told("", "[expect]\nend_reason = \"bussy\"").contains("no_answer"));
+        assert!(told("voice = \"nosuch\"", "").contains("there are slt, awb"));
+    }
 
     #[test]
     fn an_unknown_key_is_refused_by_its_name_and_line() {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sip::{Event, Flow, RegistrationId, SessionId, Transport, UserAgent};
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -296,10 +297,15 @@ impl Endpoint {
 
     fn tell_call(&mut self, session: SessionId, event: Event, book: &mut Book) {
         let Some(call) = book.calls.get(&session) else { return };
-        if call.try_send(event).is_err() {
-            tracing::error!(session = session.0, "call stalled; ending it");
-            book.calls.remove(&session);
-            self.user_agent.hang_up(clock::now(), session);
+        match call.try_send(event) {
+            Ok(()) => {}
+            // The call has gone and refused or ended its session itself.
+            Err(TrySendError::Closed(_)) => drop(book.calls.remove(&session)),
+            Err(TrySendError::Full(_)) => {
+                tracing::error!(session = session.0, "call stalled; ending it");
+                book.calls.remove(&session);
+                self.user_agent.hang_up(clock::now(), session);
+            }
         }
     }
 

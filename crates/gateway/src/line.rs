@@ -188,8 +188,8 @@ impl Line {
         self.command(LineCommand::Press { digits: digits.to_owned(), differently: false });
     }
 
-    /// Presses keys by another method than before, because the prompt did not react to that one.
-    /// The method is kept for the rest of the call.
+    /// Presses these keys by the other method, because a prompt did not react to the usual one: in-band where
+    /// telephone-event was negotiated, else INFO. Where a trunk's `dtmf` names one method, that is used.
     pub fn press_differently(&mut self, digits: &str) {
         self.command(LineCommand::Press { digits: digits.to_owned(), differently: true });
     }

@@ -13,7 +13,8 @@ const BPL: f32 = 25.1;
 
 pub(crate) fn of(statistics: &Statistics) -> Quality {
     let expected = statistics.packets_received + statistics.packets_lost;
-    let loss = if expected == 0 { 0.0 } else { statistics.packets_lost as f32 / expected as f32 };
+    // A call in which nothing was heard has lost all of it.
+    let loss = if statistics.packets_received == 0 { 1.0 } else { statistics.packets_lost as f32 / expected as f32 };
     let percent = loss * 100.0;
     let rating = R0 - 95.0 * percent / (percent + BPL);
     Quality {
@@ -42,5 +43,6 @@ mod tests {
         assert!((rate(1000, 0) - 4.41).abs() < 0.02, "{}", rate(1000, 0));
         assert!((rate(970, 30) - 4.16).abs() < 0.1, "{}", rate(970, 30));
         assert!(rate(800, 200) < 2.9, "{}", rate(800, 200));
+        assert!(rate(0, 0) < 1.5, "nothing was heard: {}", rate(0, 0));
     }
 }

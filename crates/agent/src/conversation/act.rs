@@ -95,10 +95,12 @@ impl Conversation {
         });
     }
 
-    pub(super) fn press(&mut self, keys: String, differently: bool) {
+    /// Presses keys; `again` when they are the last ones once more, to which no prompt reacted.
+    pub(super) fn press(&mut self, keys: String, again: bool) {
         if self.phase != Phase::Talking {
             return;
         }
+        let differently = self.key_method.next(self.reacted, again);
         self.keys.push_back(keys.clone());
         self.outputs.push_back(Output::Press { digits: keys, differently });
     }
@@ -152,6 +154,11 @@ impl Conversation {
         self.end_quietly(now, end);
     }
 
+    /// A caller is a person; who was called is one when known to be.
+    fn talks_to_a_person(&self) -> bool {
+        self.config.task.is_none() || self.answering.person
+    }
+
     pub(super) fn command(&mut self, now: Instant, command: AgentCommand) {
         match command {
             AgentCommand::Say(text) => {
@@ -160,7 +167,7 @@ impl Conversation {
                 self.say(now, text);
             }
             AgentCommand::Press(keys) => self.press(keys, false),
-            AgentCommand::HangUp if self.phase == Phase::Talking && self.answering.person => {
+            AgentCommand::HangUp if self.phase == Phase::Talking && self.talks_to_a_person() => {
                 self.say(now, "Thank you. Goodbye.".to_owned());
                 self.close(now, AgentEnd::Completed);
             }

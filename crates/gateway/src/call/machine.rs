@@ -323,9 +323,7 @@ impl CallMachine {
     }
 
     fn press(&mut self, digits: &str, differently: bool) {
-        if differently {
-            self.digits = next_policy(self.digits, self.negotiated.as_ref());
-        }
+        let policy = if differently { other_policy(self.digits, self.negotiated.as_ref()) } else { self.digits };
         let mut by_info = false;
         for key in digits.chars() {
             if matches!(key, 'w' | 'W' | ',') {
@@ -333,7 +331,7 @@ impl CallMachine {
                 continue;
             }
             let Some(digit) = Digit::from_char(key) else { continue };
-            let method = match self.digits {
+            let method = match policy {
                 DigitPolicy::Auto => DigitMethod::Auto,
                 DigitPolicy::Rfc4733 => DigitMethod::Rfc4733,
                 DigitPolicy::Inband => DigitMethod::Inband,
@@ -434,15 +432,14 @@ impl CallMachine {
     }
 }
 
-/// When a prompt did not react: in-band after telephone-event, INFO after in-band, and around.
-fn next_policy(policy: DigitPolicy, negotiated: Option<&Negotiated>) -> DigitPolicy {
+/// The other way to send keys, where the trunk leaves the choice to us: in-band beside telephone-event, INFO beside
+/// in-band.
+fn other_policy(policy: DigitPolicy, negotiated: Option<&Negotiated>) -> DigitPolicy {
     let has_event = negotiated.is_some_and(|stream| stream.telephone_event_send.is_some());
     match policy {
         DigitPolicy::Auto if has_event => DigitPolicy::Inband,
-        DigitPolicy::Rfc4733 => DigitPolicy::Inband,
-        DigitPolicy::Auto | DigitPolicy::Inband => DigitPolicy::Info,
-        DigitPolicy::Info if has_event => DigitPolicy::Rfc4733,
-        DigitPolicy::Info => DigitPolicy::Inband,
+        DigitPolicy::Auto => DigitPolicy::Info,
+        configured => configured,
     }
 }
 
