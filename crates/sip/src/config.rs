@@ -20,6 +20,9 @@ pub struct Config {
     pub min_session_expires: Duration,
     /// Who is to refresh where we may choose; `None` leaves it to the peer.
     pub session_refresher: Option<SessionRefresher>,
+    /// Whether we announce 100rel, and send our own provisional responses reliably to who knows it (RFC 3262). Who
+    /// requires it gets it in any case.
+    pub reliable_provisionals: bool,
 }
 
 /// Default for [`Config::max_sessions`].
@@ -35,7 +38,15 @@ impl Default for Config {
             session_expires: None,
             min_session_expires: crate::dialog::SHORTEST_SESSION,
             session_refresher: None,
+            reliable_provisionals: false,
         }
+    }
+}
+
+impl Config {
+    /// Option tags for Supported.
+    pub(crate) fn supported(&self) -> &'static str {
+        if self.reliable_provisionals { "timer, 100rel" } else { "timer" }
     }
 }
 

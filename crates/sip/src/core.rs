@@ -49,6 +49,11 @@ impl Core {
         format!("{:016x}", self.rng.next_u64())
     }
 
+    /// A random number from 0 to below a bound.
+    pub fn random_below(&mut self, bound: u32) -> u32 {
+        (self.rng.next_u64() % u64::from(bound.max(1))) as u32
+    }
+
     /// A random duration of whole 10 ms steps in a range (RFC 3261 §14.1 wants such).
     pub fn random_between(&mut self, least: Duration, most: Duration) -> Duration {
         let steps = (most.saturating_sub(least).as_millis() / 10) as u64 + 1;

@@ -17,9 +17,9 @@ use crate::transaction::Owner;
 use crate::{Config, Event, Flow, RegistrationId, SessionEnd, SessionId, Transmit};
 
 /// Methods allowed, for Allow.
-pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE";
-/// Extensions understood, for Supported.
-pub(crate) const SUPPORTED: &str = "timer";
+pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK";
+/// Extensions understood when others require them.
+pub(crate) const UNDERSTOOD: [&str; 2] = ["timer", "100rel"];
 
 /// What the shell tells the machine.
 #[derive(Debug)]

@@ -328,7 +328,7 @@ fn our_requests_follow_a_changed_contact() {
 fn options_tell_what_we_can() {
     let sent = Wire::new().receive(&request("OPTIONS", "1", 1, "", "", ""));
     assert_eq!(firsts(&sent), [OK]);
-    assert_eq!(field(&sent[0], "Allow"), Some("INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE"));
+    assert_eq!(field(&sent[0], "Allow"), Some("INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK"));
     assert_eq!(field(&sent[0], "Accept"), Some("application/sdp"));
     assert!(field(&sent[0], "Supported").is_some());
 }

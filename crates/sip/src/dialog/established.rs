@@ -121,8 +121,10 @@ impl InviteSession {
     }
 
     pub(super) fn set_offer(&mut self, offer: OfferState) {
-        if let Some(established) = self.established() {
-            established.offer = offer;
+        match (&mut self.state, offer) {
+            (State::Established(established), offer) => established.offer = offer,
+            (State::Ringing(ringing), OfferState::Remote(remote)) => ringing.offered = Some(remote),
+            _ => {}
         }
     }
 
@@ -133,7 +135,11 @@ impl InviteSession {
     }
 
     pub(super) fn take_remote_offer(&mut self) -> Option<Remote> {
-        let established = self.established()?;
+        let established = match &mut self.state {
+            State::Established(established) => established,
+            State::Ringing(ringing) => return ringing.offered.take().map(|remote| *remote),
+            _ => return None,
+        };
         match std::mem::replace(&mut established.offer, OfferState::Idle) {
             OfferState::Remote(remote) => Some(*remote),
             other => {

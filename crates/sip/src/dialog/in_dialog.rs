@@ -47,12 +47,13 @@ impl InviteSession {
         match in_dialog.request.method {
             Method::Bye => self.handle_bye(core, now, &in_dialog),
             Method::Invite | Method::Update => self.handle_offer(core, now, in_dialog),
+            Method::Prack => self.handle_prack(core, now, in_dialog),
             Method::Info => self.handle_info(core, now, &in_dialog),
             _ => self.respond(core, now, &in_dialog, OutgoingResponse::new(200)),
         }
     }
 
-    fn respond(&self, core: &mut Core, now: Instant, to: &InDialog<'_>, response: OutgoingResponse) {
+    pub(super) fn respond(&self, core: &mut Core, now: Instant, to: &InDialog<'_>, response: OutgoingResponse) {
         core.respond(now, &to.transaction, &to.echo, &self.dialog.local_tag, &response);
     }
 
@@ -113,7 +114,7 @@ impl InviteSession {
         self.note_peer(&in_dialog.request.headers);
         self.dialog.refresh_target(&in_dialog.request.headers);
         if !negotiates {
-            let response = grant.apply(self.dialog_response(200, None));
+            let response = grant.apply(self.dialog_response(&core.config, 200, None));
             self.respond(core, now, &in_dialog, response);
             return self.timer.start_granted(now, &grant);
         }
@@ -136,6 +137,8 @@ impl InviteSession {
                     unsettled.then_some(491)
                 }
             },
+            // RFC 3311 §5.2: once a reliable response has settled the first, there may be another.
+            State::Ringing(ringing) if ringing.may_be_offered() && !is_invite => None,
             State::Ringing(_) => Some(500),
             State::Calling(_) | State::Canceling(_) => Some(491),
             State::Closing { .. } => Some(481),

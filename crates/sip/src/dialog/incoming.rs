@@ -2,13 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use super::established::{AwaitingAck, Established};
+use super::established::{AwaitingAck, Established, Remote};
+use super::reliable::{Exchange, Reliable};
 use super::session::{State, wrong_state};
 use super::session_timer::{Demand, Grant, SessionTimer};
 use super::{Dialog, InviteSession};
 use crate::core::Core;
 use crate::digest::Authenticator;
-use crate::message::headers::HeaderName;
+use crate::message::headers::{HeaderName, RAck};
 use crate::message::{Echo, Headers, OutgoingResponse, Request};
 use crate::sdp::SessionDescription;
 use crate::transaction::TransactionKey;
@@ -20,27 +21,34 @@ const REPEAT_PROVISIONAL: Duration = Duration::from_secs(60);
 /// Their INVITE waits for our final response.
 #[derive(Debug)]
 pub(super) struct Ringing {
-    transaction: TransactionKey,
-    echo: Echo,
-    local_tag: String,
+    pub(super) transaction: TransactionKey,
+    pub(super) echo: Echo,
+    pub(super) local_tag: String,
     /// That of the INVITE: its ACK repeats it, whatever came in between.
-    cseq: u32,
-    has_offer: bool,
+    pub(super) cseq: u32,
+    pub(super) has_offer: bool,
     grant: Grant,
     provisional: OutgoingResponse,
     repeat_at: Instant,
+    pub(super) reliable: Reliable,
+    /// An offer of theirs in a PRACK or UPDATE that waits for the shell.
+    pub(super) offered: Option<Box<Remote>>,
+    /// The answer of the shell, until a PRACK lets it go out.
+    held_answer: Option<SessionDescription>,
 }
 
 impl Ringing {
     pub fn deadline(&self) -> Deadline {
-        Deadline { at: self.repeat_at, timer: "provisional response, repeated" }
+        let repeat = Deadline { at: self.repeat_at, timer: "provisional response, repeated" };
+        match self.reliable.deadline() {
+            Some(reliable) if reliable.at < repeat.at => reliable,
+            _ => repeat,
+        }
     }
 
-    pub fn handle_timeout(&mut self, core: &mut Core, now: Instant) {
-        if self.repeat_at <= now {
-            self.repeat_at = now + REPEAT_PROVISIONAL;
-            core.respond(now, &self.transaction, &self.echo, &self.local_tag, &self.provisional);
-        }
+    /// Whether a PRACK or UPDATE of theirs may bring an offer.
+    pub fn may_be_offered(&self) -> bool {
+        self.reliable.description == Exchange::Settled && self.offered.is_none() && self.held_answer.is_none()
     }
 }
 
@@ -88,6 +96,9 @@ impl InviteSession {
             grant: invite.grant,
             provisional: OutgoingResponse::new(100),
             repeat_at: now + REPEAT_PROVISIONAL,
+            reliable: Reliable::new(core, headers),
+            offered: None,
+            held_answer: None,
         };
         let state = State::Ringing(Box::new(ringing));
         let mut session = Self::new(core, id, dialog, state, false, Authenticator::new(None));
@@ -103,33 +114,84 @@ impl InviteSession {
         status: u16,
         description: Option<SessionDescription>,
     ) -> Result<(), WrongState> {
-        let response = self.dialog_response(status, description.as_ref());
+        let response = self.dialog_response(&core.config, status, description.as_ref());
         let State::Ringing(ringing) = &mut self.state else {
             return wrong_state("progress");
         };
-        if !(101..200).contains(&status) {
+        if !(101..200).contains(&status) || ringing.held_answer.is_some() {
             return wrong_state("progress");
         }
-        core.respond(now, &ringing.transaction, &ringing.echo, &ringing.local_tag, &response);
-        ringing.provisional = response;
         ringing.repeat_at = now + REPEAT_PROVISIONAL;
+        if !ringing.reliable.on {
+            core.respond(now, &ringing.transaction, &ringing.echo, &ringing.local_tag, &response);
+            ringing.provisional = response;
+            return Ok(());
+        }
+        // RFC 3262 §5: what a reliable response has described is not described again.
+        let described = ringing.reliable.description != Exchange::Open;
+        let response = OutgoingResponse { content: response.content.filter(|_| !described), ..response };
+        ringing.provisional = OutgoingResponse { content: None, ..response.clone() };
+        if !described && let Some(description) = description {
+            self.local = Some(description);
+        }
+        self.progress_reliably(core, now, response);
         Ok(())
     }
 
-    pub fn answer(&mut self, core: &mut Core, now: Instant, description: SessionDescription) -> Result<(), WrongState> {
-        let response = self.dialog_response(200, Some(&description));
-        let State::Ringing(ringing) = &self.state else {
-            return wrong_state("answer");
+    pub(super) fn handle_ringing_timeout(&mut self, core: &mut Core, now: Instant) {
+        self.handle_reliable_timeout(core, now);
+        let State::Ringing(ringing) = &mut self.state else {
+            return;
         };
-        let response = ringing.grant.apply(response);
+        if ringing.repeat_at > now {
+            return;
+        }
+        ringing.repeat_at = now + REPEAT_PROVISIONAL;
+        if !ringing.reliable.on || ringing.provisional.status == 100 {
+            core.respond(now, &ringing.transaction, &ringing.echo, &ringing.local_tag, &ringing.provisional);
+        } else if ringing.reliable.is_idle() {
+            let response = ringing.provisional.clone();
+            self.progress_reliably(core, now, response);
+        }
+    }
+
+    /// Answers, at once or as soon as a PRACK allows it.
+    pub fn answer(&mut self, core: &mut Core, now: Instant, description: SessionDescription) -> Result<(), WrongState> {
+        match &mut self.state {
+            State::Ringing(ringing) if ringing.held_answer.is_none() && ringing.offered.is_none() => {
+                ringing.held_answer = Some(description);
+            }
+            _ => return wrong_state("answer"),
+        }
+        self.answer_when_settled(core, now);
+        Ok(())
+    }
+
+    pub(super) fn answer_when_settled(&mut self, core: &mut Core, now: Instant) {
+        let State::Ringing(ringing) = &mut self.state else {
+            return;
+        };
+        if ringing.reliable.holds_answer() || ringing.offered.is_some() {
+            return;
+        }
+        let Some(description) = ringing.held_answer.take() else {
+            return;
+        };
+        let State::Ringing(ringing) = &self.state else {
+            return;
+        };
+        let settled = ringing.reliable.description == Exchange::Settled;
+        let description = Some(description).filter(|_| !settled);
+        let response = ringing.grant.apply(self.dialog_response(&core.config, 200, description.as_ref()));
         self.timer.start_granted(now, &ringing.grant);
-        self.local = Some(description);
         core.respond(now, &ringing.transaction, &ringing.echo, &ringing.local_tag, &response);
         let payload = response.to_bytes(&ringing.echo, &ringing.local_tag, &core.config.user_agent);
         let (timers, flow) = (core.config.timers, ringing.echo.reply_to);
-        let ack = AwaitingAck::new(now, &timers, flow, payload, ringing.cseq, true, !ringing.has_offer);
+        let wants_answer = !ringing.has_offer && !settled;
+        let ack = AwaitingAck::new(now, &timers, flow, payload, ringing.cseq, true, wants_answer);
+        self.unacknowledged = ringing.reliable.unacknowledged().map(|rseq| RAck { rseq, cseq: ringing.cseq });
+        self.local = description.or(self.local.take());
         self.state = State::Established(Box::new(Established::awaiting(ack)));
-        Ok(())
     }
 
     pub fn reject(
@@ -158,6 +220,9 @@ impl InviteSession {
         response: OutgoingResponse,
         end: SessionEnd,
     ) -> Result<(), WrongState> {
+        if matches!(self.state, State::Ringing(_)) {
+            self.refuse_open_offer(core, now, 487);
+        }
         let State::Ringing(ringing) = &self.state else {
             return wrong_state("reject");
         };

@@ -1,10 +1,12 @@
 //! Dialogs (RFC 3261 §12) and the INVITE sessions that live in them.
 
+mod early;
 mod established;
 mod in_dialog;
 mod incoming;
 mod offers;
 mod outgoing;
+mod reliable;
 mod session;
 mod session_timer;
 

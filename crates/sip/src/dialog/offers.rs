@@ -10,7 +10,7 @@ use crate::message::headers::HeaderName;
 use crate::message::{Method, OutgoingRequest, OutgoingResponse, Response, SdpPart, sdp_part};
 use crate::sdp::SessionDescription;
 use crate::transaction::TransactionKey;
-use crate::{Event, SessionEnd, WrongState};
+use crate::{Config, Event, SessionEnd, WrongState};
 
 /// How often one request is put off because it met one of theirs.
 const MAX_ATTEMPTS: u32 = 10;
@@ -61,9 +61,11 @@ impl InviteSession {
         let Some(remote) = self.take_remote_offer() else {
             return wrong_state("answer_offer");
         };
-        let response = remote.grant.apply(self.dialog_response(200, Some(&description)));
+        let response = remote.grant.apply(self.dialog_response(&core.config, 200, Some(&description)));
         core.respond(now, &remote.transaction, &remote.echo, &self.dialog.local_tag, &response);
-        self.timer.start_granted(now, &remote.grant);
+        if matches!(self.state, State::Established(_)) {
+            self.timer.start_granted(now, &remote.grant);
+        }
         self.local = Some(description);
         let wants_answer = remote.offer.is_none();
         if remote.offer.is_some() {
@@ -74,6 +76,7 @@ impl InviteSession {
             let (timers, flow) = (core.config.timers, remote.echo.reply_to);
             self.await_ack(AwaitingAck::new(now, &timers, flow, payload, remote.cseq, false, wants_answer));
         }
+        self.answer_when_settled(core, now);
         Ok(())
     }
 
@@ -81,6 +84,7 @@ impl InviteSession {
         if !(300..700).contains(&status) || !self.refuse_open_offer(core, now, status) {
             return wrong_state("reject_offer");
         }
+        self.answer_when_settled(core, now);
         Ok(())
     }
 
@@ -129,7 +133,7 @@ impl InviteSession {
 
     fn propose(&mut self, core: &mut Core, now: Instant, proposal: Proposal) {
         let mut request = self.dialog.request(proposal.method);
-        announce(&mut request);
+        announce(&core.config, &mut request);
         self.timer.ask(&mut request);
         request.content = proposal.offer.as_ref().map(|offer| (SDP.to_owned(), offer.to_bytes()));
         self.authorize(core, &mut request);
@@ -164,9 +168,9 @@ impl InviteSession {
 }
 
 /// What a request that makes or refreshes a dialog says of us.
-pub(super) fn announce(request: &mut OutgoingRequest) {
+pub(super) fn announce(config: &Config, request: &mut OutgoingRequest) {
     request.headers.push(("Allow".to_owned(), crate::user_agent::ALLOW.to_owned()));
-    request.headers.push(("Supported".to_owned(), crate::user_agent::SUPPORTED.to_owned()));
+    request.headers.push(("Supported".to_owned(), config.supported().to_owned()));
 }
 
 // What our own requests bring back.

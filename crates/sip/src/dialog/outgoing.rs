@@ -41,12 +41,7 @@ pub(super) struct Calling {
     pub transaction: TransactionKey,
     /// Whether a provisional response came, so that a CANCEL may follow it.
     provisional: bool,
-    /// Descriptions in provisional responses, by To tag: some peers do not repeat theirs in the 2xx.
-    early: Vec<(String, SessionDescription)>,
 }
-
-/// Most early dialogs remembered.
-const MAX_EARLY: usize = 16;
 
 /// We gave up; the INVITE still waits for its final response.
 #[derive(Debug)]
@@ -90,7 +85,7 @@ impl InviteSession {
             Dialog::calling(invite.flow, call_id, local_tag, from, &invite.request_uri, &invite.contact_user);
         let mut request = dialog.request(Method::Invite);
         request.headers = invite.headers;
-        announce(&mut request);
+        announce(&core.config, &mut request);
         request.content = Some((SDP.to_owned(), invite.offer.to_bytes()));
         let mut session = Self::new(
             core,
@@ -108,7 +103,12 @@ impl InviteSession {
 
     fn send_invite(&mut self, core: &mut Core, now: Instant, request: OutgoingRequest) {
         let transaction = self.send(core, now, request);
-        self.state = State::Calling(Calling { transaction, provisional: false, early: Vec::new() });
+        self.await_answer(transaction);
+    }
+
+    fn await_answer(&mut self, transaction: TransactionKey) {
+        self.early.clear();
+        self.state = State::Calling(Calling { transaction, provisional: false });
     }
 
     pub(super) fn cancel(&mut self, core: &mut Core, now: Instant) {
@@ -133,7 +133,7 @@ impl InviteSession {
             (State::Calling(calling), ..200) => {
                 calling.provisional = true;
                 if response.status > 100 {
-                    self.progressed(core, response);
+                    self.progressed(core, now, request, response);
                 }
             }
             (State::Calling(_), 200..300) => self.answered(core, now, key, request, response),
@@ -143,10 +143,15 @@ impl InviteSession {
                 self.reauthorize(core, &mut request);
                 self.send_invite(core, now, request);
             }
+            // RFC 3262 §4: the callee will not go on without, and we can.
+            (State::Calling(_), 421) if wants_100rel(request, response) => {
+                let mut request = OutgoingRequest { cseq: self.dialog.request(Method::Invite).cseq, ..request.clone() };
+                request.headers.push(("Supported".to_owned(), "100rel".to_owned()));
+                self.reauthorize(core, &mut request);
+                self.send_invite(core, now, request);
+            }
             (State::Calling(_), _) => match self.answer_challenge(core, now, request, response) {
-                Some(transaction) => {
-                    self.state = State::Calling(Calling { transaction, provisional: false, early: Vec::new() });
-                }
+                Some(transaction) => self.await_answer(transaction),
                 None => {
                     self.close(core, now);
                     self.end(core, rejection(response));
@@ -155,7 +160,7 @@ impl InviteSession {
             (State::Canceling(canceling), ..200) => canceling.send(core, now),
             // The 200 crossed our CANCEL (RFC 3261 §15).
             (State::Canceling(_), 200..300) => {
-                self.dialog.adopt(response);
+                self.dialog = self.dialog_of_2xx(response);
                 let dialog = self.dialog.clone();
                 self.acknowledge(core, key, request, &dialog);
                 self.bye(core, now);
@@ -163,27 +168,6 @@ impl InviteSession {
             (State::Canceling(_), _) => self.close(core, now),
             _ => {}
         }
-    }
-
-    fn progressed(&mut self, core: &mut Core, response: &Response<'_>) {
-        let State::Calling(calling) = &mut self.state else {
-            return;
-        };
-        // A broken description of early media is no reason to lose the call.
-        let description = match sdp_part(&response.headers, response.body) {
-            SdpPart::Found(body) => SessionDescription::parse(body).ok(),
-            SdpPart::Absent | SdpPart::Unsupported => None,
-        };
-        // The To tag may be missing on a 183; such a dialog has none.
-        let tag = response.headers.to().ok().and_then(|to| to.tag()).unwrap_or_default();
-        if let Some(description) = &description {
-            calling.early.retain(|(known, _)| known != tag);
-            if calling.early.len() < MAX_EARLY {
-                calling.early.push((tag.to_owned(), description.clone()));
-            }
-        }
-        let (status, reason) = (response.status, readable(response.reason));
-        core.emit(Event::Progress { session: self.id, status, reason, description });
     }
 
     fn answered(
@@ -194,19 +178,13 @@ impl InviteSession {
         request: &OutgoingRequest,
         response: &Response<'_>,
     ) {
-        let State::Calling(calling) = &mut self.state else {
-            return;
-        };
-        let early = std::mem::take(&mut calling.early);
-        self.dialog.adopt(response);
+        self.dialog = self.dialog_of_2xx(response);
         self.authenticator.succeeded();
         let dialog = self.dialog.clone();
         self.acknowledge(core, key, request, &dialog);
         let description = match sdp_part(&response.headers, response.body) {
             SdpPart::Found(body) => SessionDescription::parse(body).ok(),
-            SdpPart::Absent => {
-                early.into_iter().find(|(tag, _)| *tag == dialog.remote_tag).map(|(_, description)| description)
-            }
+            SdpPart::Absent => self.early_description(&dialog.remote_tag),
             SdpPart::Unsupported => None,
         };
         let Some(description) = description else {
@@ -228,6 +206,12 @@ impl Canceling {
             self.cancel = Cancel::Sent { give_up_at: now + core.config.timers.patience() };
         }
     }
+}
+
+/// Whether a 421 asks for 100rel, which the request did not offer.
+fn wants_100rel(request: &OutgoingRequest, response: &Response<'_>) -> bool {
+    let offered = request.headers.iter().any(|(name, value)| name == "Supported" && value.contains("100rel"));
+    !offered && response.headers.lists(HeaderName::Require, "100rel")
 }
 
 fn rejection(response: &Response<'_>) -> SessionEnd {

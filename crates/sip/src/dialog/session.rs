@@ -10,16 +10,18 @@ use std::collections::BTreeSet;
 use std::time::Instant;
 
 use super::Dialog;
+use super::early::Early;
 use super::established::Established;
 use super::incoming::Ringing;
 use super::outgoing::{Calling, Canceling};
 use super::session_timer::SessionTimer;
 use crate::core::Core;
 use crate::digest::Authenticator;
+use crate::message::headers::RAck;
 use crate::message::{Method, OutgoingRequest, OutgoingResponse, Response};
 use crate::sdp::SessionDescription;
 use crate::transaction::{Owner, TransactionKey};
-use crate::{Deadline, Event, SessionEnd, SessionId, Transmit, WrongState};
+use crate::{Config, Deadline, Event, SessionEnd, SessionId, Transmit, WrongState};
 
 /// Content type of a session description.
 pub(super) const SDP: &str = "application/sdp";
@@ -41,6 +43,10 @@ pub(crate) struct InviteSession {
     /// Our description that stands, and theirs.
     pub(super) local: Option<SessionDescription>,
     pub(super) remote: Option<SessionDescription>,
+    /// Early dialogs of our INVITE, until its transaction is over.
+    pub(super) early: Vec<Early>,
+    /// A reliable response of ours that had no PRACK before the final one.
+    pub(super) unacknowledged: Option<RAck>,
     /// Our transactions in progress.
     transactions: BTreeSet<TransactionKey>,
     /// The ACKs of the 2xx we got, to be sent again with each repetition.
@@ -87,6 +93,8 @@ impl InviteSession {
             peer_allows_update: false,
             local: None,
             remote: None,
+            early: Vec::new(),
+            unacknowledged: None,
             transactions: BTreeSet::new(),
             acks: Vec::new(),
         }
@@ -167,8 +175,13 @@ impl InviteSession {
     /// Sends a request of this session along its dialog.
     pub(super) fn send(&mut self, core: &mut Core, now: Instant, request: OutgoingRequest) -> TransactionKey {
         let key = core.start(now, self.dialog.next_hop(), request, Owner::Session(self.id));
-        self.transactions.insert(key.clone());
+        self.track(key.clone());
         key
+    }
+
+    /// A transaction of ours began, by whichever path.
+    pub(super) fn track(&mut self, key: TransactionKey) {
+        self.transactions.insert(key);
     }
 
     /// Adds credentials for the challenges met so far.
@@ -240,8 +253,7 @@ impl InviteSession {
         if self.acks.len() >= MAX_FORKS {
             return;
         }
-        let mut fork = self.dialog.clone();
-        fork.adopt(response);
+        let mut fork = self.dialog_of_2xx(response);
         self.acknowledge(core, invite, request, &fork);
         let bye = fork.request(Method::Bye);
         core.start(now, fork.next_hop(), bye, Owner::Nobody);
@@ -267,6 +279,7 @@ impl InviteSession {
             _ if self.is_proposal(key) => self.handle_proposal_response(core, now, key, request, response),
             (Method::Invite, 200..300) => self.handle_late_2xx(core, now, key, request, response),
             (Method::Invite, _) => {}
+            (Method::Prack, _) => self.handle_prack_response(core, now, request, response),
             (_, 401 | 407) => {
                 let _ = self.answer_challenge(core, now, request, response);
             }
@@ -298,7 +311,9 @@ impl InviteSession {
             State::Canceling(canceling) if canceling.transaction == *key => {
                 self.close(core, now);
             }
-            State::Established(_) if method != Method::Bye => self.fail(core, now, None, "no answer within the call"),
+            State::Established(_) if !matches!(method, Method::Bye | Method::Prack) => {
+                self.fail(core, now, None, "no answer within the call")
+            }
             _ => {}
         }
     }
@@ -307,6 +322,9 @@ impl InviteSession {
     pub fn transaction_ended(&mut self, key: &TransactionKey) {
         self.transactions.remove(key);
         self.acks.retain(|ack| ack.invite != *key);
+        if key.is_invite() && !matches!(self.state, State::Calling(_) | State::Canceling(_)) {
+            self.early = Vec::new();
+        }
     }
 
     pub fn deadline(&self) -> Option<Deadline> {
@@ -329,17 +347,22 @@ impl InviteSession {
                 self.abandon(core, now);
             }
             State::Closing { abandon_at } if *abandon_at <= now => self.abandon(core, now),
-            State::Ringing(ringing) => ringing.handle_timeout(core, now),
+            State::Ringing(_) => self.handle_ringing_timeout(core, now),
             State::Established(_) => self.handle_established_timeout(core, now),
             _ => {}
         }
     }
 
     /// A response of ours that makes or refreshes the dialog.
-    pub(super) fn dialog_response(&self, status: u16, description: Option<&SessionDescription>) -> OutgoingResponse {
+    pub(super) fn dialog_response(
+        &self,
+        config: &Config,
+        status: u16,
+        description: Option<&SessionDescription>,
+    ) -> OutgoingResponse {
         let mut response = OutgoingResponse::new(status).with("Contact", self.dialog.contact.clone());
         if status >= 200 {
-            response = response.with("Allow", crate::user_agent::ALLOW).with("Supported", crate::user_agent::SUPPORTED);
+            response = response.with("Allow", crate::user_agent::ALLOW).with("Supported", config.supported());
         }
         response.in_dialog = true;
         response.content = description.map(|description| (SDP.to_owned(), description.to_bytes()));

@@ -21,12 +21,14 @@ pub enum Method<'a> {
     Info,
     /// `UPDATE` (RFC 3311)
     Update,
+    /// `PRACK` (RFC 3262)
+    Prack,
     /// Any other token.
     Other(&'a str),
 }
 
 /// Methods of other RFCs: we know what they mean and do not allow them (405, not 501).
-const KNOWN_ELSEWHERE: [&str; 6] = ["PRACK", "SUBSCRIBE", "NOTIFY", "REFER", "MESSAGE", "PUBLISH"];
+const KNOWN_ELSEWHERE: [&str; 5] = ["SUBSCRIBE", "NOTIFY", "REFER", "MESSAGE", "PUBLISH"];
 
 impl<'a> Method<'a> {
     /// The method of a token.
@@ -40,6 +42,7 @@ impl<'a> Method<'a> {
             "REGISTER" => Self::Register,
             "INFO" => Self::Info,
             "UPDATE" => Self::Update,
+            "PRACK" => Self::Prack,
             other => Self::Other(other),
         }
     }
@@ -55,6 +58,7 @@ impl<'a> Method<'a> {
             Self::Register => "REGISTER",
             Self::Info => "INFO",
             Self::Update => "UPDATE",
+            Self::Prack => "PRACK",
             Self::Other(token) => token,
         }
     }

@@ -38,6 +38,11 @@ impl TransactionKey {
         &self.branch
     }
 
+    /// Whether it is that of an INVITE.
+    pub fn is_invite(&self) -> bool {
+        self.method == Method::Invite.as_str()
+    }
+
     /// Of a request of theirs.
     pub fn of_request(request: &Request<'_>, via: &Via<'_>) -> Self {
         let method = if request.method == Method::Ack { Method::Invite } else { request.method };

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{ALLOW, SUPPORTED, UserAgent};
+use super::{ALLOW, UNDERSTOOD, UserAgent};
 use crate::deadlines::Waiting;
 use crate::dialog::{InDialog, InviteSession, NewInvite, session_grant};
 use crate::message::headers::{CSeq, HeaderName, NameAddr, Via};
@@ -11,7 +11,7 @@ use crate::sdp::SessionDescription;
 use crate::transaction::{
     MAGIC_COOKIE, MergeKey, Server, ServerInvite, ServerMachine, ServerNonInvite, TransactionKey,
 };
-use crate::{Flow, SessionId};
+use crate::{Config, Flow, SessionId};
 
 /// Most transactions of others at a time; beyond it new requests are refused without remembering them.
 const MAX_SERVER_TRANSACTIONS: usize = 32_768;
@@ -163,7 +163,7 @@ impl UserAgent {
         match request.method {
             Method::Invite => self.handle_invite(now, flow, key, echo, request),
             Method::Register => self.handle_register(now, flow, &key, &echo, request),
-            Method::Options => self.respond(now, &key, &echo, &capabilities()),
+            Method::Options => self.respond(now, &key, &echo, &capabilities(&self.core.config)),
             // BYE, INFO, UPDATE belong in dialogs.
             _ => self.respond(now, &key, &echo, &OutgoingResponse::new(481)),
         }
@@ -284,7 +284,7 @@ impl UserAgent {
             if let Some(session) = self.session_between(addressed).and_then(|id| self.sessions.get_mut(&id)) {
                 session.handle_options(addressed.cseq.number);
             }
-            return self.respond(now, &key, &echo, &capabilities());
+            return self.respond(now, &key, &echo, &capabilities(&self.core.config));
         }
         let Some(id) = self.session_between(addressed) else {
             return;
@@ -332,12 +332,12 @@ fn is_telephone(uri: Option<Uri<'_>>) -> bool {
 }
 
 fn is_supported(option: &str) -> bool {
-    SUPPORTED.split(", ").any(|known| known.eq_ignore_ascii_case(option))
+    UNDERSTOOD.iter().any(|known| known.eq_ignore_ascii_case(option))
 }
 
 /// What an OPTIONS learns (RFC 3261 §11.2).
-fn capabilities() -> OutgoingResponse {
-    OutgoingResponse::new(200).with("Allow", ALLOW).with("Accept", ACCEPT).with("Supported", SUPPORTED)
+fn capabilities(config: &Config) -> OutgoingResponse {
+    OutgoingResponse::new(200).with("Allow", ALLOW).with("Accept", ACCEPT).with("Supported", config.supported())
 }
 
 /// Whether the caller takes a session description in the answer (RFC 3261 §20.1).

@@ -7,6 +7,7 @@ mod list;
 mod name;
 mod name_addr;
 mod params;
+mod rack;
 mod via;
 
 pub use auth::{AuthParams, auth_values};
@@ -16,6 +17,7 @@ pub use list::{Values, values};
 pub use name::HeaderName;
 pub use name_addr::NameAddr;
 pub use params::Params;
+pub use rack::RAck;
 pub use via::Via;
 
 use super::{Invalid, ascii, number, readable};

@@ -1,0 +1,117 @@
+//! Early dialogs of a call of ours, and the PRACKs that reliable responses get (RFC 3262 §4).
+
+use std::time::Instant;
+
+use super::{Dialog, InviteSession};
+use crate::Event;
+use crate::core::Core;
+use crate::message::headers::HeaderName;
+use crate::message::{Method, OutgoingRequest, Response, SdpPart, readable, sdp_part};
+use crate::sdp::SessionDescription;
+use crate::transaction::Owner;
+
+/// Most early dialogs remembered: forks of one INVITE.
+const MAX_EARLY: usize = 16;
+
+/// What one fork of our INVITE said before its final response.
+#[derive(Debug)]
+pub(super) struct Early {
+    dialog: Dialog,
+    /// Some peers do not repeat their description in the 2xx.
+    description: Option<SessionDescription>,
+    /// RSeq of the last reliable response taken.
+    rseq: Option<u32>,
+}
+
+impl InviteSession {
+    /// A provisional response above 100.
+    pub(super) fn progressed(
+        &mut self,
+        core: &mut Core,
+        now: Instant,
+        request: &OutgoingRequest,
+        response: &Response<'_>,
+    ) {
+        let early = self.early_dialog(response);
+        let rseq = response.headers.optional_number(HeaderName::RSeq).ok().flatten();
+        let rseq = rseq.filter(|_| response.headers.lists(HeaderName::Require, "100rel"));
+        if let (Some(index), Some(rseq)) = (early, rseq) {
+            let early = &mut self.early[index];
+            // RFC 3262 §4: a repetition, or one after a gap, is not acknowledged and goes no further.
+            if early.rseq.is_some_and(|last| last.checked_add(1) != Some(rseq)) {
+                return;
+            }
+            early.rseq = Some(rseq);
+            let mut prack = early.dialog.request(Method::Prack);
+            prack.headers.push(("RAck".to_owned(), format!("{rseq} {} INVITE", request.cseq)));
+            self.send_prack(core, now, index, prack);
+        }
+        // A broken description of early media is no reason to lose the call.
+        let description = match sdp_part(&response.headers, response.body) {
+            SdpPart::Found(body) => SessionDescription::parse(body).ok(),
+            SdpPart::Absent | SdpPart::Unsupported => None,
+        };
+        if let (Some(index), Some(_)) = (early, &description) {
+            self.early[index].description.clone_from(&description);
+        }
+        let (status, reason) = (response.status, readable(response.reason));
+        core.emit(Event::Progress { session: self.id, status, reason, description });
+    }
+
+    /// The early dialog of a response; the To tag may be missing on a 183, which is a dialog too.
+    fn early_dialog(&mut self, response: &Response<'_>) -> Option<usize> {
+        let tag = response.headers.to().ok().and_then(|to| to.tag()).unwrap_or_default();
+        if let Some(known) = self.early.iter().position(|early| early.dialog.remote_tag == tag) {
+            return Some(known);
+        }
+        if self.early.len() >= MAX_EARLY {
+            return None;
+        }
+        let mut dialog = self.dialog.clone();
+        dialog.adopt(response);
+        self.early.push(Early { dialog, description: None, rseq: None });
+        Some(self.early.len() - 1)
+    }
+
+    fn send_prack(&mut self, core: &mut Core, now: Instant, index: usize, mut prack: OutgoingRequest) {
+        self.reauthorize(core, &mut prack);
+        let flow = self.early[index].dialog.next_hop();
+        let key = core.start(now, flow, prack, Owner::Session(self.id));
+        self.track(key);
+    }
+
+    /// A final response to a PRACK. Only a challenge asks for anything: a refusal is followed by that of the
+    /// INVITE, if it matters.
+    pub(super) fn handle_prack_response(
+        &mut self,
+        core: &mut Core,
+        now: Instant,
+        request: &OutgoingRequest,
+        response: &Response<'_>,
+    ) {
+        let tag = response.headers.to().ok().and_then(|to| to.tag()).unwrap_or_default();
+        let known = self.early.iter().position(|early| early.dialog.remote_tag == tag);
+        if let Some(index) = known
+            && matches!(response.status, 401 | 407)
+            && self.authenticator.challenged(response.status, &response.headers)
+        {
+            let cseq = self.early[index].dialog.request(Method::Prack).cseq;
+            self.send_prack(core, now, index, OutgoingRequest { cseq, ..request.clone() });
+        }
+    }
+
+    /// The dialog that a 2xx makes: with what its early dialog has counted up.
+    pub(super) fn dialog_of_2xx(&self, response: &Response<'_>) -> Dialog {
+        let tag = response.headers.to().ok().and_then(|to| to.tag()).unwrap_or_default();
+        let early = self.early.iter().find(|early| early.dialog.remote_tag == tag);
+        let mut dialog = early.map_or(&self.dialog, |early| &early.dialog).clone();
+        dialog.remote_cseq = self.dialog.remote_cseq;
+        dialog.adopt(response);
+        dialog
+    }
+
+    /// What a fork described before its 2xx.
+    pub(super) fn early_description(&self, tag: &str) -> Option<SessionDescription> {
+        self.early.iter().find(|early| early.dialog.remote_tag == tag)?.description.clone()
+    }
+}
