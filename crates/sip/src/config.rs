@@ -94,6 +94,8 @@ pub enum DigestAlgorithm {
     Md5,
     /// `SHA-256`
     Sha256,
+    /// `SHA-512-256`
+    Sha512_256,
 }
 
 /// Who we are to a challenge.

@@ -7,7 +7,7 @@ use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use crate::deadlines::{Deadlines, Waiting};
-use crate::digest::Challenger;
+use crate::digest::{Challenger, Keyring};
 use crate::message::{Echo, Method, OutgoingRequest, OutgoingResponse};
 use crate::transaction::{
     Client, ClientInvite, ClientMachine, ClientNonInvite, MAGIC_COOKIE, Owner, ServerMachine, Table, TransactionKey,
@@ -18,6 +18,8 @@ use crate::{Config, Deadline, Event, Flow, Transmit};
 pub(crate) struct Core {
     pub config: Config,
     pub challenger: Challenger,
+    /// Nonces that trunks gave us.
+    pub keyring: Keyring,
     pub table: Table,
     pub deadlines: Deadlines,
     pub transmits: VecDeque<Transmit>,
@@ -35,6 +37,7 @@ impl Core {
         Self {
             config,
             challenger: Challenger::new(secret),
+            keyring: Keyring::default(),
             table: Table::default(),
             deadlines: Deadlines::default(),
             transmits: VecDeque::new(),

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::core::Core;
 use crate::dialog::{contact, tagged};
-use crate::digest::Authenticator;
+use crate::digest::{Authenticator, Covered};
 use crate::message::headers::{HeaderName, NameAddr};
 use crate::message::{Method, OutgoingRequest, Response, Uri, number, readable};
 use crate::transaction::{Owner, TransactionKey};
@@ -69,7 +69,7 @@ enum State {
 impl Registration {
     pub fn start(core: &mut Core, now: Instant, id: RegistrationId, register: Register) -> Self {
         let (call_id, local_tag) = (core.token(), core.token());
-        let authenticator = Authenticator::new(register.credentials.clone());
+        let authenticator = Authenticator::new(register.flow.remote.ip(), register.credentials.clone());
         let state = State::Waiting { retry_at: now };
         let mut registration = Self { id, register, call_id, local_tag, cseq: 0, authenticator, failures: 0, state };
         registration.send_register(core, now);
@@ -114,7 +114,9 @@ impl Registration {
             content: None,
         };
         let cnonce = core.token();
-        request.headers.extend(self.authenticator.headers("REGISTER", &request.uri, || cnonce.clone()));
+        let covered = Covered { method: "REGISTER", uri: &request.uri, body: &[] };
+        let credentials = self.authenticator.headers(&mut core.keyring, covered, &cnonce);
+        request.headers.extend(credentials);
         core.start(now, register.flow, request, Owner::Registration(self.id))
     }
 
@@ -134,7 +136,7 @@ impl Registration {
             200..300 if removing => self.removed(core),
             200..300 => self.granted(core, now, response),
             status @ (401 | 407) => {
-                if self.authenticator.challenged(status, &response.headers) {
+                if self.authenticator.challenged(&mut core.keyring, status, &response.headers) {
                     let expires = if removing { Duration::ZERO } else { self.register.expires };
                     let transaction = self.send(core, now, expires);
                     self.state = match removing {
@@ -180,7 +182,7 @@ impl Registration {
 
     fn granted(&mut self, core: &mut Core, now: Instant, response: &Response<'_>) {
         self.failures = 0;
-        self.authenticator.succeeded();
+        self.authenticator.succeeded(&mut core.keyring, &response.headers);
         let expires = self.granted_time(response);
         // Between half and four fifths of the time granted, so that many clients do not come at once.
         let share = core.random_between(Duration::from_millis(500), Duration::from_millis(800)).as_millis() as u32;
@@ -211,7 +213,7 @@ impl Registration {
     ) {
         let most = (BACK_OFF * 2u32.saturating_pow(self.failures.min(16))).min(BACK_OFF_MOST);
         self.failures += 1;
-        self.authenticator.succeeded();
+        self.authenticator.start_anew();
         let wait = core.random_between(most / 2, most).max(retry_after.unwrap_or_default()).min(EXPIRES_MOST);
         self.state = State::Waiting { retry_at: now + wait };
         core.emit(Event::RegistrationFailed { registration: self.id, status, reason, retry_in: Some(wait) });

@@ -74,8 +74,8 @@ impl InviteSession {
     }
 
     fn send_prack(&mut self, core: &mut Core, now: Instant, index: usize, mut prack: OutgoingRequest) {
-        self.reauthorize(core, &mut prack);
         let flow = self.early[index].dialog.next_hop();
+        self.reauthorize(core, &mut prack, flow);
         let key = core.start(now, flow, prack, Owner::Session(self.id));
         self.track(key);
     }
@@ -93,7 +93,8 @@ impl InviteSession {
         let known = self.early.iter().position(|early| early.dialog.remote_tag == tag);
         if let Some(index) = known
             && matches!(response.status, 401 | 407)
-            && self.authenticator.challenged(response.status, &response.headers)
+            && self.authenticator.is_for(self.early[index].dialog.next_hop().remote.ip())
+            && self.authenticator.challenged(&mut core.keyring, response.status, &response.headers)
         {
             let cseq = self.early[index].dialog.request(Method::Prack).cseq;
             self.send_prack(core, now, index, OutgoingRequest { cseq, ..request.clone() });

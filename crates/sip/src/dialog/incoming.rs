@@ -101,7 +101,7 @@ impl InviteSession {
             held_answer: None,
         };
         let state = State::Ringing(Box::new(ringing));
-        let mut session = Self::new(core, id, dialog, state, false, Authenticator::new(None));
+        let mut session = Self::new(core, id, dialog, state, false, Authenticator::without_credentials());
         session.note_peer(headers);
         session.remote = invite.offer;
         session

@@ -260,7 +260,7 @@ impl InviteSession {
         response: &Response<'_>,
         proposal: Proposal,
     ) {
-        self.authenticator.succeeded();
+        self.authenticator.succeeded(&mut core.keyring, &response.headers);
         self.dialog.refresh_target(&response.headers);
         self.note_peer(&response.headers);
         self.timer.granted(now, &response.headers);

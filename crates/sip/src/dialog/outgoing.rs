@@ -87,16 +87,11 @@ impl InviteSession {
         request.headers = invite.headers;
         announce(&core.config, &mut request);
         request.content = Some((SDP.to_owned(), invite.offer.to_bytes()));
-        let mut session = Self::new(
-            core,
-            id,
-            dialog,
-            State::Closing { abandon_at: now },
-            true,
-            Authenticator::new(invite.credentials),
-        );
+        let authenticator = Authenticator::new(dialog.next_hop().remote.ip(), invite.credentials);
+        let mut session = Self::new(core, id, dialog, State::Closing { abandon_at: now }, true, authenticator);
         session.local = Some(invite.offer);
         session.timer.ask(&mut request);
+        session.authorize(core, &mut request);
         session.send_invite(core, now, request);
         session
     }
@@ -140,14 +135,14 @@ impl InviteSession {
             (State::Calling(_), 422) if self.timer.raise(&response.headers) => {
                 let mut request = OutgoingRequest { cseq: self.dialog.request(Method::Invite).cseq, ..request.clone() };
                 self.timer.ask(&mut request);
-                self.reauthorize(core, &mut request);
+                self.authorize(core, &mut request);
                 self.send_invite(core, now, request);
             }
             // RFC 3262 §4: the callee will not go on without, and we can.
             (State::Calling(_), 421) if wants_100rel(request, response) => {
                 let mut request = OutgoingRequest { cseq: self.dialog.request(Method::Invite).cseq, ..request.clone() };
                 request.headers.push(("Supported".to_owned(), "100rel".to_owned()));
-                self.reauthorize(core, &mut request);
+                self.authorize(core, &mut request);
                 self.send_invite(core, now, request);
             }
             (State::Calling(_), _) => match self.answer_challenge(core, now, request, response) {
@@ -179,7 +174,7 @@ impl InviteSession {
         response: &Response<'_>,
     ) {
         self.dialog = self.dialog_of_2xx(response);
-        self.authenticator.succeeded();
+        self.authenticator.succeeded(&mut core.keyring, &response.headers);
         let dialog = self.dialog.clone();
         self.acknowledge(core, key, request, &dialog);
         let description = match sdp_part(&response.headers, response.body) {

@@ -16,12 +16,12 @@ use super::incoming::Ringing;
 use super::outgoing::{Calling, Canceling};
 use super::session_timer::SessionTimer;
 use crate::core::Core;
-use crate::digest::Authenticator;
+use crate::digest::{Authenticator, Covered};
 use crate::message::headers::RAck;
 use crate::message::{Method, OutgoingRequest, OutgoingResponse, Response};
 use crate::sdp::SessionDescription;
 use crate::transaction::{Owner, TransactionKey};
-use crate::{Config, Deadline, Event, SessionEnd, SessionId, Transmit, WrongState};
+use crate::{Config, Deadline, Event, Flow, SessionEnd, SessionId, Transmit, WrongState};
 
 /// Content type of a session description.
 pub(super) const SDP: &str = "application/sdp";
@@ -184,10 +184,23 @@ impl InviteSession {
         self.transactions.insert(key);
     }
 
-    /// Adds credentials for the challenges met so far.
+    /// Replaces the credentials of a request that goes along the dialog: those for the challenges met so far, and
+    /// for whom they are, only.
     pub(super) fn authorize(&mut self, core: &mut Core, request: &mut OutgoingRequest) {
+        self.reauthorize(core, request, self.dialog.next_hop());
+    }
+
+    /// The same for a request that takes another path.
+    pub(super) fn reauthorize(&mut self, core: &mut Core, request: &mut OutgoingRequest, path: Flow) {
+        request.headers.retain(|(name, _)| !is_authorization(name));
+        if !self.authenticator.is_for(path.remote.ip()) {
+            return;
+        }
         let cnonce = core.token();
-        request.headers.extend(self.authenticator.headers(request.method.as_str(), &request.uri, || cnonce.clone()));
+        let body = request.content.as_ref().map_or(&[][..], |(_, body)| body);
+        let covered = Covered { method: request.method.as_str(), uri: &request.uri, body };
+        let credentials = self.authenticator.headers(&mut core.keyring, covered, &cnonce);
+        request.headers.extend(credentials);
     }
 
     /// Sends a challenged request again with credentials; `None` when that makes no sense.
@@ -200,19 +213,16 @@ impl InviteSession {
         refused: &OutgoingRequest,
         response: &Response<'_>,
     ) -> Option<TransactionKey> {
-        if !matches!(response.status, 401 | 407) || !self.authenticator.challenged(response.status, &response.headers) {
+        let answers = matches!(response.status, 401 | 407)
+            && self.authenticator.is_for(self.dialog.next_hop().remote.ip())
+            && self.authenticator.challenged(&mut core.keyring, response.status, &response.headers);
+        if !answers {
             return None;
         }
         let fresh = self.dialog.request(refused.method);
         let mut request = OutgoingRequest { cseq: fresh.cseq, ..refused.clone() };
-        self.reauthorize(core, &mut request);
+        self.authorize(core, &mut request);
         Some(self.send(core, now, request))
-    }
-
-    /// Replaces the credentials of a request that goes out again.
-    pub(super) fn reauthorize(&mut self, core: &mut Core, request: &mut OutgoingRequest) {
-        request.headers.retain(|(name, _)| !is_authorization(name));
-        self.authorize(core, request);
     }
 
     /// ACK for a 2xx: kept, because each repetition of the 2xx gets it again (RFC 3261 §13.2.2.4).
@@ -290,7 +300,7 @@ impl InviteSession {
                 self.end(core, SessionEnd::Failed { status: Some(481), why: "the peer knows no such call" });
             }
             (_, 408) => self.fail(core, now, Some(408), "request timeout within the call"),
-            _ => self.authenticator.succeeded(),
+            _ => self.authenticator.succeeded(&mut core.keyring, &response.headers),
         }
     }
 
