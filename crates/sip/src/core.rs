@@ -87,11 +87,12 @@ impl Core {
     }
 
     /// Sends the CANCEL of an INVITE: same branch, same path (RFC 3261 §9.1).
-    pub fn cancel(&mut self, now: Instant, invite: &TransactionKey) {
+    pub fn cancel(&mut self, now: Instant, invite: &TransactionKey, reason: Option<String>) {
         let Some(client) = self.table.clients.get(invite) else {
             return;
         };
-        let (flow, cancel) = (client.flow, client.request.cancel());
+        let (flow, mut cancel) = (client.flow, client.request.cancel());
+        cancel.headers.extend(reason.map(|reason| ("Reason".to_owned(), reason)));
         self.start_with(now, flow, cancel, Owner::Nobody, invite.branch());
     }
 

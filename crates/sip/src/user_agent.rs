@@ -189,8 +189,18 @@ impl UserAgent {
     ///
     /// It follows at once: what the peer still has to say is dealt with here.
     pub fn hang_up(&mut self, now: Instant, session: SessionId) {
+        self.end(now, session, None);
+    }
+
+    /// The same with a Reason (RFC 3326) for the BYE or CANCEL, such as `Q.850;cause=31` or
+    /// `SIP;cause=200;text="Call completed elsewhere"`.
+    pub fn hang_up_because(&mut self, now: Instant, session: SessionId, reason: &str) {
+        self.end(now, session, Some(reason));
+    }
+
+    fn end(&mut self, now: Instant, session: SessionId, reason: Option<&str>) {
         if let Some(known) = self.sessions.get_mut(&session) {
-            known.hang_up(&mut self.core, now);
+            known.hang_up(&mut self.core, now, reason);
             self.settle_session(session);
         }
     }

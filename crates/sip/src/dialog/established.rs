@@ -155,7 +155,7 @@ impl InviteSession {
         };
         if let Some(ack) = &mut established.awaiting_ack {
             if ack.give_up_at <= now {
-                return self.fail(core, now, None, "no ACK for our answer");
+                return self.fail(core, now, None, 408, "no ACK for our answer");
             }
             if ack.retransmit.at <= now {
                 ack.retransmit = ack.retransmit.next(now, Some(core.config.timers.t2));
@@ -167,7 +167,7 @@ impl InviteSession {
         }
         self.try_again(core, now);
         match self.timer.due(now) {
-            Some(Due::Expired) => self.fail(core, now, None, "session timer expired"),
+            Some(Due::Expired) => self.fail(core, now, None, 408, "session timer expired"),
             Some(Due::Refresh) => self.refresh(core, now),
             None => {}
         }

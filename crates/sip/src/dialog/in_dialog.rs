@@ -162,7 +162,7 @@ impl InviteSession {
             _ => None,
         };
         if ack.wants_answer && description.is_none() {
-            return self.fail(core, now, None, "no usable answer to our offer");
+            return self.fail(core, now, None, 488, "no usable answer to our offer");
         }
         if description.is_some() {
             self.remote.clone_from(&description);

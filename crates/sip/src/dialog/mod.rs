@@ -2,6 +2,7 @@
 
 mod early;
 mod established;
+mod farewell;
 mod in_dialog;
 mod incoming;
 mod offers;

@@ -225,7 +225,7 @@ impl InviteSession {
                 self.close(core, now);
                 self.end(core, SessionEnd::Failed { status: Some(481), why: "the peer knows no such call" });
             }
-            408 => self.fail(core, now, Some(408), "request timeout within the call"),
+            408 => self.fail(core, now, Some(408), 408, "request timeout within the call"),
             status => match self.wait_before_retry(core, response).filter(|_| proposal.attempts < MAX_ATTEMPTS) {
                 Some(wait) => {
                     if let Some(established) = self.established() {
@@ -287,7 +287,7 @@ impl InviteSession {
                     self.offer_answered(core, response.status, Some(description));
                 }
             }
-            Err(why) => self.fail(core, now, Some(response.status), why),
+            Err(why) => self.fail(core, now, Some(response.status), 488, why),
         }
     }
 

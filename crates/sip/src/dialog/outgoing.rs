@@ -48,6 +48,8 @@ pub(super) struct Calling {
 pub(super) struct Canceling {
     pub transaction: TransactionKey,
     cancel: Cancel,
+    /// Reason of the CANCEL.
+    reason: Option<String>,
 }
 
 #[derive(Debug)]
@@ -108,7 +110,8 @@ impl InviteSession {
 
     pub(super) fn cancel(&mut self, core: &mut Core, now: Instant) {
         let State::Calling(calling) = &self.state else { return };
-        let mut canceling = Canceling { transaction: calling.transaction.clone(), cancel: Cancel::Held };
+        let mut canceling =
+            Canceling { transaction: calling.transaction.clone(), cancel: Cancel::Held, reason: self.farewell.clone() };
         if calling.provisional {
             canceling.send(core, now);
         }
@@ -183,7 +186,7 @@ impl InviteSession {
             SdpPart::Unsupported => None,
         };
         let Some(description) = description else {
-            return self.fail(core, now, Some(response.status), "answer without a usable session description");
+            return self.fail(core, now, Some(response.status), 488, "answer without a usable session description");
         };
         self.note_peer(&response.headers);
         self.timer.granted(now, &response.headers);
@@ -197,7 +200,7 @@ impl InviteSession {
 impl Canceling {
     fn send(&mut self, core: &mut Core, now: Instant) {
         if matches!(self.cancel, Cancel::Held) {
-            core.cancel(now, &self.transaction);
+            core.cancel(now, &self.transaction, self.reason.take());
             self.cancel = Cancel::Sent { give_up_at: now + core.config.timers.patience() };
         }
     }

@@ -12,6 +12,7 @@ use std::time::Instant;
 use super::Dialog;
 use super::early::Early;
 use super::established::Established;
+use super::farewell;
 use super::incoming::Ringing;
 use super::outgoing::{Calling, Canceling};
 use super::session_timer::SessionTimer;
@@ -43,6 +44,8 @@ pub(crate) struct InviteSession {
     /// Our description that stands, and theirs.
     pub(super) local: Option<SessionDescription>,
     pub(super) remote: Option<SessionDescription>,
+    /// Reason of our BYE or CANCEL, once there is one.
+    pub(super) farewell: Option<String>,
     /// Early dialogs of our INVITE, until its transaction is over.
     pub(super) early: Vec<Early>,
     /// A reliable response of ours that had no PRACK before the final one.
@@ -93,6 +96,7 @@ impl InviteSession {
             peer_allows_update: false,
             local: None,
             remote: None,
+            farewell: None,
             early: Vec::new(),
             unacknowledged: None,
             transactions: BTreeSet::new(),
@@ -115,10 +119,11 @@ impl InviteSession {
     }
 
     /// Ends the session in whatever way its state asks.
-    pub fn hang_up(&mut self, core: &mut Core, now: Instant) {
+    pub fn hang_up(&mut self, core: &mut Core, now: Instant, reason: Option<&str>) {
         if self.over {
             return;
         }
+        self.farewell = reason.and_then(farewell::given);
         match &mut self.state {
             State::Calling(_) => self.cancel(core, now),
             State::Ringing(_) => {
@@ -128,6 +133,7 @@ impl InviteSession {
             State::Established(established) => {
                 // RFC 3261 §15: the callee must not send BYE before the ACK of its 2xx, or its timeout.
                 let must_wait = established.awaits_first_ack();
+                self.farewell.get_or_insert_with(|| farewell::NORMAL_CLEARING.to_owned());
                 self.refuse_open_offer(core, now, 487);
                 if !must_wait {
                     self.bye(core, now);
@@ -160,7 +166,8 @@ impl InviteSession {
     }
 
     /// The dialog cannot go on: BYE, and the shell learns why.
-    pub(super) fn fail(&mut self, core: &mut Core, now: Instant, status: Option<u16>, why: &'static str) {
+    pub(super) fn fail(&mut self, core: &mut Core, now: Instant, status: Option<u16>, cause: u16, why: &'static str) {
+        self.farewell.get_or_insert_with(|| farewell::failure(cause, why));
         self.bye(core, now);
         self.end(core, SessionEnd::Failed { status, why });
     }
@@ -168,6 +175,7 @@ impl InviteSession {
     pub(super) fn bye(&mut self, core: &mut Core, now: Instant) {
         self.close(core, now);
         let mut bye = self.dialog.request(Method::Bye);
+        bye.headers.extend(self.farewell.clone().map(|reason| ("Reason".to_owned(), reason)));
         self.authorize(core, &mut bye);
         self.send(core, now, bye);
     }
@@ -265,7 +273,8 @@ impl InviteSession {
         }
         let mut fork = self.dialog_of_2xx(response);
         self.acknowledge(core, invite, request, &fork);
-        let bye = fork.request(Method::Bye);
+        let mut bye = fork.request(Method::Bye);
+        bye.headers.push(("Reason".to_owned(), farewell::COMPLETED_ELSEWHERE.to_owned()));
         core.start(now, fork.next_hop(), bye, Owner::Nobody);
     }
 
@@ -299,7 +308,7 @@ impl InviteSession {
                 self.close(core, now);
                 self.end(core, SessionEnd::Failed { status: Some(481), why: "the peer knows no such call" });
             }
-            (_, 408) => self.fail(core, now, Some(408), "request timeout within the call"),
+            (_, 408) => self.fail(core, now, Some(408), 408, "request timeout within the call"),
             _ => self.authenticator.succeeded(&mut core.keyring, &response.headers),
         }
     }
@@ -322,7 +331,7 @@ impl InviteSession {
                 self.close(core, now);
             }
             State::Established(_) if !matches!(method, Method::Bye | Method::Prack) => {
-                self.fail(core, now, None, "no answer within the call")
+                self.fail(core, now, None, 408, "no answer within the call")
             }
             _ => {}
         }
