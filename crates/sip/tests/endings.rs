@@ -146,3 +146,14 @@ fn a_late_offer_of_ours_is_open_until_the_ack() {
     assert!(wire.receive(&request("UPDATE", "4", 3, &to_tag, "", SDP)).is_empty());
     assert!(matches!(wire.events()[..], [Event::Offer { offer: Some(_), .. }]));
 }
+
+#[test]
+fn an_offer_that_the_shell_never_answered_is_refused_when_the_call_fails() {
+    let mut wire = Wire::new();
+    let (_, to_tag, _) = called_in(&mut wire, "Supported: timer\nSession-Expires: 90;refresher=uac\n");
+    wire.receive(&request("UPDATE", "3", 2, &to_tag, "", SDP));
+    let sent = wire.wait(Duration::from_millis(60_100));
+    assert_eq!(firsts(&sent), ["SIP/2.0 487 Request Terminated", "BYE sip:them@192.0.2.2 SIP/2.0"]);
+    wire.wait(Duration::from_secs(200));
+    assert_eq!((wire.agent.session_count(), wire.agent.transaction_count()), (0, 0));
+}

@@ -6,7 +6,7 @@ mod link;
 use std::time::Duration;
 
 use link::{Link, Side, Weather, credentials, offer_of};
-use sip::{Event, SessionEnd};
+use sip::{Config, Event, SessionEnd};
 
 #[test]
 fn a_call_is_made_answered_and_ended() {
@@ -72,7 +72,13 @@ struct Story {
 /// Plays one call in foul weather: B rings, then answers, refuses or lets ring; both may hold, send INFO or hang
 /// up at any time. Every event is checked to come in a possible order.
 fn play(seed: u64) -> (Link, Story) {
-    let mut link = Link::new(seed, Weather::FOUL);
+    // All that may be announced, by half of the agents.
+    let config = |on: bool| Config {
+        reliable_provisionals: on,
+        session_expires: on.then_some(Duration::from_secs(90)),
+        ..Config::default()
+    };
+    let mut link = Link::of(seed, Weather::FOUL, config(seed & 1 != 0), config(seed & 2 != 0));
     let ours = link.call(None);
     let mut story = Story::default();
     let mut sessions = [Some(ours), None];
@@ -105,7 +111,7 @@ fn play(seed: u64) -> (Link, Story) {
 }
 
 fn act(link: &mut Link, side: Side, session: sip::SessionId) {
-    let (dice, now) = (link.random(14), link.now);
+    let (dice, now) = (link.random(16), link.now);
     let agent = link.side(side);
     // Most of these are refused in most states, which is what is tried here.
     let _ = match dice {
@@ -115,6 +121,8 @@ fn act(link: &mut Link, side: Side, session: sip::SessionId) {
         4 => agent.reject(now, session, 486, vec![]),
         5..8 => agent.offer(now, session, offer_of(side)),
         8 => agent.info(now, session, "application/dtmf-relay", b"Signal=1"),
+        14 => agent.update(now, session, Some(offer_of(side))),
+        15 => agent.update(now, session, None),
         9 => {
             agent.hang_up(now, session);
             Ok(())

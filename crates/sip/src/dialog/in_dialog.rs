@@ -68,8 +68,6 @@ impl InviteSession {
             }
             State::Established(_) | State::Closing { .. } => {
                 self.respond(core, now, bye, OutgoingResponse::new(200));
-                // RFC 3261 §15.1.2: pending requests are answered all the same.
-                self.refuse_open_offer(core, now, 487);
                 self.close(core, now);
                 self.end(core, end);
             }

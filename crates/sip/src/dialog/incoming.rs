@@ -220,9 +220,6 @@ impl InviteSession {
         response: OutgoingResponse,
         end: SessionEnd,
     ) -> Result<(), WrongState> {
-        if matches!(self.state, State::Ringing(_)) {
-            self.refuse_open_offer(core, now, 487);
-        }
         let State::Ringing(ringing) = &self.state else {
             return wrong_state("reject");
         };

@@ -155,7 +155,9 @@ impl InviteSession {
 
     /// From here on only answers to what we have sent matter. An INVITE that never gets its final response
     /// must not keep the session for ever.
-    pub(super) fn close(&mut self, core: &Core, now: Instant) {
+    pub(super) fn close(&mut self, core: &mut Core, now: Instant) {
+        // RFC 3261 §15.1.2: what waits for the shell is answered all the same, lest its transaction stay for ever.
+        self.refuse_open_offer(core, now, 487);
         self.state = State::Closing { abandon_at: now + 2 * core.config.timers.patience() };
     }
 
