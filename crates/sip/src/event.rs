@@ -57,14 +57,17 @@ pub enum Event {
         description: Option<SessionDescription>,
     },
     /// A re-INVITE or UPDATE with an offer: `answer_offer` or `reject_offer` it. Without an offer
-    /// (`None`) the answer carries a fresh offer of ours.
+    /// (`None`) the answer carries a fresh offer of ours. It may come before the call is answered, in a PRACK or
+    /// an early UPDATE.
     Offer {
         /// The call.
         session: SessionId,
         /// Their offer.
         offer: Option<SessionDescription>,
     },
-    /// Our own re-INVITE ended: their answer, or `None` if refused (the session stays as it was).
+    /// Our own re-INVITE or UPDATE ended: their answer, or `None` if refused (the session stays as it was) or if
+    /// the UPDATE made no offer. Also unasked, with what they now describe, when the answer to a session refresh
+    /// differs from what stood, and when a PRACK answers our offer in a provisional response.
     OfferAnswered {
         /// The call.
         session: SessionId,

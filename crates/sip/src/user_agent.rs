@@ -164,7 +164,8 @@ impl UserAgent {
         self.command(session, "progress", |session, core| session.progress(core, now, status, description))
     }
 
-    /// 200 to an `Incoming`; retransmitted until its ACK.
+    /// 200 to an `Incoming`; retransmitted until its ACK. It waits for the PRACK of a description in `progress`, and
+    /// does not repeat it.
     pub fn answer(
         &mut self,
         now: Instant,
