@@ -106,6 +106,11 @@ impl Calls {
         Ok(calls)
     }
 
+    /// What must end before the program does.
+    pub(crate) fn tasks(&self) -> &TaskTracker {
+        &self.inner.tasks
+    }
+
     /// Checks a request, keeps the call as `queued` and lets it go on by itself. With `pending`,
     /// the answer is kept in the same transaction.
     pub(crate) async fn place(&self, request: NewCall, pending: Option<&Pending>) -> Result<Call, Error> {

@@ -2,9 +2,14 @@
 
 mod common;
 
+use std::future::{Future as _, poll_fn};
+use std::task::Poll;
+use std::time::Duration;
+
 use common::{Answer, App, GOOD, ended, until};
 use gateway::EndCause;
 use serde_json::{Value, json};
+use tokio::time::timeout;
 
 #[tokio::test]
 async fn every_documented_route_wants_a_key_before_anything_else() {
@@ -149,6 +154,22 @@ async fn a_repeated_request_is_carried_out_once() {
     for bad in ["", "a b", &"x".repeat(256)] {
         let answer = app.send("admin", "POST", "/v1/calls", &[("idempotency-key", bad)], GOOD).await;
         assert_eq!(answer.problem(), (422, "invalid_field".into()), "{bad:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_call_is_placed_though_the_client_has_gone() {
+    let app = App::start().await;
+    for polls in 1..=4 {
+        let mut post = Box::pin(app.post("/v1/calls", GOOD));
+        for _ in 0..polls {
+            poll_fn(|context| Poll::Ready(post.as_mut().poll(context).is_ready())).await;
+            tokio::task::yield_now().await;
+        }
+        drop(post);
+    }
+    for placed in 1..=4 {
+        assert!(timeout(Duration::from_secs(20), app.line()).await.is_ok(), "{placed} of 4 calls were not dialled");
     }
 }
 

@@ -14,7 +14,8 @@ pub use openapi::openapi_json;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request};
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -51,10 +52,22 @@ pub(crate) fn router(calls: Calls, keys: Arc<Keys>) -> Router {
         .route(openapi::PATH, get(openapi::document))
         .fallback(async || Problem::from(crate::Error::NotFound("such path")))
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
+        .layer(from_fn_with_state(api.clone(), carry_through))
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(from_fn_with_state(keys, auth::check))
         .layer(from_fn(plain_errors_become_problems))
         .with_state(api)
+}
+
+/// A client that goes away does not stop half-way what it has ordered.
+async fn carry_through(State(api): State<Api>, request: Request, next: Next) -> Response {
+    if request.method().is_safe() {
+        return next.run(request).await;
+    }
+    match api.calls.tasks().spawn(next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => Problem::of_status(StatusCode::INTERNAL_SERVER_ERROR).into_response(),
+    }
 }
 
 /// Whatever refuses a request below us without a document gets one.
