@@ -143,21 +143,22 @@ impl Carry {
         let agent = agent.map_err(|error| Ended::without_agent(EndCause::Failed, Some(error.to_string())))?;
         let deadline = Instant::now() + self.calls.config().limits.queue_wait;
         let lines = Arc::clone(self.calls.lines());
-        let line = tokio::select! {
-            biased;
-            () = self.told_to_stop() => return Err(self.given_up()),
-            () = sleep_until(deadline) => return Err(no_line()),
-            line = lines.acquire_owned() => line.map_err(|_| no_line())?,
-        };
         loop {
+            let line = tokio::select! {
+                biased;
+                () = self.told_to_stop() => return Err(self.given_up()),
+                () = sleep_until(deadline) => return Err(no_line()),
+                line = Arc::clone(&lines).acquire_owned() => line.map_err(|_| no_line())?,
+            };
             let (connected, events, commands) = Connected::channels();
             match self.calls.clone().runner().dial(dial.clone(), agent.clone(), events, commands).await {
                 Ok(conversation) => {
                     self.change("dialing", CallChange::default(), NewEvent::new("call.dialing", 0)).await;
                     return Ok((connected.with(conversation), line));
                 }
-                // Inbound calls took the lines: wait as `queued`.
+                // This trunk is full: wait as `queued`, and leave the line to calls by other trunks.
                 Err(gateway::Error::Full { .. }) if Instant::now() < deadline => {
+                    drop(line);
                     let calls = self.calls.clone();
                     tokio::select! {
                         biased;

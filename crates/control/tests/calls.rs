@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
+use tempfile::TempDir;
 
 #[tokio::test]
 async fn a_call_goes_from_queued_to_ended_with_everything_final() {
@@ -263,8 +264,12 @@ async fn calls_left_open_by_a_crash_are_ended_as_interrupted() {
     let line = before.line().await;
     line.status(CallStatus::Answered);
     let answered = until(&mut events, "call.answered").await;
-    // The second program comes while the first still believes in its call.
-    let after = App::in_directory(before.directory, |_| {}).await;
+    // What a crash leaves behind: the files as they are now, and nobody who holds them.
+    let left_behind = TempDir::new().unwrap();
+    for name in ["offhook.db", "offhook.db-wal"] {
+        std::fs::copy(before.directory.path().join(name), left_behind.path().join(name)).unwrap();
+    }
+    let after = App::in_directory(left_behind, |_| {}).await;
     let call = after.call(&id).await;
     assert_eq!((&call["status"], &call["end_reason"]), (&json!("ended"), &json!("interrupted")));
     assert_eq!(call["result"]["outcome"], "unknown");

@@ -53,6 +53,7 @@ pub async fn start(config: &Config) -> anyhow::Result<Parts> {
             ring: config.limits.ring,
             call: config.limits.call,
             media_timeout: MEDIA_TIMEOUT,
+            concurrent_calls: config.trunks.iter().map(|trunk| trunk.max_calls).sum(),
             ..control::Limits::default()
         },
         recordings_dir: config.record.then(|| config.record_dir.clone()),

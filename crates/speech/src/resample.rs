@@ -38,6 +38,12 @@ pub struct Upsampler {
     history: Vec<f32>,
 }
 
+impl Default for Upsampler {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Upsampler {
     /// By how many input samples the output lags: push that much silence to get the rest out.
     pub const LAG: usize = INTERPOLATOR_TAPS / 4;

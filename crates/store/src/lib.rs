@@ -21,6 +21,9 @@ pub use idempotency::IdempotentRow;
 pub use keys::KeyRow;
 pub use transcripts::TranscriptRow;
 
+use std::fs::File;
+use std::sync::Arc;
+
 use sqlx::SqlitePool;
 
 /// An open database; clones are handles to the same one.
@@ -28,14 +31,18 @@ use sqlx::SqlitePool;
 pub struct Store {
     readers: SqlitePool,
     writer: SqlitePool,
+    /// Held as long as the database is ours; one in memory needs none.
+    lock: Option<Arc<File>>,
 }
 
 impl Store {
     /// Opens `sqlite://PATH` or `sqlite::memory:`, makes what is missing (directories, file,
-    /// tables) and brings older files up to date.
+    /// tables) and brings older files up to date. A file belongs to one program at a time: what is
+    /// unfinished in it is that program's.
     pub async fn connect(url: &str) -> Result<Self, Error> {
+        let lock = sqlite::lock(url)?.map(Arc::new);
         let (readers, writer) = sqlite::connect(url).await?;
-        Ok(Self { readers, writer })
+        Ok(Self { readers, writer, lock })
     }
 
     /// Whether the database answers.
@@ -48,6 +55,10 @@ impl Store {
     pub async fn close(&self) {
         self.readers.close().await;
         self.writer.close().await;
+        if let Some(lock) = &self.lock {
+            // Should it fail, the file is let go with the last handle.
+            let _ = lock.unlock();
+        }
     }
 }
 
@@ -70,6 +81,23 @@ pub enum Error {
         /// Why.
         #[source]
         source: std::io::Error,
+    },
+    /// The lock beside the file cannot be made.
+    #[error("cannot make {file} beside the database")]
+    Lock {
+        /// Which.
+        file: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Another program has the file open.
+    #[error(
+        "the database {file} belongs to an offhook that is running: stop that one, or give this one another [store] url"
+    )]
+    InUse {
+        /// Which.
+        file: String,
     },
     /// The file cannot be opened.
     #[error("cannot open the database {url}")]

@@ -1,6 +1,7 @@
 //! Opening SQLite: options, pools, migrations.
 
-use std::path::Path;
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -16,13 +17,37 @@ const READERS: u32 = 4;
 
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations/sqlite");
 
+/// Takes the file beside the database that only one program at a time may hold. One in memory has none.
+pub(crate) fn lock(url: &str) -> Result<Option<File>, Error> {
+    if !url.starts_with("sqlite:") || is_in_memory(url) {
+        return Ok(None);
+    }
+    let options = SqliteConnectOptions::from_str(url).map_err(|_| Error::UnsupportedUrl { url: url.to_owned() })?;
+    let database = options.get_filename();
+    make_directory_of(database)?;
+    let mut path = database.as_os_str().to_owned();
+    path.push(".lock");
+    let path = PathBuf::from(path);
+    let file = File::create(&path).map_err(|source| Error::Lock { file: path.display().to_string(), source })?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Err(Error::InUse { file: database.display().to_string() }),
+        // A file system without locks: as it was before there was one.
+        Err(TryLockError::Error(_)) => Ok(Some(file)),
+    }
+}
+
+fn is_in_memory(url: &str) -> bool {
+    url.starts_with("sqlite::memory:")
+}
+
 /// The pool of readers and the pool of the one writer.
 pub(crate) async fn connect(url: &str) -> Result<(SqlitePool, SqlitePool), Error> {
     let unsupported = || Error::UnsupportedUrl { url: url.to_owned() };
     if !url.starts_with("sqlite:") {
         return Err(unsupported());
     }
-    let in_memory = url.starts_with("sqlite::memory:");
+    let in_memory = is_in_memory(url);
     let options = SqliteConnectOptions::from_str(url)
         .map_err(|_| unsupported())?
         .create_if_missing(true)

@@ -19,6 +19,17 @@ async fn directories_and_file_are_made_and_records_survive_a_restart() {
 }
 
 #[tokio::test]
+async fn a_database_belongs_to_one_program_at_a_time() {
+    let directory = TempDir::new().unwrap();
+    let url = format!("sqlite://{}/offhook.db", directory.path().display());
+    let first = Store::connect(&url).await.unwrap();
+    let error = Store::connect(&url).await.unwrap_err();
+    assert!(matches!(error, Error::InUse { .. }), "{error}");
+    first.close().await;
+    Store::connect(&url).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_database_in_memory_keeps_what_it_is_given() {
     let store = Store::connect("sqlite::memory:").await.unwrap();
     store.insert_call(&call("call_1"), &[], None).await.unwrap();
