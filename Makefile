@@ -33,16 +33,16 @@ help: ## List the targets.
 deps: deps-demo deps-test ## Install what this machine lacks, naming each package first.
 
 deps-demo:
-	@sh scripts/deps.sh demo
+	@sh scripts/deps.sh demo >&2
 
 deps-test:
 	@sh scripts/deps.sh demo test
 
 build:
-	$(CARGO) build --workspace --bin offhook
+	@$(CARGO) build --workspace --bin offhook
 
 demo: deps-demo build ## A whole call on this machine: no key, no number, no internet.
-	$(OFFHOOK) demo $(ARGS)
+	@$(OFFHOOK) demo $(ARGS)
 
 test: deps-test check sipp demos ## Everything: Rust's tests, real SIP peers, a few demo calls.
 

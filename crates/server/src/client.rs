@@ -9,10 +9,10 @@ use crate::commands::WrongUse;
 #[derive(Debug, Clone, clap::Args)]
 pub struct Server {
     /// The server's address.
-    #[arg(long, env = "OFFHOOK_URL", default_value = "http://127.0.0.1:8080")]
+    #[arg(long, global = true, env = "OFFHOOK_URL", default_value = "http://127.0.0.1:8080")]
     server: String,
     /// The key to use; better set as OFFHOOK_API_KEY than written on a command line.
-    #[arg(long, env = "OFFHOOK_API_KEY", hide_env_values = true, default_value = "")]
+    #[arg(long, global = true, env = "OFFHOOK_API_KEY", hide_env_values = true, default_value = "")]
     api_key: String,
 }
 

@@ -74,6 +74,11 @@ impl From<Exit> for ExitCode {
 }
 
 impl CommandLine {
+    /// Whether it runs for long and is watched by its logs; other commands show what happens themselves.
+    pub fn is_a_service(&self) -> bool {
+        matches!(self.command, Command::Serve(_))
+    }
+
     /// Whether logs are wanted as JSON.
     pub fn log_json(&self) -> bool {
         self.log_json

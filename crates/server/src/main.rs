@@ -14,7 +14,7 @@ use clap::Parser;
 
 fn main() -> ExitCode {
     let command_line = commands::CommandLine::parse();
-    logging::start(command_line.log_json());
+    logging::start(command_line.log_json(), command_line.is_a_service());
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {

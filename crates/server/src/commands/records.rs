@@ -41,7 +41,9 @@ pub async fn run(arguments: Arguments, json: bool) -> anyhow::Result<Exit> {
             let call = client.get(&format!("/v1/calls/{id}")).await?;
             let transcript = client.get(&format!("/v1/calls/{id}/transcript")).await?;
             if json {
-                print(&call.to_string());
+                let mut whole = call;
+                whole["transcript"] = transcript["data"].clone();
+                print(&whole.to_string());
                 return Ok(Exit::Success);
             }
             print(&row(&call));

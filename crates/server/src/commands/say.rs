@@ -2,10 +2,12 @@
 
 use std::path::PathBuf;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use serde_json::json;
 
-use super::{Exit, print};
+use speech::providers::local::VOICES;
+
+use super::{Exit, WrongUse, print};
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -20,6 +22,9 @@ pub struct Arguments {
 }
 
 pub async fn run(arguments: &Arguments, json: bool) -> anyhow::Result<Exit> {
+    if let Some(voice) = arguments.voice.as_deref().filter(|voice| !VOICES.contains(voice)) {
+        bail!(WrongUse(format!("there is no voice {voice:?}; there are {}", VOICES.join(", "))));
+    }
     let tts = speech::local_tts()?;
     let audio = speech::synthesize(tts.as_ref(), &arguments.text, arguments.voice.as_deref()).await?;
     let out = arguments.out.display();

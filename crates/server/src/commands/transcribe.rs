@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use anyhow::Context as _;
 use serde_json::json;
 use speech::Vocabulary;
 
@@ -34,7 +33,7 @@ pub async fn run(arguments: &Arguments, json: bool) -> anyhow::Result<Exit> {
 
 /// A WAV file as 8 kHz mono.
 pub fn read_wav(path: &PathBuf) -> anyhow::Result<Vec<i16>> {
-    let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let bytes = std::fs::read(path).map_err(|error| WrongUse(format!("cannot read {}: {error}", path.display())))?;
     let (rate, channels, samples) =
         media::wav::read(&bytes).map_err(|error| WrongUse(format!("{}: {error}", path.display())))?;
     let mono = media::wav::to_mono(channels, &samples);
