@@ -208,6 +208,13 @@ impl CallMachine {
                 }
             }
             sip::Event::Offer { offer, .. } => self.handle_offer(now, offer.as_ref()),
+            // What they describe after the session was refreshed, or in answer to an early offer of ours. What cannot
+            // be used leaves the stream as it was.
+            sip::Event::OfferAnswered { description: Some(description), .. } => {
+                if let Ok(negotiated) = sdp::accept(&self.capabilities, &description) {
+                    self.configure(negotiated);
+                }
+            }
             sip::Event::Info { content_type, body, .. } => {
                 if let Some(digit) = info_digits::parse(&content_type, &body) {
                     self.outputs.push_back(Output::Line(LineEvent::Digit {
@@ -463,5 +470,66 @@ fn cause_of(status: u16) -> EndCause {
         403 | 603 | 607 | 608 => EndCause::Rejected,
         487 => EndCause::Canceled,
         _ => EndCause::Failed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn audio_moves_when_a_refresh_of_the_session_is_answered_with_another_address() {
+        let now = Instant::now();
+        let mut machine = CallMachine::new(now, Origin::Outbound, LIMITS, DigitPolicy::Auto, at_port(4000));
+        let session = sip::SessionId(1);
+        machine.handle_input(
+            now,
+            Input::Signalling(sip::Event::Answered {
+                session,
+                status: 200,
+                reason: "OK".to_owned(),
+                description: described(5000),
+            }),
+        );
+        assert_eq!(remotes(&mut machine), ["192.0.2.2:5000"]);
+        for (port, moved) in [(5000, Vec::new()), (6000, vec!["192.0.2.2:6000".to_owned()])] {
+            let description = Some(described(port));
+            let answered = sip::Event::OfferAnswered { session, status: 200, description };
+            machine.handle_input(now, Input::Signalling(answered));
+            assert_eq!(remotes(&mut machine), moved);
+        }
+    }
+
+    const LIMITS: CallLimits = CallLimits {
+        ring: Duration::from_secs(45),
+        call: Duration::from_secs(600),
+        media_timeout: Duration::from_secs(30),
+    };
+
+    fn at_port(port: u16) -> Capabilities {
+        Capabilities {
+            address: ([192, 0, 2, 1], port).into(),
+            codecs: vec![sip::sdp::AudioCodec::Pcmu],
+            telephone_event: Some(101),
+            session_id: 1,
+            version: 1,
+            direction: Direction::SendRecv,
+        }
+    }
+
+    /// An answer of theirs, from that port of 192.0.2.2.
+    fn described(port: u16) -> SessionDescription {
+        let theirs = Capabilities { address: ([192, 0, 2, 2], port).into(), ..at_port(port) };
+        sdp::answer(&sdp::offer(&at_port(4000)), &theirs).unwrap().0
+    }
+
+    /// Where the streams that were configured send to.
+    fn remotes(machine: &mut CallMachine) -> Vec<String> {
+        std::iter::from_fn(|| machine.poll_output())
+            .filter_map(|output| match output {
+                Output::Media(Order::Configure(stream)) => Some(stream.remote.to_string()),
+                _ => None,
+            })
+            .collect()
     }
 }
