@@ -44,6 +44,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let prompts = prompts()?;
     println!("{} prompts, {} words", prompts.len(), prompts.iter().map(|(_, text)| count(text)).sum::<usize>());
     println!("| voice | words misheard | prompts without an error |\n| --- | --- | --- |");
+    let mut rates = Vec::new();
     for voice in std::iter::once(None).chain(VOICES.map(Some)) {
         let (mut wrong, mut words, mut exact) = (0, 0, 0);
         for (name, text) in &prompts {
@@ -63,7 +64,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
         }
         let rate = 100.0 * wrong as f64 / words as f64;
         println!("| {} | {rate:.1} % | {exact} of {} |", voice.unwrap_or("recorded by a person"), prompts.len());
+        rates.push(format!("{} {rate:.1} %", voice.unwrap_or("recorded")));
     }
+    println!("hearing: words misheard: {}", rates.join(", "));
     Ok(())
 }
 
