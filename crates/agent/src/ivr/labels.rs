@@ -184,22 +184,27 @@ fn heads(segment: &[String], greeting: bool) -> Vec<usize> {
                 "two" | "too" => i == 0 && segment.len() > 1 && !greeting,
                 "four" if i == 0 => segment.len() > 1 && !greeting,
                 // After a greeting, unless it counts something: "star computers four information about …".
-                "four" => greeting && !is_number(previous) && !next.is_empty() && !counts(next),
+                "four" => greeting && !is_counted(previous) && !next.is_empty() && !counts(next),
                 _ => false,
             }
         })
         .collect()
 }
 
-fn is_number(word: &str) -> bool {
-    digit_word(word).is_some() || matches!(word, "twenty" | "thirty" | "forty" | "fifty" | "at" | "than" | "have")
+/// A word before which "four" was four.
+fn is_counted(word: &str) -> bool {
+    is_number(word) || matches!(word, "at" | "than" | "have")
 }
 
 /// A word after which "four" was four.
 fn counts(word: &str) -> bool {
     is_number(word)
         || matches!(word, "hundred" | "thousand" | "dollars" | "minutes" | "hours" | "days" | "years" | "o'clock")
-        || matches!(word, "locations" | "options" | "thirty" | "fifteen" | "and" | "or")
+        || matches!(word, "fifteen" | "locations" | "options" | "and" | "or")
+}
+
+fn is_number(word: &str) -> bool {
+    digit_word(word).is_some() || matches!(word, "twenty" | "thirty" | "forty" | "fifty")
 }
 
 fn label_words(segment: &[String], greeting: bool, shared_with_previous: bool, shared_with_next: bool) -> &[String] {
