@@ -1,15 +1,106 @@
 //! Pure: no I/O, no clock.
 //!
 //! Keys in SIP INFO: `application/dtmf-relay` (`Signal=5`) and `application/dtmf` (`5`).
+//!
+//! Those of ours leave by an [`InfoQueue`]: one at a time, after what is being said.
 
-use std::time::Duration;
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
 
 use media::ear::Digit;
 
-use super::machine::Signal;
+use super::machine::{Deadline, Signal};
 
 /// Longest body looked at; both forms need a few dozen bytes.
 const MAX_BODY: usize = 256;
+/// Keys and pauses that wait; more are not sent.
+const MAX_STEPS: usize = 256;
+/// From the end of one key to the next, so that a datagram in between seldom overtakes.
+const GAP: Duration = Duration::from_millis(150);
+/// Longest wait for the end of what is being said: on hold it never ends.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Keys of ours that wait to leave by INFO.
+#[derive(Debug, Default)]
+pub(crate) struct InfoQueue {
+    steps: VecDeque<Step>,
+    /// What is being said goes first, until then at most.
+    after_speech: Option<Instant>,
+    /// The key or pause before lasts until then.
+    busy_until: Option<Instant>,
+}
+
+#[derive(Debug)]
+enum Step {
+    Key { digit: Digit, duration: Duration },
+    Pause(Duration),
+}
+
+/// What comes next of an [`InfoQueue`].
+#[derive(Debug, PartialEq)]
+pub(crate) enum Next {
+    Send(Signal),
+    AllSent,
+}
+
+impl InfoQueue {
+    /// Something is to be sent, after all that waits and after what is being said now.
+    pub(crate) fn open(&mut self, now: Instant) {
+        self.busy_until.get_or_insert(now);
+        self.after_speech = Some(now + PATIENCE);
+    }
+
+    pub(crate) fn push_key(&mut self, digit: Digit, duration: Duration) {
+        self.push(Step::Key { digit, duration });
+    }
+
+    pub(crate) fn push_pause(&mut self, duration: Duration) {
+        self.push(Step::Pause(duration));
+    }
+
+    fn push(&mut self, step: Step) {
+        if self.steps.len() < MAX_STEPS {
+            self.steps.push_back(step);
+        }
+    }
+
+    /// All that was to be said has been said. False if no key waited for it.
+    pub(crate) fn speech_is_over(&mut self) -> bool {
+        self.after_speech.take().is_some()
+    }
+
+    /// What is due; `AllSent` once the last key has had its time.
+    pub(crate) fn poll(&mut self, now: Instant) -> Option<Next> {
+        if self.due_at().is_none_or(|at| at > now) {
+            return None;
+        }
+        self.after_speech = None;
+        let step = self.steps.pop_front();
+        self.busy_until = step.as_ref().map(|step| now + step.lasts());
+        match step {
+            Some(Step::Key { digit, duration }) => Some(Next::Send(write(digit, duration))),
+            Some(Step::Pause(_)) => None,
+            None => Some(Next::AllSent),
+        }
+    }
+
+    pub(crate) fn deadline(&self) -> Option<Deadline> {
+        self.due_at().map(|at| Deadline { at, timer: "next key by INFO" })
+    }
+
+    fn due_at(&self) -> Option<Instant> {
+        self.busy_until.map(|at| self.after_speech.map_or(at, |limit| limit.max(at)))
+    }
+}
+
+impl Step {
+    fn lasts(&self) -> Duration {
+        match self {
+            Self::Key { duration, .. } => *duration + GAP,
+            Self::Pause(duration) => *duration,
+        }
+    }
+}
 
 /// The keys of one INFO; none when it is about something else.
 pub(crate) fn parse(content_type: &str, body: &[u8]) -> Option<Digit> {
@@ -37,7 +128,7 @@ pub(crate) fn parse(content_type: &str, body: &[u8]) -> Option<Digit> {
 }
 
 /// One key as INFO.
-pub(crate) fn write(digit: Digit, duration: Duration) -> Signal {
+fn write(digit: Digit, duration: Duration) -> Signal {
     let body = format!("Signal={}\r\nDuration={}\r\n", digit.as_char(), duration.as_millis());
     Signal::Info { content_type: "application/dtmf-relay", body: body.into_bytes() }
 }
@@ -59,5 +150,62 @@ mod tests {
         check("application/dtmf-relay", "Duration=100\r\n", None);
         check("text/plain", "5", None);
         check("application/dtmf", "", None);
+    }
+
+    #[test]
+    fn keys_leave_one_at_a_time_after_what_is_said_and_with_their_pauses() {
+        let start = Instant::now();
+        let mut queue = InfoQueue::default();
+        queue.open(start);
+        queue.push_key(key('1'), TENTH);
+        queue.push_pause(Duration::from_millis(500));
+        queue.push_key(key('2'), TENTH);
+        assert_eq!(queue.poll(start), None, "something is still being said");
+        assert!(queue.speech_is_over());
+        assert_eq!(sent(&mut queue, start), ["1@0", "2@750", "done@1000"]);
+        assert!(!queue.speech_is_over(), "nobody waits any more");
+    }
+
+    #[test]
+    fn keys_do_not_wait_for_ever_for_the_end_of_what_is_said() {
+        let start = Instant::now();
+        let mut queue = InfoQueue::default();
+        queue.open(start);
+        queue.push_key(key('1'), TENTH);
+        assert_eq!(sent(&mut queue, start), ["1@30000", "done@30250"]);
+    }
+
+    #[test]
+    fn keys_pressed_while_others_are_on_their_way_come_after_them() {
+        let start = Instant::now();
+        let mut queue = InfoQueue::default();
+        queue.open(start);
+        queue.push_key(key('1'), TENTH);
+        queue.speech_is_over();
+        assert_eq!(queue.poll(start), Some(Next::Send(write(key('1'), TENTH))));
+        queue.open(start + TENTH);
+        queue.push_key(key('2'), TENTH);
+        queue.speech_is_over();
+        assert_eq!(sent(&mut queue, start), ["2@250", "done@500"]);
+    }
+
+    const TENTH: Duration = Duration::from_millis(100);
+
+    fn key(name: char) -> Digit {
+        Digit::from_char(name).unwrap()
+    }
+
+    /// What leaves until nothing is left, with its milliseconds since `start`.
+    fn sent(queue: &mut InfoQueue, start: Instant) -> Vec<String> {
+        let mut sent = Vec::new();
+        while let Some(Deadline { at, .. }) = queue.deadline() {
+            let what = match queue.poll(at) {
+                Some(Next::Send(Signal::Info { body, .. })) => char::from(body["Signal=".len()]).to_string(),
+                Some(Next::AllSent) => "done".to_owned(),
+                _ => continue,
+            };
+            sent.push(format!("{what}@{}", (at - start).as_millis()));
+        }
+        sent
     }
 }

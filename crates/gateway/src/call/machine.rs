@@ -10,7 +10,8 @@ use media::ear::{Digit, DigitSource, Heard};
 use media::{DigitMethod, Order, SteadyTone, UtteranceId};
 use sip::sdp::{self, Capabilities, Direction, Negotiated, SessionDescription};
 
-use super::{info_digits, streams};
+use super::info_digits::{self, InfoQueue};
+use super::streams;
 use crate::line::LineCommand;
 use crate::media_worker::MediaEvent;
 use crate::{BuiltIn, CallEnd, CallLimits, CallStatus, DigitPolicy, EndCause, LineEvent};
@@ -19,6 +20,8 @@ use crate::{BuiltIn, CallEnd, CallLimits, CallStatus, DigitPolicy, EndCause, Lin
 const DIGIT_DURATION: Duration = Duration::from_millis(100);
 /// `w` and `,`.
 const DIGIT_PAUSE: Duration = Duration::from_millis(500);
+/// Shortest pause of the media; its end says that what was queued before it has left.
+const SPEECH_MARK: Duration = Duration::from_millis(20);
 /// A session that does not confirm its end is taken for ended.
 const ENDING: Duration = Duration::from_secs(40);
 /// Level of the milliwatt route (ITU-T O.13: 0 dBm0 at 1004 Hz).
@@ -79,6 +82,7 @@ pub(crate) struct CallMachine {
     digits: DigitPolicy,
     capabilities: Capabilities,
     negotiated: Option<Negotiated>,
+    info_keys: InfoQueue,
     call_limit: Option<Instant>,
     held: bool,
     /// What we ended it for, before signalling confirms.
@@ -126,6 +130,7 @@ impl CallMachine {
             digits,
             capabilities,
             negotiated: None,
+            info_keys: InfoQueue::default(),
             call_limit: Some(now + limits.call),
             held: false,
             cause: None,
@@ -148,7 +153,7 @@ impl CallMachine {
         match input {
             Input::Signalling(event) => self.handle_signalling(now, event),
             Input::Command(command) => self.handle_command(now, command),
-            Input::Media(event) => self.handle_media(event),
+            Input::Media(event) => self.handle_media(now, event),
             Input::Timeout => self.handle_timeout(now),
             Input::Stop => self.give_up(now, EndCause::Shutdown),
         }
@@ -168,7 +173,8 @@ impl CallMachine {
             State::Ended => return None,
         };
         let limit = self.call_limit.map(|at| Deadline { at, timer: "call limit" });
-        own.into_iter().chain(limit).min_by_key(|deadline| deadline.at)
+        let keys = if self.is_established() { self.info_keys.deadline() } else { None };
+        own.into_iter().chain(limit).chain(keys).min_by_key(|deadline| deadline.at)
     }
 
     /// How it ended, once nothing more follows.
@@ -282,7 +288,7 @@ impl CallMachine {
             LineCommand::Answer => self.answer(now),
             LineCommand::Reject(status) => self.refuse(now, status, EndCause::Rejected),
             LineCommand::Flush(utterance) => self.outputs.push_back(Output::Media(Order::Flush(utterance))),
-            LineCommand::Press { digits, differently } => self.press(&digits, differently),
+            LineCommand::Press { digits, differently } => self.press(now, &digits, differently),
             LineCommand::HangUp => self.give_up(now, EndCause::HungUp),
         }
     }
@@ -306,7 +312,7 @@ impl CallMachine {
 
     fn answer_with(&mut self, now: Instant, order: Order) {
         self.answer(now);
-        if matches!(self.state, State::Established { .. }) {
+        if self.is_established() {
             self.outputs.push_back(Output::Media(order));
         }
     }
@@ -329,33 +335,51 @@ impl CallMachine {
         }
     }
 
-    fn press(&mut self, digits: &str, differently: bool) {
+    fn press(&mut self, now: Instant, digits: &str, differently: bool) {
         let policy = if differently { other_policy(self.digits, self.negotiated.as_ref()) } else { self.digits };
-        let mut by_info = false;
+        let method = match policy {
+            DigitPolicy::Auto => DigitMethod::Auto,
+            DigitPolicy::Rfc4733 => DigitMethod::Rfc4733,
+            DigitPolicy::Inband => DigitMethod::Inband,
+            DigitPolicy::Info => return self.press_by_info(now, digits),
+        };
         for key in digits.chars() {
-            if matches!(key, 'w' | 'W' | ',') {
+            if is_pause(key) {
                 self.outputs.push_back(Output::Queue(Order::SendPause(DIGIT_PAUSE)));
-                continue;
+            } else if let Some(digit) = Digit::from_char(key) {
+                self.outputs.push_back(Output::Queue(Order::SendDigit { digit, method, duration: DIGIT_DURATION }));
             }
-            let Some(digit) = Digit::from_char(key) else { continue };
-            let method = match policy {
-                DigitPolicy::Auto => DigitMethod::Auto,
-                DigitPolicy::Rfc4733 => DigitMethod::Rfc4733,
-                DigitPolicy::Inband => DigitMethod::Inband,
-                DigitPolicy::Info => {
-                    by_info = true;
-                    self.outputs.push_back(Output::Signal(info_digits::write(digit, DIGIT_DURATION)));
-                    continue;
-                }
-            };
-            self.outputs.push_back(Output::Queue(Order::SendDigit { digit, method, duration: DIGIT_DURATION }));
-        }
-        if by_info {
-            self.outputs.push_back(Output::Line(LineEvent::DigitsSent));
         }
     }
 
-    fn handle_media(&mut self, event: MediaEvent) {
+    fn press_by_info(&mut self, now: Instant, digits: &str) {
+        self.outputs.push_back(Output::Queue(Order::SendPause(SPEECH_MARK)));
+        self.info_keys.open(now);
+        for key in digits.chars() {
+            if is_pause(key) {
+                self.info_keys.push_pause(DIGIT_PAUSE);
+            } else if let Some(digit) = Digit::from_char(key) {
+                self.info_keys.push_key(digit, DIGIT_DURATION);
+            }
+        }
+    }
+
+    fn send_info_keys(&mut self, now: Instant) {
+        while self.is_established()
+            && let Some(next) = self.info_keys.poll(now)
+        {
+            self.outputs.push_back(match next {
+                info_digits::Next::Send(signal) => Output::Signal(signal),
+                info_digits::Next::AllSent => Output::Line(LineEvent::DigitsSent),
+            });
+        }
+    }
+
+    fn is_established(&self) -> bool {
+        matches!(self.state, State::Established { .. })
+    }
+
+    fn handle_media(&mut self, now: Instant, event: MediaEvent) {
         let line = match event {
             MediaEvent::Audio(frame) => LineEvent::Audio(frame),
             MediaEvent::Heard(heard) => match heard {
@@ -368,6 +392,8 @@ impl CallMachine {
             },
             MediaEvent::Started { utterance, at } => LineEvent::Started { utterance, at: at.into() },
             MediaEvent::Played { utterance, duration, finished } => LineEvent::Played { utterance, duration, finished },
+            // Keys by INFO follow, and are told of when they are sent.
+            MediaEvent::DigitsSent if self.info_keys.speech_is_over() => return self.send_info_keys(now),
             MediaEvent::DigitsSent => LineEvent::DigitsSent,
             MediaEvent::Statistics(_) => return,
         };
@@ -390,6 +416,7 @@ impl CallMachine {
             self.give_up(now, EndCause::TimeLimit);
             return;
         }
+        self.send_info_keys(now);
         match self.state {
             State::Dialing { ring_limit, .. } if ring_limit <= now => self.give_up(now, EndCause::NoAnswer),
             State::Offered { ring_limit, .. } if ring_limit <= now => self.refuse(now, 480, EndCause::NoAnswer),
@@ -439,6 +466,10 @@ impl CallMachine {
     }
 }
 
+fn is_pause(key: char) -> bool {
+    matches!(key, 'w' | 'W' | ',')
+}
+
 /// The other way to send keys, where the trunk leaves the choice to us: in-band beside telephone-event, INFO beside
 /// in-band.
 fn other_policy(policy: DigitPolicy, negotiated: Option<&Negotiated>) -> DigitPolicy {
@@ -482,15 +513,7 @@ mod tests {
         let now = Instant::now();
         let mut machine = CallMachine::new(now, Origin::Outbound, LIMITS, DigitPolicy::Auto, at_port(4000));
         let session = sip::SessionId(1);
-        machine.handle_input(
-            now,
-            Input::Signalling(sip::Event::Answered {
-                session,
-                status: 200,
-                reason: "OK".to_owned(),
-                description: described(5000),
-            }),
-        );
+        machine.handle_input(now, Input::Signalling(answer(5000)));
         assert_eq!(remotes(&mut machine), ["192.0.2.2:5000"]);
         for (port, moved) in [(5000, Vec::new()), (6000, vec!["192.0.2.2:6000".to_owned()])] {
             let description = Some(described(port));
@@ -498,6 +521,55 @@ mod tests {
             machine.handle_input(now, Input::Signalling(answered));
             assert_eq!(remotes(&mut machine), moved);
         }
+    }
+
+    #[test]
+    fn keys_by_info_wait_for_what_is_being_said_and_leave_one_by_one() {
+        let now = Instant::now();
+        let mut machine = answered(now, DigitPolicy::Info);
+        machine.handle_input(now, Input::Command(press("1w2")));
+        let queued: Vec<_> = outputs(&mut machine);
+        assert_eq!(queued, [Output::Queue(Order::SendPause(SPEECH_MARK))]);
+        machine.handle_input(now, Input::Media(MediaEvent::DigitsSent));
+        assert_eq!(info_bodies(&mut machine), ["Signal=1\r\nDuration=100\r\n"]);
+        let at = |ms| now + Duration::from_millis(ms);
+        for (pause_over, expected) in [(250, vec![]), (750, vec!["Signal=2\r\nDuration=100\r\n".to_owned()])] {
+            assert_eq!(machine.poll_timeout(), Some(Deadline { at: at(pause_over), timer: "next key by INFO" }));
+            machine.handle_input(at(pause_over), Input::Timeout);
+            assert_eq!(info_bodies(&mut machine), expected);
+        }
+        machine.handle_input(at(1000), Input::Timeout);
+        assert_eq!(outputs(&mut machine), [Output::Line(LineEvent::DigitsSent)]);
+        assert_ne!(machine.poll_timeout().map(|deadline| deadline.timer), Some("next key by INFO"));
+    }
+
+    fn press(digits: &str) -> LineCommand {
+        LineCommand::Press { digits: digits.to_owned(), differently: false }
+    }
+
+    fn info_bodies(machine: &mut CallMachine) -> Vec<String> {
+        let signals = outputs(machine).into_iter().map(|output| match output {
+            Output::Signal(Signal::Info { body, .. }) => String::from_utf8(body).unwrap(),
+            other => format!("{other:?}"),
+        });
+        signals.collect()
+    }
+
+    /// An outbound call that was answered from port 5000.
+    fn answered(now: Instant, digits: DigitPolicy) -> CallMachine {
+        let mut machine = CallMachine::new(now, Origin::Outbound, LIMITS, digits, at_port(4000));
+        machine.handle_input(now, Input::Signalling(answer(5000)));
+        outputs(&mut machine);
+        machine
+    }
+
+    fn answer(port: u16) -> sip::Event {
+        let (status, reason) = (200, "OK".to_owned());
+        sip::Event::Answered { session: sip::SessionId(1), status, reason, description: described(port) }
+    }
+
+    fn outputs(machine: &mut CallMachine) -> Vec<Output> {
+        std::iter::from_fn(|| machine.poll_output()).collect()
     }
 
     const LIMITS: CallLimits = CallLimits {
