@@ -23,6 +23,8 @@ use crate::{BuiltIn, Call, CallEnd, CallHandle, CallLimits, CallStatus, Config, 
 
 /// Inbound calls waiting for their reader; more get 503.
 const MAX_INCOMING: usize = 64;
+/// Session interval to ask for, as RFC 4028 §4 recommends.
+const SESSION_EXPIRES: Duration = Duration::from_secs(1800);
 /// How long calls that were told to end may take over it.
 const LEAVE: Duration = Duration::from_secs(5);
 
@@ -153,10 +155,7 @@ impl Gateway {
             listeners.push(Listener { socket, bound });
         }
         let media = MediaThreads::start(&config.network, config.media_threads).map_err(Error::MediaThreads)?;
-        let user_agent = UserAgent::new(
-            sip::Config { registrar: config.registrar.clone(), ..sip::Config::default() },
-            draw_seed(&mut rng),
-        );
+        let user_agent = UserAgent::new(signalling(&config), draw_seed(&mut rng));
         let (registering, registrations): (BTreeMap<_, _>, BTreeMap<_, _>) = config
             .trunks
             .iter()
@@ -416,6 +415,17 @@ impl CallHandle {
     fn command(&self, command: crate::line::LineCommand) {
         // A full queue belongs to a call that is over.
         let _ = self.commands.try_send(command);
+    }
+}
+
+/// On a real trunk a peer that vanishes is noticed (RFC 4028), and a 180 that is lost is sent again (RFC 3262).
+fn signalling(config: &Config) -> sip::Config {
+    let simulates_a_trunk = config.registrar.is_some();
+    sip::Config {
+        registrar: config.registrar.clone(),
+        session_expires: (!simulates_a_trunk).then_some(SESSION_EXPIRES),
+        reliable_provisionals: !simulates_a_trunk,
+        ..sip::Config::default()
     }
 }
 
