@@ -200,8 +200,8 @@ impl Endpoint {
             Signal::AnswerOffer(description) => agent.answer_offer(now, session, description),
             Signal::RejectOffer(status) => agent.reject_offer(now, session, status),
             Signal::Info { content_type, body } => agent.info(now, session, content_type, &body),
-            Signal::HangUp => {
-                agent.hang_up(now, session);
+            Signal::HangUp(reason) => {
+                agent.hang_up_because(now, session, reason);
                 Ok(())
             }
         };

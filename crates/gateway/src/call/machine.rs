@@ -11,7 +11,7 @@ use media::{DigitMethod, Order, SteadyTone, UtteranceId};
 use sip::sdp::{self, Capabilities, Direction, Negotiated, SessionDescription};
 
 use super::info_digits::{self, InfoQueue};
-use super::streams;
+use super::{farewell, streams};
 use crate::line::LineCommand;
 use crate::media_worker::MediaEvent;
 use crate::{BuiltIn, CallEnd, CallLimits, CallStatus, DigitPolicy, EndCause, LineEvent};
@@ -55,10 +55,14 @@ pub(crate) enum Signal {
     Progress(u16),
     Answer(SessionDescription),
     Reject(u16),
-    HangUp,
+    /// With its Reason (RFC 3326).
+    HangUp(&'static str),
     AnswerOffer(SessionDescription),
     RejectOffer(u16),
-    Info { content_type: &'static str, body: Vec<u8> },
+    Info {
+        content_type: &'static str,
+        body: Vec<u8>,
+    },
 }
 
 /// The next moment a call wants to be told of, and its name.
@@ -82,6 +86,8 @@ pub(crate) struct CallMachine {
     digits: DigitPolicy,
     capabilities: Capabilities,
     negotiated: Option<Negotiated>,
+    /// What the last provisional response described.
+    early_answer: Option<SessionDescription>,
     info_keys: InfoQueue,
     call_limit: Option<Instant>,
     held: bool,
@@ -130,6 +136,7 @@ impl CallMachine {
             digits,
             capabilities,
             negotiated: None,
+            early_answer: None,
             info_keys: InfoQueue::default(),
             call_limit: Some(now + limits.call),
             held: false,
@@ -203,7 +210,13 @@ impl CallMachine {
         match event {
             sip::Event::Progress { status, description, .. } => self.handle_progress(status, description.as_ref()),
             sip::Event::Answered { description, .. } => match sdp::accept(&self.capabilities, &description) {
-                Ok(negotiated) if matches!(self.state, State::Dialing { .. }) => self.establish(now, negotiated),
+                Ok(negotiated) if matches!(self.state, State::Dialing { .. }) => {
+                    // RFC 3261 §13.2.1: only the first answer counts, and an UPDATE may have replaced it since.
+                    if self.early_answer.as_ref() != Some(&description) {
+                        self.configure(negotiated);
+                    }
+                    self.enter_established(now);
+                }
                 Ok(_) => {}
                 Err(_) => self.give_up(now, EndCause::Failed),
             },
@@ -240,6 +253,10 @@ impl CallMachine {
         if let Some(description) = description
             && let Ok(negotiated) = sdp::accept(&self.capabilities, description)
         {
+            if self.early_answer.as_ref() == Some(description) {
+                return;
+            }
+            self.early_answer = Some(description.clone());
             let first = !std::mem::replace(early_media, true);
             self.configure(negotiated);
             if first {
@@ -252,7 +269,8 @@ impl CallMachine {
         }
     }
 
-    /// A re-INVITE or UPDATE: hold, resume, a new address. Without an offer the answer is our full one.
+    /// A re-INVITE, UPDATE or PRACK: hold, resume, a new address, before the call is answered too. Without an offer
+    /// the answer is our full one.
     fn handle_offer(&mut self, now: Instant, offer: Option<&SessionDescription>) {
         self.capabilities.version += 1;
         let Some(offer) = offer else {
@@ -267,9 +285,14 @@ impl CallMachine {
                 if held != std::mem::replace(&mut self.held, held) {
                     self.outputs.push_back(Output::Line(LineEvent::Held(held)));
                 }
-                if let State::Established { media_limit, heard_at } = &mut self.state {
-                    *heard_at = now;
-                    *media_limit = (!held).then_some(now + self.limits.media_timeout);
+                match &mut self.state {
+                    State::Established { media_limit, heard_at } => {
+                        *heard_at = now;
+                        *media_limit = (!held).then_some(now + self.limits.media_timeout);
+                    }
+                    // What they described last is what our answer to the INVITE is about.
+                    State::Offered { offer: first, .. } => *first = Some(offer.clone()),
+                    State::Dialing { .. } | State::Ending { .. } | State::Ended => {}
                 }
             }
             // RFC 3261 §14.2: the session stays as it was.
@@ -451,7 +474,7 @@ impl CallMachine {
     fn leave(&mut self, now: Instant, cause: EndCause) {
         self.cause.get_or_insert(cause);
         self.outputs.push_back(Output::Media(Order::Flush(UtteranceId(u32::MAX))));
-        self.outputs.push_back(Output::Signal(Signal::HangUp));
+        self.outputs.push_back(Output::Signal(Signal::HangUp(farewell::reason(cause))));
         self.state = State::Ending { until: now + ENDING };
     }
 
@@ -541,6 +564,55 @@ mod tests {
         machine.handle_input(at(1000), Input::Timeout);
         assert_eq!(outputs(&mut machine), [Output::Line(LineEvent::DigitsSent)]);
         assert_ne!(machine.poll_timeout().map(|deadline| deadline.timer), Some("next key by INFO"));
+    }
+
+    #[test]
+    fn an_offer_before_the_answer_moves_audio_and_the_answer_does_not_move_it_back() {
+        let (now, session) = (Instant::now(), sip::SessionId(1));
+        let mut machine = CallMachine::new(now, Origin::Outbound, LIMITS, DigitPolicy::Auto, at_port(4000));
+        let (status, reason) = (183, "Session Progress".to_owned());
+        let early = sip::Event::Progress { session, status, reason, description: Some(described(5000)) };
+        machine.handle_input(now, Input::Signalling(early));
+        assert_eq!(remotes(&mut machine), ["192.0.2.2:5000"]);
+        let offer = Some(sdp::offer(&Capabilities { address: ([192, 0, 2, 2], 6000).into(), ..at_port(6000) }));
+        machine.handle_input(now, Input::Signalling(sip::Event::Offer { session, offer }));
+        let answer_then_audio = outputs(&mut machine);
+        assert!(
+            matches!(
+                &answer_then_audio[..],
+                [Output::Signal(Signal::AnswerOffer(_)), Output::Media(Order::Configure(stream))]
+                    if stream.remote.to_string() == "192.0.2.2:6000"
+            ),
+            "{answer_then_audio:?}"
+        );
+        machine.handle_input(now, Input::Signalling(answer(5000)));
+        assert_eq!(remotes(&mut machine), Vec::<String>::new());
+        assert!(machine.is_established());
+    }
+
+    #[test]
+    fn a_call_that_we_end_says_why() {
+        let now = Instant::now();
+        let dialing = || CallMachine::new(now, Origin::Outbound, LIMITS, DigitPolicy::Auto, at_port(4000));
+        let check = |mut machine: CallMachine, at: Instant, input: Input, expected: &str| {
+            machine.handle_input(at, input);
+            let reasons: Vec<_> = outputs(&mut machine)
+                .into_iter()
+                .filter_map(|output| match output {
+                    Output::Signal(Signal::HangUp(reason)) => Some(reason),
+                    _ => None,
+                })
+                .collect();
+            assert_eq!(reasons, [expected]);
+        };
+        let answered = || answered(now, DigitPolicy::Auto);
+        let hang_up = || Input::Command(LineCommand::HangUp);
+        check(answered(), now, hang_up(), "Q.850;cause=16;text=\"Normal call clearing\"");
+        check(dialing(), now, hang_up(), "Q.850;cause=16;text=\"Normal call clearing\"");
+        check(dialing(), now + LIMITS.ring, Input::Timeout, "Q.850;cause=19;text=\"No answer from user\"");
+        check(answered(), now + LIMITS.media_timeout, Input::Timeout, "Q.850;cause=41;text=\"No media\"");
+        check(answered(), now + LIMITS.call, Input::Timeout, "Q.850;cause=31;text=\"Time limit\"");
+        check(answered(), now, Input::Stop, "Q.850;cause=41;text=\"Shutting down\"");
     }
 
     fn press(digits: &str) -> LineCommand {
