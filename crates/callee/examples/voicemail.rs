@@ -32,7 +32,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let trunk = Trunk {
         name: "voicemail".into(),
         domain: "voicemail.invalid".into(),
-        address: party.local_addresses()[0],
+        next_hop: party.local_addresses()[0].into(),
         credentials: None,
         register: false,
         caller_id: "caller".into(),

@@ -107,7 +107,7 @@ fn config(options: &Serve) -> Config {
         trunks: vec![Trunk {
             name: "party".to_owned(),
             domain: "party.invalid".to_owned(),
-            address: options.listen,
+            next_hop: options.listen.into(),
             credentials: None,
             register: false,
             caller_id: "party".to_owned(),

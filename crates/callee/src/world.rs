@@ -303,7 +303,7 @@ fn caller_config(config: &SimConfig, network: &SimNetwork) -> Config {
         trunks: vec![Trunk {
             name: TRUNK.to_owned(),
             domain: REALM.to_owned(),
-            address: address(CALLEE),
+            next_hop: address(CALLEE).into(),
             credentials: Some(sip::Credentials { username: USER.to_owned(), password: PASSWORD.to_owned() }),
             register: true,
             caller_id: CALLER_ID.to_owned(),
@@ -326,7 +326,7 @@ fn callee_config(config: &SimConfig, network: &SimNetwork) -> Config {
         trunks: vec![Trunk {
             name: TRUNK.to_owned(),
             domain: REALM.to_owned(),
-            address: address(CALLER),
+            next_hop: address(CALLER).into(),
             credentials: None,
             register: false,
             caller_id: CALLER_ID.to_owned(),

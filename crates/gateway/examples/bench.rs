@@ -122,7 +122,7 @@ async fn caller(server: SocketAddr) -> Result<Gateway, gateway::Error> {
     let trunk = Trunk {
         name: "offhook".into(),
         domain: "localhost".into(),
-        address: server,
+        next_hop: server.into(),
         credentials: None,
         register: false,
         caller_id: "bench".into(),

@@ -17,7 +17,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let neighbours = Trunk {
         name: "neighbours".into(),
         domain: "localhost".into(),
-        address: SocketAddr::from((Ipv4Addr::LOCALHOST, 5060)),
+        next_hop: SocketAddr::from((Ipv4Addr::LOCALHOST, 5060)).into(),
         credentials: None,
         register: false,
         caller_id: "echo".into(),

@@ -9,7 +9,7 @@ use crate::{Impairment, Network};
 /// A gateway.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// UDP addresses for SIP; port 0 takes any free one.
+    /// UDP addresses for SIP; port 0 takes any free one, and `[::]` answers IPv4 as well.
     pub listen: Vec<SocketAddr>,
     /// Address in Via, Contact and SDP; `None` is the local address of the route to the peer.
     pub advertise: Option<IpAddr>,
@@ -83,7 +83,7 @@ pub struct Trunk {
     /// Domain for Request-URI and From: `trunk.test`.
     pub domain: String,
     /// Where messages go.
-    pub address: SocketAddr,
+    pub next_hop: NextHop,
     /// User and password, for challenges of this trunk only.
     pub credentials: Option<sip::Credentials>,
     /// Register and keep registered.
@@ -94,10 +94,32 @@ pub struct Trunk {
     pub codecs: Vec<sip::sdp::AudioCodec>,
     /// How digits are sent.
     pub dtmf: DigitPolicy,
-    /// Sources of inbound SIP besides `address`: network and prefix length.
+    /// Sources of inbound SIP besides `next_hop`: network and prefix length.
     pub allow_from: Vec<(IpAddr, u8)>,
     /// Calls at once.
     pub max_calls: usize,
+}
+
+/// Where the messages of a trunk go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NextHop {
+    /// To this address.
+    Address(SocketAddr),
+    /// To what this name stands for, looked up again and again.
+    Name {
+        /// Domain name, or an address as text.
+        host: String,
+        /// UDP port.
+        port: u16,
+    },
+    /// Nowhere: the trunk only sends us calls.
+    Nowhere,
+}
+
+impl From<SocketAddr> for NextHop {
+    fn from(address: SocketAddr) -> Self {
+        Self::Address(address)
+    }
 }
 
 /// `dtmf = "…"` of a trunk.

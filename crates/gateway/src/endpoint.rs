@@ -1,18 +1,21 @@
 //! The endpoint task: SIP sockets on one side, [`sip::UserAgent`] in the middle, calls on the other.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sip::{Event, Flow, RegistrationId, SessionId, Transport, UserAgent};
+use sip::{Event, Flow, SessionId, Transport, UserAgent};
 use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::call::machine::Signal;
 use crate::network::SignallingSocket;
-use crate::{Config, Registration, Trunk, clock};
+use crate::registrations::Registrations;
+use crate::resolver::Resolver;
+use crate::{Config, Trunk, clock};
 
 /// Datagrams waiting for the user agent; more are lost, and SIP retransmits.
 const MAX_DATAGRAMS: usize = 1024;
@@ -22,8 +25,6 @@ const MAX_DATAGRAM: usize = 65_535;
 pub(crate) const MAX_COMMANDS: usize = 256;
 /// Signalling events waiting for their call.
 pub(crate) const MAX_EVENTS: usize = 32;
-/// How long a registration is asked for.
-const REGISTRATION_EXPIRES: Duration = Duration::from_secs(3600);
 
 /// What calls and handles ask of the endpoint.
 #[derive(Debug)]
@@ -68,15 +69,31 @@ pub(crate) struct Endpoint {
     pub(crate) user_agent: UserAgent,
     pub(crate) commands: mpsc::Receiver<EndpointCommand>,
     pub(crate) invitations: mpsc::Sender<Invitation>,
-    pub(crate) registrations: BTreeMap<String, watch::Sender<Registration>>,
+    pub(crate) resolver: Resolver,
+    pub(crate) registrations: Registrations,
     pub(crate) stopped: CancellationToken,
+}
+
+/// What comes from the sockets.
+#[derive(Debug)]
+struct Arrival {
+    /// The listener, by its number.
+    listener: usize,
+    peer: SocketAddr,
+    what: Arrived,
+}
+
+#[derive(Debug)]
+enum Arrived {
+    Datagram(Vec<u8>),
+    /// The network says that it cannot reach that peer.
+    Unreachable,
 }
 
 /// What one run of the task remembers.
 #[derive(Debug, Default)]
 struct Book {
     calls: BTreeMap<SessionId, mpsc::Sender<Event>>,
-    trunks: BTreeMap<RegistrationId, String>,
     stopping: Option<Stopping>,
     ignored: u64,
 }
@@ -102,11 +119,17 @@ impl Endpoint {
             .listeners
             .iter()
             .enumerate()
-            .map(|(number, listener)| tokio::spawn(receive(number, listener.socket.clone(), datagrams.clone())))
+            .flat_map(|(number, listener)| {
+                let Listener { socket, .. } = listener;
+                [
+                    tokio::spawn(receive(number, socket.clone(), datagrams.clone())),
+                    tokio::spawn(hear_of_unreachable(number, socket.clone(), datagrams.clone())),
+                ]
+            })
             .collect();
         drop(datagrams);
         let mut book = Book::default();
-        self.register_trunks(&mut book);
+        self.register_trunks();
         self.drain(&mut book);
         while !self.is_done(&book) {
             let deadline = self.user_agent.poll_timeout().map(|deadline| deadline.at);
@@ -119,8 +142,12 @@ impl Endpoint {
                     Some(command) => self.handle_command(command, &mut book),
                     None => break,
                 },
+                () = self.resolver.changed(), if book.stopping.is_none() => self.register_trunks(),
                 arrival = arrivals.recv() => match arrival {
-                    Some((number, from, payload)) => self.handle_datagram(number, from, &payload, &mut book),
+                    Some(Arrival { listener, peer, what: Arrived::Datagram(payload) }) => {
+                        self.handle_datagram(listener, peer, &payload, &mut book);
+                    }
+                    Some(Arrival { listener, peer, what: Arrived::Unreachable }) => self.handle_unreachable(listener, peer),
                     None => break,
                 },
             }
@@ -136,37 +163,14 @@ impl Endpoint {
         book.stopping.is_some_and(|stopping| {
             let now = clock::now();
             let settled = self.user_agent.transaction_count() == 0 || now >= stopping.linger;
-            now >= stopping.limit || (book.trunks.is_empty() && settled)
+            now >= stopping.limit || (self.registrations.is_empty() && settled)
         })
     }
 
-    fn register_trunks(&mut self, book: &mut Book) {
-        let config = self.config.clone();
-        for trunk in config.trunks.iter().filter(|trunk| trunk.register) {
-            let Some(flow) = self.flow_to(trunk.address) else {
-                self.set_registration(
-                    &trunk.name,
-                    Registration::Failed {
-                        status: None,
-                        reason: format!("no listening address can reach {}", trunk.address),
-                    },
-                );
-                continue;
-            };
-            let user = trunk.credentials.as_ref().map_or(&trunk.caller_id, |credentials| &credentials.username);
-            let registration = self.user_agent.register(
-                clock::now(),
-                sip::Register {
-                    flow,
-                    registrar: format!("sip:{}", trunk.domain),
-                    address_of_record: format!("sip:{user}@{}", trunk.domain),
-                    contact_user: user.clone(),
-                    credentials: trunk.credentials.clone(),
-                    expires: REGISTRATION_EXPIRES,
-                },
-            );
-            book.trunks.insert(registration, trunk.name.clone());
-        }
+    fn register_trunks(&mut self) {
+        let Self { config, listeners, user_agent, resolver, registrations, .. } = self;
+        let flow_to = |remote| flow_to(config, listeners, remote);
+        registrations.settle(clock::now(), user_agent, &config.trunks, resolver, flow_to);
     }
 
     fn handle_command(&mut self, command: EndpointCommand, book: &mut Book) {
@@ -184,9 +188,7 @@ impl Endpoint {
             EndpointCommand::Drain => self.user_agent.refuse_new(Some(Duration::from_secs(30))),
             EndpointCommand::Stop => {
                 book.stopping = Some(Stopping { linger: now + LINGER, limit: now + UNREGISTER });
-                for registration in book.trunks.keys() {
-                    self.user_agent.unregister(now, *registration);
-                }
+                self.registrations.remove_all(now, &mut self.user_agent);
             }
         }
     }
@@ -224,33 +226,36 @@ impl Endpoint {
         self.user_agent.handle_input(clock::now(), sip::Input::Received { flow, payload });
     }
 
+    fn handle_unreachable(&mut self, number: usize, peer: SocketAddr) {
+        let Some(flow) = self.flow_from(number, peer) else { return };
+        tracing::debug!(%peer, "unreachable");
+        self.user_agent.handle_input(clock::now(), sip::Input::Unreachable { flow });
+    }
+
     /// Only trunks may speak to us; a simulated trunk speaks to anybody and asks for a password.
     fn is_allowed(&self, source: IpAddr) -> bool {
-        self.config.registrar.is_some() || self.config.trunks.iter().any(|trunk| trunk.includes(source))
+        self.config.registrar.is_some() || self.config.trunks.iter().any(|trunk| trunk.includes(&self.resolver, source))
     }
 
     fn drain(&mut self, book: &mut Book) {
-        while let Some(transmit) = self.user_agent.poll_transmit() {
-            self.send(&transmit);
-        }
-        while let Some(event) = self.user_agent.poll_event() {
+        loop {
+            while let Some(transmit) = self.user_agent.poll_transmit() {
+                self.send(&transmit);
+            }
+            let Some(event) = self.user_agent.poll_event() else { return };
             self.handle_event(event, book);
-        }
-        while let Some(transmit) = self.user_agent.poll_transmit() {
-            self.send(&transmit);
         }
     }
 
-    fn send(&self, transmit: &sip::Transmit) {
-        let Flow { local, remote, .. } = transmit.flow;
-        let listener = self
-            .listeners
-            .iter()
-            .find(|listener| listener.bound.port() == local.port() && listener.bound.is_ipv4() == remote.is_ipv4());
-        if let Some(listener) = listener
-            && let Err(error) = listener.socket.send(&transmit.payload, remote)
+    fn send(&mut self, transmit: &sip::Transmit) {
+        let flow = transmit.flow;
+        if let Some(listener) = listener_of(&self.listeners, flow)
+            && let Err(error) = listener.socket.send(&transmit.payload, flow.remote)
         {
-            tracing::debug!(%remote, %error, "datagram not sent");
+            tracing::debug!(remote = %flow.remote, %error, "datagram not sent");
+            if is_no_way(&error) {
+                self.user_agent.handle_input(clock::now(), sip::Input::Unreachable { flow });
+            }
         }
     }
 
@@ -267,18 +272,17 @@ impl Endpoint {
                 }
             }
             Event::Registered { registration, expires } => {
-                if let Some(trunk) = book.trunks.get(&registration) {
-                    tracing::info!(trunk, expires_s = expires.as_secs(), "registered");
-                    self.set_registration(trunk, Registration::Registered);
-                }
+                self.registrations.granted(registration, expires);
             }
             Event::RegistrationFailed { registration, status, reason, retry_in } => {
-                if let Some(trunk) = book.trunks.get(&registration) {
-                    tracing::warn!(trunk, status, reason, ?retry_in, "registration failed");
-                    self.set_registration(trunk, Registration::Failed { status, reason });
+                self.registrations.failed(registration, status, reason, retry_in);
+            }
+            Event::Unregistered { registration } => {
+                self.registrations.removed(registration);
+                if book.stopping.is_none() {
+                    self.register_trunks();
                 }
             }
-            Event::Unregistered { registration } => drop(book.trunks.remove(&registration)),
             Event::Bound { username, flow, .. } => tracing::info!(username, remote = %flow.remote, "bound"),
             Event::OptionsAnswered { flow, status } => tracing::debug!(remote = %flow.remote, status, "options"),
             Event::Discarded { flow, why } => tracing::debug!(remote = %flow.remote, why, "message discarded"),
@@ -309,16 +313,6 @@ impl Endpoint {
         }
     }
 
-    fn set_registration(&self, trunk: &str, state: Registration) {
-        if let Some(sender) = self.registrations.get(trunk) {
-            sender.send_replace(state);
-        }
-    }
-
-    fn flow_to(&self, remote: SocketAddr) -> Option<Flow> {
-        flow_to(&self.config, &self.listeners, remote)
-    }
-
     fn flow_from(&self, number: usize, remote: SocketAddr) -> Option<Flow> {
         let listener = self.listeners.get(number)?;
         Some(Flow { transport: Transport::Udp, local: advertised(&self.config, listener, remote)?, remote })
@@ -327,10 +321,17 @@ impl Endpoint {
 
 impl Trunk {
     /// Whether this trunk sends from that address.
-    pub(crate) fn includes(&self, source: IpAddr) -> bool {
-        self.address.ip() == source
+    pub(crate) fn includes(&self, resolver: &Resolver, source: IpAddr) -> bool {
+        resolver.is_at(&self.name, source)
             || self.allow_from.iter().any(|(network, prefix)| in_network(source, *network, *prefix))
     }
+}
+
+/// The socket of a path.
+pub(crate) fn listener_of(listeners: &[Listener], Flow { local, remote, .. }: Flow) -> Option<&Listener> {
+    listeners
+        .iter()
+        .find(|listener| listener.bound.port() == local.port() && listener.bound.is_ipv4() == remote.is_ipv4())
 }
 
 /// The path to a peer: the first listener of its address family.
@@ -362,21 +363,43 @@ fn in_network(address: IpAddr, network: IpAddr, prefix: u8) -> bool {
     }
 }
 
-async fn receive(number: usize, socket: SignallingSocket, datagrams: mpsc::Sender<(usize, SocketAddr, Vec<u8>)>) {
+/// Whether a datagram was not sent because no way leads to its peer; it would be the same the next time.
+fn is_no_way(error: &io::Error) -> bool {
+    use io::ErrorKind::{AddrNotAvailable, HostUnreachable, InvalidInput, NetworkUnreachable, PermissionDenied};
+    matches!(error.kind(), AddrNotAvailable | HostUnreachable | InvalidInput | NetworkUnreachable | PermissionDenied)
+}
+
+async fn receive(listener: usize, socket: SignallingSocket, arrivals: mpsc::Sender<Arrival>) {
     let mut buffer = vec![0; MAX_DATAGRAM];
     loop {
         match socket.receive(&mut buffer).await {
-            Ok((len, from)) => {
+            Ok((len, peer)) => {
                 // Full: drop here, before any work is done for it.
-                let _ = datagrams.try_send((number, from, buffer[..len].to_vec()));
+                let _ = arrivals.try_send(Arrival { listener, peer, what: Arrived::Datagram(buffer[..len].to_vec()) });
             }
-            // On Linux these are ICMP answers to what we sent; the transaction's own timers decide.
+            // On Linux these are ICMP errors too, without their destination; `hear_of_unreachable` takes that.
             Err(error) => {
                 tracing::debug!(%error, "receive failed");
                 tokio::task::yield_now().await;
             }
         }
-        if datagrams.is_closed() {
+        if arrivals.is_closed() {
+            return;
+        }
+    }
+}
+
+async fn hear_of_unreachable(listener: usize, socket: SignallingSocket, arrivals: mpsc::Sender<Arrival>) {
+    loop {
+        match socket.unreachable().await {
+            // Full: the transaction's own timers decide.
+            Ok(peer) => drop(arrivals.try_send(Arrival { listener, peer, what: Arrived::Unreachable })),
+            Err(error) => {
+                tracing::debug!(%error, "no news of ICMP errors");
+                tokio::task::yield_now().await;
+            }
+        }
+        if arrivals.is_closed() {
             return;
         }
     }

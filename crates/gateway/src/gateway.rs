@@ -19,7 +19,11 @@ use crate::call::machine::Signal;
 use crate::endpoint::{self, Endpoint, EndpointCommand, Invitation, Listener};
 use crate::media_threads::MediaThreads;
 use crate::ports::Ports;
-use crate::{BuiltIn, Call, CallEnd, CallHandle, CallLimits, CallStatus, Config, Registration, Trunk, setup};
+use crate::registrations::Registrations;
+use crate::resolver::Resolver;
+use crate::{
+    BuiltIn, Call, CallEnd, CallHandle, CallLimits, CallStatus, Config, NextHop, Registration, Trunk, listen, setup,
+};
 
 /// Inbound calls waiting for their reader; more get 503.
 const MAX_INCOMING: usize = 64;
@@ -41,6 +45,7 @@ pub(crate) struct Inner {
     pub(crate) endpoint: mpsc::Sender<EndpointCommand>,
     pub(crate) media: MediaThreads,
     pub(crate) ports: Ports,
+    resolver: Resolver,
     pub(crate) calls: TaskTracker,
     pub(crate) stop: CancellationToken,
     /// One permit a call.
@@ -101,8 +106,16 @@ pub enum Error {
     #[error("no trunk is named {0:?}")]
     NoSuchTrunk(String),
     /// No trunk at all.
-    #[error("no trunk is configured; add a [[trunk]]")]
+    #[error(
+        "no trunk is configured to call out by; add a [[trunk]] with a name and a uri such as \"sip:trunk.example.com\""
+    )]
     NoTrunk,
+    /// A trunk that only sends us calls.
+    #[error("trunk {0:?} has no address to send calls to; give it a uri")]
+    NoNextHop(String),
+    /// A trunk whose name no name server knows.
+    #[error("{0}")]
+    Unresolved(String),
     /// No listener of the trunk's address family, or no route.
     #[error("no listening address can reach {0}")]
     NoRoute(SocketAddr),
@@ -148,9 +161,9 @@ impl Gateway {
             None => system_seed().map_err(Error::Randomness)?,
         });
         let mut listeners = Vec::new();
-        for address in &config.listen {
-            let bind = |source| Error::Bind { address: *address, source };
-            let socket = config.network.bind_signalling(*address).map_err(bind)?;
+        for address in listen::sockets(&config.listen) {
+            let bind = |source| Error::Bind { address, source };
+            let socket = config.network.bind_signalling(address).map_err(bind)?;
             let bound = socket.local_address().map_err(bind)?;
             listeners.push(Listener { socket, bound });
         }
@@ -172,13 +185,15 @@ impl Gateway {
         let ports = Ports::new(config.rtp_ports, rng.next_u32());
         let config = Arc::new(config);
         let endpoint_stopped = CancellationToken::new();
+        let resolver = Resolver::start(&config.network, &config.trunks);
         let task = Endpoint {
             config: config.clone(),
             listeners: listeners.clone(),
             user_agent,
+            resolver: resolver.clone(),
             commands,
             invitations: invite,
-            registrations: registering,
+            registrations: Registrations::new(registering),
             stopped: endpoint_stopped.clone(),
         };
         let inner = Arc::new(Inner {
@@ -188,6 +203,7 @@ impl Gateway {
             endpoint,
             media,
             ports,
+            resolver,
             calls: TaskTracker::new(),
             stop: CancellationToken::new(),
             rng: Mutex::new(rng),
@@ -214,8 +230,8 @@ impl Gateway {
         }
         let trunk = inner.trunk(dial.trunk.as_deref())?;
         let request_uri = setup::target(&dial.to, &trunk.domain)?;
-        let flow =
-            endpoint::flow_to(&inner.config, &inner.listeners, trunk.address).ok_or(Error::NoRoute(trunk.address))?;
+        let address = inner.resolver.address(trunk).await?;
+        let flow = endpoint::flow_to(&inner.config, &inner.listeners, address).ok_or(Error::NoRoute(address))?;
         let permits = inner.admit(Some(&trunk.name)).ok_or(Error::Full { limit: inner.config.max_calls })?;
         let prepared = setup::outbound(inner, trunk, flow, &dial)?;
         let caller = dial.caller_id.as_deref().unwrap_or(&trunk.caller_id);
@@ -290,7 +306,7 @@ type Permits = Vec<OwnedSemaphorePermit>;
 impl Inner {
     pub(crate) fn trunk(&self, name: Option<&str>) -> Result<&Trunk, Error> {
         match name {
-            None => self.config.trunks.first().ok_or(Error::NoTrunk),
+            None => self.config.trunks.iter().find(|trunk| trunk.next_hop != NextHop::Nowhere).ok_or(Error::NoTrunk),
             Some(name) => self
                 .config
                 .trunks
@@ -350,7 +366,8 @@ fn take_invitation(
     let from = setup::user_of(&invitation.from);
     let built_in: Option<BuiltIn> =
         inner.config.built_in.iter().find(|(user, _)| *user == to).map(|(_, built_in)| *built_in);
-    let trunk = inner.config.trunks.iter().find(|trunk| trunk.includes(invitation.flow.remote.ip()));
+    let source = invitation.flow.remote.ip();
+    let trunk = inner.config.trunks.iter().find(|trunk| trunk.includes(&inner.resolver, source));
     let permits = inner.admit(trunk.map(|trunk| trunk.name.as_str())).ok_or(BUSY_HERE)?;
     let place = if built_in.is_none() { Some(arrived.try_reserve().map_err(|_| BUSY_HERE)?) } else { None };
     let recording = match &inner.config.record_inbound {

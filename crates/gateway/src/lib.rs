@@ -9,14 +9,18 @@ mod config;
 mod endpoint;
 mod gateway;
 mod handle;
+mod icmp;
 mod impairment;
 mod line;
+mod listen;
 mod media_threads;
 mod media_worker;
 mod network;
 mod ports;
 mod quality;
 mod recording;
+mod registrations;
+mod resolver;
 mod ring;
 mod setup;
 #[cfg(feature = "sim")]

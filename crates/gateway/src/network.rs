@@ -3,12 +3,16 @@
 //! A closed set of two, so an enum: the audio path calls no trait object.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs, UdpSocket};
 use std::sync::Arc;
 use std::time::Instant;
 
+use tokio::io::Interest;
+use tokio::sync::oneshot;
+
 #[cfg(feature = "sim")]
 use crate::sim::{SimNetwork, SimSocket};
+use crate::{icmp, listen};
 
 /// A network to be on.
 #[derive(Debug, Clone, Default)]
@@ -25,8 +29,9 @@ impl Network {
     pub(crate) fn bind_signalling(&self, address: SocketAddr) -> io::Result<SignallingSocket> {
         match self {
             Self::Host => {
-                let socket = UdpSocket::bind(address)?;
+                let socket = listen::bind_udp(address)?;
                 socket.set_nonblocking(true)?;
+                icmp::enable(&socket)?;
                 Ok(SignallingSocket::Host(Arc::new(tokio::net::UdpSocket::from_std(socket)?)))
             }
             #[cfg(feature = "sim")]
@@ -39,6 +44,23 @@ impl Network {
             Self::Host => Ok(MediaSocket::Host(mio::net::UdpSocket::bind(address)?)),
             #[cfg(feature = "sim")]
             Self::Simulated(network) => Ok(MediaSocket::Simulated(network.bind(address)?)),
+        }
+    }
+
+    /// The addresses of a name.
+    pub(crate) async fn lookup(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+        match self {
+            Self::Host => {
+                let host = host.to_owned();
+                let (answer, answered) = oneshot::channel();
+                // A thread of its own: the runtime would wait for one of its pool before it ends.
+                std::thread::Builder::new().name("lookup".to_owned()).spawn(move || {
+                    let _ = answer.send((host.as_str(), port).to_socket_addrs().map(Iterator::collect));
+                })?;
+                answered.await.map_err(io::Error::other)?
+            }
+            #[cfg(feature = "sim")]
+            Self::Simulated(network) => network.lookup(host),
         }
     }
 
@@ -85,10 +107,37 @@ impl SignallingSocket {
         }
     }
 
+    /// Waits for the next peer that the network says it cannot reach. Cancel-safe.
+    pub(crate) async fn unreachable(&self) -> io::Result<SocketAddr> {
+        match self {
+            Self::Host(socket) => loop {
+                socket.ready(Interest::ERROR).await?;
+                match socket.try_io(Interest::ERROR, || icmp::take(socket)) {
+                    Ok(Some(peer)) => return Ok(peer),
+                    Ok(None) => {}
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                    Err(error) => return Err(error),
+                }
+            },
+            // Nothing is refused there, only lost.
+            #[cfg(feature = "sim")]
+            Self::Simulated(_) => std::future::pending().await,
+        }
+    }
+
     /// Sends at once or not at all: a full socket buffer is a lost datagram, and SIP retransmits.
     pub(crate) fn send(&self, payload: &[u8], to: SocketAddr) -> io::Result<()> {
         match self {
-            Self::Host(socket) => socket.try_send_to(payload, to).map(drop),
+            Self::Host(socket) => {
+                let sent = match socket.try_send_to(payload, to) {
+                    Err(error) if error.kind() != io::ErrorKind::WouldBlock => {
+                        // Linux tells of an ICMP error about another datagram here, and sends nothing (udp(7)).
+                        socket.try_send_to(payload, to)
+                    }
+                    sent => sent,
+                };
+                sent.map(drop)
+            }
             #[cfg(feature = "sim")]
             Self::Simulated(socket) => {
                 socket.send(payload, to);

@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::call::machine::{CallMachine, Origin};
 use crate::call::{CallTask, MediaEnd, Shared};
+use crate::endpoint;
 use crate::gateway::{Dial, Error, Inner};
 use crate::line::{self, LineEnd};
 use crate::media_worker::{Impaired, Stream};
@@ -58,7 +59,7 @@ pub(crate) fn outbound(inner: &Inner, trunk: &Trunk, flow: Flow, dial: &Dial) ->
             limits: dial.limits,
             record: dial.record.as_deref(),
             listened_to: true,
-            origin: Origin::Outbound,
+            origin: Origin::Outbound { peer: flow.remote },
         },
     )
 }
@@ -97,7 +98,7 @@ fn prepare(inner: &Inner, plan: Plan<'_>) -> Result<Prepared, Error> {
     let (queue, queue_end) = ring::channel(QUEUE_RING);
     let (events, events_end) = ring::channel(if plan.listened_to { EVENT_RING } else { QUIET_EVENT_RING });
     // Early media of our own calls is evidence; a call of theirs that nobody took is nothing.
-    let keep_unanswered = matches!(plan.origin, Origin::Outbound);
+    let keep_unanswered = matches!(plan.origin, Origin::Outbound { .. });
     let (recorded, recording) = match plan.record {
         Some(path) => {
             let (sender, receiver) = ring::channel(MAX_RECORDED);
@@ -182,7 +183,7 @@ impl Prepared {
 }
 
 fn bind_ip(inner: &Inner, flow: Flow) -> IpAddr {
-    let bound = inner.listeners.iter().find(|listener| listener.bound.port() == flow.local.port());
+    let bound = endpoint::listener_of(&inner.listeners, flow);
     bound.map_or(flow.local.ip(), |listener| listener.bound.ip())
 }
 

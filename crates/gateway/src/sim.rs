@@ -26,6 +26,7 @@ struct Core {
     impairment: Impairment,
     fate: Fate,
     sockets: BTreeMap<SocketAddr, Arc<Inbox>>,
+    names: BTreeMap<String, Vec<SocketAddr>>,
     sequence: u64,
 }
 
@@ -51,8 +52,18 @@ pub(crate) struct SimSocket {
 impl SimNetwork {
     /// A network whose every path is as bad as `impairment` says; the seed decides each datagram's fate.
     pub fn new(impairment: Impairment, seed: [u8; 32]) -> Self {
-        let core = Core { impairment, fate: Fate::new(seed), sockets: BTreeMap::new(), sequence: 0 };
+        let core =
+            Core { impairment, fate: Fate::new(seed), sockets: BTreeMap::new(), names: BTreeMap::new(), sequence: 0 };
         Self { core: Arc::new(Mutex::new(core)) }
+    }
+
+    /// From now on that name stands for these addresses.
+    pub fn name(&self, host: &str, addresses: &[SocketAddr]) {
+        self.lock().names.insert(host.to_owned(), addresses.to_vec());
+    }
+
+    pub(crate) fn lookup(&self, host: &str) -> io::Result<Vec<SocketAddr>> {
+        self.lock().names.get(host).cloned().ok_or_else(|| io::Error::other("no such host"))
     }
 
     pub(crate) fn bind(&self, mut address: SocketAddr) -> io::Result<SimSocket> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use gateway::{
     BuiltIn, Call, CallLimits, Config, Dial, DigitPolicy, EndCause, Gateway, Impairment, IncomingCall, Line, LineEvent,
-    Network, Registration, SimNetwork, Trunk,
+    Network, NextHop, Registration, SimNetwork, Trunk,
 };
 use media::UtteranceId;
 use sip::sdp::AudioCodec;
@@ -26,7 +26,7 @@ fn trunk() -> Trunk {
     Trunk {
         name: "sim".into(),
         domain: "trunk.test".into(),
-        address: address(CALLEE),
+        next_hop: address(CALLEE).into(),
         credentials: Some(sip::Credentials { username: "gateway".into(), password: "secret".into() }),
         register: true,
         caller_id: "+15550199".into(),
@@ -37,10 +37,18 @@ fn trunk() -> Trunk {
     }
 }
 
+fn named_trunk() -> Trunk {
+    Trunk { next_hop: NextHop::Name { host: "trunk.test".into(), port: 5060 }, ..trunk() }
+}
+
 async fn caller(network: &SimNetwork) -> Gateway {
+    at(network, CALLER, vec![trunk()]).await
+}
+
+async fn at(network: &SimNetwork, listen: &str, trunks: Vec<Trunk>) -> Gateway {
     Gateway::start(Config {
-        listen: vec![address(CALLER)],
-        trunks: vec![trunk()],
+        listen: vec![address(listen)],
+        trunks,
         network: Network::Simulated(network.clone()),
         seed: Some([1; 32]),
         ..Config::default()
@@ -50,7 +58,11 @@ async fn caller(network: &SimNetwork) -> Gateway {
 }
 
 async fn callee(network: &SimNetwork) -> Gateway {
-    Gateway::start(Config {
+    Gateway::start(callee_config(network)).await.expect("the simulated network has room")
+}
+
+fn callee_config(network: &SimNetwork) -> Config {
+    Config {
         listen: vec![address(CALLEE)],
         registrar: Some(sip::Registrar {
             realm: "trunk.test".into(),
@@ -65,9 +77,7 @@ async fn callee(network: &SimNetwork) -> Gateway {
         network: Network::Simulated(network.clone()),
         seed: Some([2; 32]),
         ..Config::default()
-    })
-    .await
-    .expect("the simulated network has room")
+    }
 }
 
 fn dial(to: &str) -> Dial {
@@ -227,6 +237,53 @@ async fn nobody_answers_within_the_ring_limit() {
     let end = call.handle.ended().await;
     assert_eq!((end.cause, end.sip_status), (EndCause::NoAnswer, None));
     assert!(started.elapsed() < Duration::from_secs(22), "{:?}", started.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_trunk_to_call_out_by_dialing_says_what_to_write() {
+    let check = async |trunks: Vec<Trunk>, by: Option<&str>, expected: &str| {
+        let gateway = at(&network(8), CALLER, trunks).await;
+        let refused = gateway.dial(Dial { trunk: by.map(str::to_owned), ..dial("echo") }).await;
+        assert_eq!(refused.expect_err("nowhere to dial to").to_string(), expected);
+    };
+    let nothing = "no trunk is configured to call out by; \
+        add a [[trunk]] with a name and a uri such as \"sip:trunk.example.com\"";
+    let inbound_only = || Trunk { next_hop: NextHop::Nowhere, register: false, ..trunk() };
+    check(Vec::new(), None, nothing).await;
+    check(vec![inbound_only()], None, nothing).await;
+    check(vec![inbound_only()], Some("sim"), "trunk \"sim\" has no address to send calls to; give it a uri").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_trunk_whose_name_is_not_found_is_looked_up_again() {
+    let network = network(9);
+    let _callee = callee(&network).await;
+    let caller = at(&network, CALLER, vec![named_trunk()]).await;
+    let why = "trunk host trunk.test does not resolve: no such host";
+    assert_eq!(caller.dial(dial("echo")).await.expect_err("no address").to_string(), why);
+    assert_eq!(caller.registration("sim"), Some(Registration::Failed { status: None, reason: why.to_owned() }));
+    network.name("trunk.test", &[address(CALLEE)]);
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(caller.registration("sim"), Some(Registration::Registered));
+    let mut call = caller.dial(dial("echo")).await.expect("dialed");
+    until(&mut call.line, |event| *event == LineEvent::Answered).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_trunk_that_moves_is_followed() {
+    let network = network(10);
+    network.name("trunk.test", &[address(CALLEE)]);
+    let _callee = callee(&network).await;
+    let caller = at(&network, CALLER, vec![named_trunk()]).await;
+    caller.registered().await;
+    let moved = "10.0.0.3:5060";
+    let other = Gateway::start(Config { listen: vec![address(moved)], ..callee_config(&network) }).await.expect("room");
+    network.name("trunk.test", &[address(moved)]);
+    tokio::time::sleep(Duration::from_secs(65)).await;
+    let mut call = caller.dial(dial("echo")).await.expect("dialed");
+    until(&mut call.line, |event| *event == LineEvent::Answered).await;
+    assert_eq!(other.call_count(), 1);
+    assert_eq!(caller.registration("sim"), Some(Registration::Registered));
 }
 
 #[tokio::test(start_paused = true)]

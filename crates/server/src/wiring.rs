@@ -1,13 +1,13 @@
 //! From a configuration to running parts. One screen: what offhook is made of.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use agent::{AgentConfig, Policy};
 use anyhow::Context as _;
 use control::{AgentError, AgentFactory, AgentRequest, Control, ControlConfig, InboundRoute, RouteTarget, TrunkInfo};
-use gateway::{CallLimits, Gateway};
+use gateway::{CallLimits, Gateway, NextHop};
 use speech::LanguageModel;
 use speech::providers::openai::{OpenAi, OpenAiConfig};
 use store::Store;
@@ -32,7 +32,7 @@ pub struct Parts {
 /// Builds and starts everything; ready when this returns.
 pub async fn start(config: &Config) -> anyhow::Result<Parts> {
     let store = Store::connect(&config.store_url).await.with_context(|| format!("store {}", config.store_url))?;
-    let gateway = Gateway::start(gateway_config(config).await).await?;
+    let gateway = Gateway::start(gateway_config(config)).await?;
     let control = Control::new(ControlConfig {
         store,
         gateway: Some(gateway.clone()),
@@ -65,13 +65,10 @@ pub async fn start(config: &Config) -> anyhow::Result<Parts> {
     Ok(Parts { gateway, control })
 }
 
-async fn gateway_config(config: &Config) -> gateway::Config {
-    let mut trunks = Vec::new();
-    for trunk in &config.trunks {
-        trunks.push(gateway_trunk(trunk, next_hop(trunk).await));
-    }
+fn gateway_config(config: &Config) -> gateway::Config {
+    let mut trunks: Vec<_> = config.trunks.iter().map(gateway_trunk).collect();
     if !config.allow_from.is_empty() {
-        trunks.push(gateway_trunk(&Trunk::inbound_only("inbound", config.allow_from.clone()), None));
+        trunks.push(gateway_trunk(&Trunk::inbound_only("inbound", config.allow_from.clone())));
     }
     gateway::Config {
         listen: config.listen.clone(),
@@ -93,32 +90,27 @@ async fn gateway_config(config: &Config) -> gateway::Config {
     }
 }
 
-/// Where a trunk's messages go. A name that cannot be looked up leaves the trunk unusable, not the service.
-async fn next_hop(trunk: &Trunk) -> Option<SocketAddr> {
-    let (host, port) = trunk.next_hop.as_ref()?;
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    match tokio::net::lookup_host((host, *port)).await {
-        Ok(mut addresses) => addresses.next(),
-        Err(error) => {
-            tracing::error!(trunk = trunk.name, host, %error, "trunk cannot be found; restart once its name resolves");
-            None
-        }
-    }
-}
-
-fn gateway_trunk(trunk: &Trunk, next_hop: Option<SocketAddr>) -> gateway::Trunk {
+fn gateway_trunk(trunk: &Trunk) -> gateway::Trunk {
     gateway::Trunk {
         name: trunk.name.clone(),
         domain: trunk.domain.clone(),
-        register: trunk.register && next_hop.is_some(),
-        // Port 0 is nowhere: dialing by this trunk says so.
-        address: next_hop.unwrap_or(SocketAddr::from(([0, 0, 0, 0], 0))),
+        next_hop: next_hop(trunk.next_hop.as_ref()),
         credentials: trunk.credentials.clone(),
+        register: trunk.register,
         caller_id: trunk.caller_id.clone(),
         codecs: trunk.codecs.clone(),
         dtmf: trunk.dtmf,
         allow_from: trunk.allow_from.clone(),
         max_calls: trunk.max_calls,
+    }
+}
+
+fn next_hop(configured: Option<&(String, u16)>) -> NextHop {
+    let Some((host, port)) = configured else { return NextHop::Nowhere };
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    match host.parse::<IpAddr>() {
+        Ok(ip) => SocketAddr::new(ip, *port).into(),
+        Err(_) => NextHop::Name { host: host.to_owned(), port: *port },
     }
 }
 
@@ -208,4 +200,19 @@ pub fn random_seed() -> anyhow::Result<[u8; 32]> {
 pub fn random_number() -> anyhow::Result<u64> {
     let seed = random_seed()?;
     Ok(u64::from(u32::from_le_bytes([seed[0], seed[1], seed[2], seed[3]])))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_taken_as_it_is_and_a_name_is_left_to_be_looked_up() {
+        let check = |host: &str, expected: NextHop| assert_eq!(next_hop(Some(&(host.to_owned(), 5060))), expected);
+        let address = |text: &str| NextHop::Address(text.parse().expect("an address"));
+        check("192.0.2.1", address("192.0.2.1:5060"));
+        check("[2001:db8::1]", address("[2001:db8::1]:5060"));
+        check("trunk.example.com", NextHop::Name { host: "trunk.example.com".to_owned(), port: 5060 });
+        assert_eq!(next_hop(None), NextHop::Nowhere);
+    }
 }

@@ -4,6 +4,7 @@
 //! its line and the time say, and answers with outputs for each of them.
 
 use std::collections::VecDeque;
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use media::ear::{Digit, DigitSource, Heard};
@@ -75,13 +76,15 @@ pub(crate) struct Deadline {
 /// Which side placed the call.
 #[derive(Debug, Clone)]
 pub(crate) enum Origin {
-    Outbound,
+    Outbound { peer: SocketAddr },
     Inbound { offer: Option<SessionDescription>, built_in: Option<BuiltIn> },
 }
 
 #[derive(Debug)]
 pub(crate) struct CallMachine {
     state: State,
+    /// Whom we call.
+    peer: Option<SocketAddr>,
     limits: CallLimits,
     digits: DigitPolicy,
     capabilities: Capabilities,
@@ -132,6 +135,7 @@ impl CallMachine {
         let ring_limit = now + limits.ring;
         let mut machine = Self {
             state: State::Dialing { ring_limit, early_media: false },
+            peer: None,
             limits,
             digits,
             capabilities,
@@ -144,13 +148,16 @@ impl CallMachine {
             end: None,
             outputs: VecDeque::new(),
         };
-        if let Origin::Inbound { offer, built_in } = origin {
-            machine.state = State::Offered { offer, ring_limit };
-            match built_in {
-                None => {}
-                Some(BuiltIn::Reject) => machine.refuse(now, 603, EndCause::Rejected),
-                Some(BuiltIn::Echo) => machine.answer_with(now, Order::Echo(true)),
-                Some(BuiltIn::Milliwatt) => machine.answer_with(now, Order::Tone(Some(MILLIWATT))),
+        match origin {
+            Origin::Outbound { peer } => machine.peer = Some(peer),
+            Origin::Inbound { offer, built_in } => {
+                machine.state = State::Offered { offer, ring_limit };
+                match built_in {
+                    None => {}
+                    Some(BuiltIn::Reject) => machine.refuse(now, 603, EndCause::Rejected),
+                    Some(BuiltIn::Echo) => machine.answer_with(now, Order::Echo(true)),
+                    Some(BuiltIn::Milliwatt) => machine.answer_with(now, Order::Tone(Some(MILLIWATT))),
+                }
             }
         }
         machine
@@ -243,7 +250,7 @@ impl CallMachine {
                     }));
                 }
             }
-            sip::Event::Ended { end, .. } => self.finish(end_of(end, self.cause)),
+            sip::Event::Ended { end, .. } => self.finish(end_of(end, self.cause, self.peer)),
             _ => {}
         }
     }
@@ -505,16 +512,24 @@ fn other_policy(policy: DigitPolicy, negotiated: Option<&Negotiated>) -> DigitPo
 }
 
 /// What signalling said, with our own reason first where we ended it.
-fn end_of(end: sip::SessionEnd, ours: Option<EndCause>) -> CallEnd {
+fn end_of(end: sip::SessionEnd, ours: Option<EndCause>, peer: Option<SocketAddr>) -> CallEnd {
     let (theirs, sip_status, reason) = match end {
         sip::SessionEnd::Rejected { status, reason, .. } => (cause_of(status), Some(status), Some(reason)),
-        sip::SessionEnd::Unanswered { why } => (EndCause::Failed, None, Some(why.to_owned())),
+        sip::SessionEnd::Unanswered { why } => (EndCause::Failed, None, Some(unanswered(why, peer))),
         sip::SessionEnd::Local => (EndCause::HungUp, None, None),
         sip::SessionEnd::Canceled { reason_header } => (EndCause::Canceled, None, reason_header),
         sip::SessionEnd::Bye { reason_header } => (EndCause::CalleeHungUp, None, reason_header),
         sip::SessionEnd::Failed { status, why } => (EndCause::Failed, status, Some(why.to_owned())),
     };
     CallEnd { cause: ours.unwrap_or(theirs), sip_status, reason }
+}
+
+fn unanswered(why: &str, peer: Option<SocketAddr>) -> String {
+    match (why, peer) {
+        ("unreachable", Some(peer)) => format!("unreachable: the network cannot deliver to {peer}"),
+        ("timeout", Some(peer)) => format!("timeout: nothing comes back from {peer}"),
+        _ => why.to_owned(),
+    }
 }
 
 fn cause_of(status: u16) -> EndCause {
@@ -534,7 +549,7 @@ mod tests {
     #[test]
     fn audio_moves_when_a_refresh_of_the_session_is_answered_with_another_address() {
         let now = Instant::now();
-        let mut machine = CallMachine::new(now, Origin::Outbound, LIMITS, DigitPolicy::Auto, at_port(4000));
+        let mut machine = CallMachine::new(now, OUTBOUND, LIMITS, DigitPolicy::Auto, at_port(4000));
         let session = sip::SessionId(1);
         machine.handle_input(now, Input::Signalling(answer(5000)));
         assert_eq!(remotes(&mut machine), ["192.0.2.2:5000"]);
@@ -569,7 +584,7 @@ mod tests {
     #[test]
     fn an_offer_before_the_answer_moves_audio_and_the_answer_does_not_move_it_back() {
         let (now, session) = (Instant::now(), sip::SessionId(1));
-        let mut machine = CallMachine::new(now, Origin::Outbound, LIMITS, DigitPolicy::Auto, at_port(4000));
+        let mut machine = CallMachine::new(now, OUTBOUND, LIMITS, DigitPolicy::Auto, at_port(4000));
         let (status, reason) = (183, "Session Progress".to_owned());
         let early = sip::Event::Progress { session, status, reason, description: Some(described(5000)) };
         machine.handle_input(now, Input::Signalling(early));
@@ -593,7 +608,7 @@ mod tests {
     #[test]
     fn a_call_that_we_end_says_why() {
         let now = Instant::now();
-        let dialing = || CallMachine::new(now, Origin::Outbound, LIMITS, DigitPolicy::Auto, at_port(4000));
+        let dialing = || CallMachine::new(now, OUTBOUND, LIMITS, DigitPolicy::Auto, at_port(4000));
         let check = |mut machine: CallMachine, at: Instant, input: Input, expected: &str| {
             machine.handle_input(at, input);
             let reasons: Vec<_> = outputs(&mut machine)
@@ -615,6 +630,24 @@ mod tests {
         check(answered(), now, Input::Stop, "Q.850;cause=41;text=\"Shutting down\"");
     }
 
+    #[test]
+    fn a_call_that_reaches_nobody_fails_in_words() {
+        let check = |why: &'static str, expected: &str| {
+            let now = Instant::now();
+            let mut machine = CallMachine::new(now, OUTBOUND, LIMITS, DigitPolicy::Auto, at_port(4000));
+            let end = sip::SessionEnd::Unanswered { why };
+            machine.handle_input(now, Input::Signalling(sip::Event::Ended { session: sip::SessionId(1), end }));
+            let end = machine.end().unwrap();
+            assert_eq!((end.cause, end.reason.as_deref()), (EndCause::Failed, Some(expected)));
+        };
+        check("unreachable", "unreachable: the network cannot deliver to 192.0.2.2:5060");
+        check("timeout", "timeout: nothing comes back from 192.0.2.2:5060");
+        check("too many sessions", "too many sessions");
+    }
+
+    const OUTBOUND: Origin =
+        Origin::Outbound { peer: SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 2)), 5060) };
+
     fn press(digits: &str) -> LineCommand {
         LineCommand::Press { digits: digits.to_owned(), differently: false }
     }
@@ -629,7 +662,7 @@ mod tests {
 
     /// An outbound call that was answered from port 5000.
     fn answered(now: Instant, digits: DigitPolicy) -> CallMachine {
-        let mut machine = CallMachine::new(now, Origin::Outbound, LIMITS, digits, at_port(4000));
+        let mut machine = CallMachine::new(now, OUTBOUND, LIMITS, digits, at_port(4000));
         machine.handle_input(now, Input::Signalling(answer(5000)));
         outputs(&mut machine);
         machine

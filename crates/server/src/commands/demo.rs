@@ -146,7 +146,7 @@ fn trunk(party: &PartyProcess) -> Trunk {
     Trunk {
         name: "demo".to_owned(),
         domain: party.address.to_string(),
-        address: party.address,
+        next_hop: party.address.into(),
         credentials: Some(party.credentials.clone()),
         register: true,
         caller_id: CALLER.to_owned(),

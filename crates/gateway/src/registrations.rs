@@ -1,0 +1,124 @@
+//! The registrations of all trunks: where each is held, and what became of it.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use sip::{Flow, RegistrationId, UserAgent};
+use tokio::sync::watch;
+
+use crate::resolver::{Place, Resolver};
+use crate::{Registration, Trunk};
+
+/// How long a registration is asked for.
+const EXPIRES: Duration = Duration::from_secs(3600);
+
+#[derive(Debug)]
+pub(crate) struct Registrations {
+    states: BTreeMap<String, watch::Sender<Registration>>,
+    held: BTreeMap<RegistrationId, Held>,
+}
+
+#[derive(Debug)]
+struct Held {
+    trunk: String,
+    at: SocketAddr,
+    leaving: bool,
+}
+
+impl Registrations {
+    pub(crate) fn new(states: BTreeMap<String, watch::Sender<Registration>>) -> Self {
+        Self { states, held: BTreeMap::new() }
+    }
+
+    /// Registers each trunk that wants it where it now is. From where it is no more, it is removed first: registrars
+    /// tell bindings by their Contact, which is the same for both.
+    pub(crate) fn settle(
+        &mut self,
+        now: Instant,
+        agent: &mut UserAgent,
+        trunks: &[Trunk],
+        resolver: &Resolver,
+        flow_to: impl Fn(SocketAddr) -> Option<Flow>,
+    ) {
+        for trunk in trunks.iter().filter(|trunk| trunk.register) {
+            let held = self.held.iter_mut().find(|(_, held)| held.trunk == trunk.name);
+            match (held, resolver.place(&trunk.name)) {
+                (Some((registration, held)), Place::Known(addresses)) => {
+                    if addresses.first() != Some(&held.at) && !std::mem::replace(&mut held.leaving, true) {
+                        agent.unregister(now, *registration);
+                    }
+                }
+                (None, Place::Known(addresses)) => {
+                    let Some(at) = addresses.first().copied() else { continue };
+                    match flow_to(at) {
+                        Some(flow) => {
+                            let registration = agent.register(now, register(trunk, flow));
+                            self.held.insert(registration, Held { trunk: trunk.name.clone(), at, leaving: false });
+                        }
+                        None => self.set_failed(&trunk.name, format!("no listening address can reach {at}")),
+                    }
+                }
+                (None, Place::Unknown { why }) => self.set_failed(&trunk.name, why),
+                (None, Place::Nowhere) => self.set_failed(&trunk.name, "the trunk has no uri".to_owned()),
+                (None, Place::Pending) | (Some(_), _) => {}
+            }
+        }
+    }
+
+    pub(crate) fn granted(&self, registration: RegistrationId, expires: Duration) {
+        if let Some(Held { trunk, at, .. }) = self.held.get(&registration) {
+            tracing::info!(trunk, %at, expires_s = expires.as_secs(), "registered");
+            self.set(trunk, Registration::Registered);
+        }
+    }
+
+    pub(crate) fn failed(
+        &self,
+        registration: RegistrationId,
+        status: Option<u16>,
+        reason: String,
+        retry_in: Option<Duration>,
+    ) {
+        if let Some(Held { trunk, at, .. }) = self.held.get(&registration) {
+            tracing::warn!(trunk, %at, status, reason, ?retry_in, "registration failed");
+            self.set(trunk, Registration::Failed { status, reason });
+        }
+    }
+
+    pub(crate) fn removed(&mut self, registration: RegistrationId) {
+        self.held.remove(&registration);
+    }
+
+    pub(crate) fn remove_all(&self, now: Instant, agent: &mut UserAgent) {
+        for registration in self.held.keys() {
+            agent.unregister(now, *registration);
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.held.is_empty()
+    }
+
+    fn set_failed(&self, trunk: &str, reason: String) {
+        self.set(trunk, Registration::Failed { status: None, reason });
+    }
+
+    fn set(&self, trunk: &str, state: Registration) {
+        if let Some(sender) = self.states.get(trunk) {
+            sender.send_replace(state);
+        }
+    }
+}
+
+fn register(trunk: &Trunk, flow: Flow) -> sip::Register {
+    let user = trunk.credentials.as_ref().map_or(&trunk.caller_id, |credentials| &credentials.username);
+    sip::Register {
+        flow,
+        registrar: format!("sip:{}", trunk.domain),
+        address_of_record: format!("sip:{user}@{}", trunk.domain),
+        contact_user: user.clone(),
+        credentials: trunk.credentials.clone(),
+        expires: EXPIRES,
+    }
+}
