@@ -111,3 +111,19 @@ def digits_out_inband(t):
     expect(not phone.events(), "telephone-events were sent though the answer has none")
     call = server.wait_ended(call_id)
     expect(call["digits_sent"] == pressed, f"digits_sent is {call['digits_sent']!r}, not {pressed!r}")
+
+
+@case
+def digits_out_info(t):
+    """`1w2` leaves as two INFOs, in order; the pause is none."""
+    callee = t.callee("answer_info", audio_port=t.phone().port)
+    server = t.offhook(callee.port, trunk='dtmf = "info"')
+    call_id = server.dial()
+    server.wait_status(call_id, "answered")
+    server.post(f"/v1/calls/{call_id}/actions/dtmf", {"digits": "1w2"})
+    wait_for("the server tells that they are sent", lambda: server.events(call_id, "call.dtmf.sent"))
+    server.post(f"/v1/calls/{call_id}/actions/hangup", {})
+    callee.wait_done()
+    keys = [info.body.partition("Signal=")[2][:1] for info in callee.received(method="INFO")]
+    expect(keys == ["1", "2"], f"the keys that came are {keys}")
+    server.wait_ended(call_id)

@@ -146,6 +146,26 @@ def outbound_declined(t):
 
 
 @case
+def outbound_closed_port(t):
+    """Nobody listens where the trunk should be: the call ends at once as failed, in words."""
+    server = t.offhook()
+    failed_at_once(server.wait_ended(server.dial(), seconds=5), "unreachable: ")
+
+
+@case
+def outbound_unknown_host(t):
+    """A trunk whose name is not found keeps nothing waiting: the service is ready, the call fails in words."""
+    server = t.offhook(routes='[[trunk]]\nname = "lost"\nuri = "sip:trunk.invalid"')
+    call = server.wait_ended(server.dial(trunk="lost"), seconds=15)
+    failed_at_once(call, "trunk host trunk.invalid does not resolve: ")
+
+
+def failed_at_once(call, reason):
+    expect(call["end_reason"] == "failed", f"end_reason is {call['end_reason']}, not failed")
+    expect((call["reason"] or "").startswith(reason), f"reason is {call['reason']!r}, not {reason!r}")
+
+
+@case
 def outbound_forbidden_number(t):
     """A number that `[dial] allow` does not name never reaches the trunk."""
     server = t.offhook()
