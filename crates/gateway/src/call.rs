@@ -1,5 +1,6 @@
 //! The task of one call. It has no logic: everything that can happen to a call arrives in one loop.
 
+mod ending;
 mod farewell;
 mod info_digits;
 pub(crate) mod machine;
