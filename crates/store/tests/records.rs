@@ -168,7 +168,7 @@ async fn recordings_are_found_by_the_end_of_their_call_until_they_are_deleted() 
     let found = async |second| store.recordings_until(&time(second), 10).await.unwrap();
     let first = RecordingRow { call_id: "call_1".into(), path: "a.wav".into() };
     assert_eq!(found(4).await, []);
-    assert_eq!(found(5).await, [first.clone()]);
+    assert_eq!(found(5).await, std::slice::from_ref(&first));
     assert_eq!(found(9).await.len(), 2);
     assert_eq!(store.recordings_until(&time(9), 1).await.unwrap(), [first]);
 
