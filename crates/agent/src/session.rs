@@ -10,6 +10,7 @@ use crate::conversation::{Conversation, ConversationConfig, Input, Output};
 use crate::event::{AgentCommand, AgentEvent};
 use crate::listener::Listener;
 use crate::model::Asking;
+use crate::reports::Reports;
 use crate::speaker::{Speaker, SpeakerEvent};
 use crate::vocabulary::vocabulary;
 use crate::watchdog::{Verdict, Watchdog};
@@ -19,7 +20,7 @@ use crate::{AgentConfig, Outcome, Policy};
 const HANGOVER: Duration = Duration::from_millis(200);
 
 /// Runs one conversation to its end. Never panics, always ends: a watchdog outside the
-/// conversation guards every limit. Events are dropped, and counted, when nobody reads them.
+/// conversation guards every limit. The conversation never waits for whoever reads the events; its end does.
 pub async fn run(
     line: Line,
     config: AgentConfig,
@@ -42,9 +43,8 @@ struct Session {
     asking: Option<Asking>,
     policy: Policy,
     watchdog: Watchdog,
-    events: mpsc::Sender<AgentEvent>,
+    reports: Reports,
     commands: Option<mpsc::Receiver<AgentCommand>>,
-    dropped_events: u64,
     /// Our clock at media time 0, as near as frames tell.
     media_origin: Option<Instant>,
     media_now: Duration,
@@ -60,6 +60,8 @@ enum Wake {
     Recognition(RecognitionEvent),
     Speaker(Option<SpeakerEvent>),
     Model(Option<Input>),
+    /// There was room for an event that waited.
+    Told,
     Deadline,
 }
 
@@ -97,9 +99,8 @@ impl Session {
             asking: None,
             policy: config.policy,
             watchdog: Watchdog::new(config.limits, now),
-            events,
+            reports: Reports::new(events),
             commands: Some(commands),
-            dropped_events: 0,
             media_origin: None,
             media_now: Duration::ZERO,
             media_answered: Duration::ZERO,
@@ -136,10 +137,11 @@ impl Session {
                 }
             }
         }
-        if self.dropped_events > 0 || self.listener.dropped() > 0 {
-            tracing::warn!(events = self.dropped_events, frames = self.listener.dropped(), "a reader was too slow");
-        }
         let end = self.ended.take().unwrap_or(CallEnd { cause: EndCause::Failed, sip_status: None, reason: None });
+        let (events, frames) = (self.reports.finish().await, self.listener.dropped());
+        if events > 0 || frames > 0 {
+            tracing::warn!(events, frames, "a reader was too slow");
+        }
         self.conversation.into_outcome(end)
     }
 
@@ -152,6 +154,7 @@ impl Session {
             event = self.listener.next() => Wake::Recognition(event),
             event = self.speaker.events.recv() => Wake::Speaker(event),
             input = next_reply(&mut self.asking) => Wake::Model(input),
+            () = self.reports.room() => Wake::Told,
             () = tokio::time::sleep_until(deadline.into()) => Wake::Deadline,
         }
     }
@@ -179,6 +182,7 @@ impl Session {
                 self.asking = None;
                 None
             }
+            Wake::Told => None,
             Wake::Deadline => Some(Input::Timeout),
         }
     }
@@ -276,9 +280,7 @@ impl Session {
         if let AgentEvent::ToolCalled { name, because, .. } = &event {
             tracing::debug!(tool = name, because, "decided");
         }
-        if self.events.try_send(event).is_err() {
-            self.dropped_events += 1;
-        }
+        self.reports.tell(event);
     }
 }
 
