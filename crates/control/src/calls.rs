@@ -9,7 +9,9 @@ use std::time::Duration;
 use agent::{AgentCommand, AgentConfig};
 use gateway::{CallLimits, Dial, IncomingCall};
 use store::{CallRow, IdempotentRow};
-use tokio::sync::{Notify, Semaphore, mpsc};
+use tokio::sync::Semaphore;
+use tokio::sync::mpsc::{self, error::SendTimeoutError};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -18,6 +20,7 @@ use crate::config::{AgentError, AgentRequest, ControlConfig};
 use crate::idempotency::{Idempotency, Pending};
 use crate::ids::Ids;
 use crate::journal::{Change, Journal, NewEvent, StoredEvent};
+use crate::lines::Lines;
 use crate::request::NewCall;
 use crate::runner::{CallRunner, LiveCall, converse};
 use crate::{Call, Error, clock, ending, target};
@@ -49,9 +52,7 @@ struct Inner {
     /// Outbound calls, waiting or on a line.
     places: Arc<Semaphore>,
     /// Outbound calls on a line.
-    lines: Arc<Semaphore>,
-    /// Rings when a call has ended, so that one that waits for the gateway tries again.
-    line_freed: Notify,
+    lines: Lines,
     draining: AtomicBool,
     stop: CancellationToken,
     tasks: TaskTracker,
@@ -90,13 +91,12 @@ impl Calls {
                 places: Arc::new(Semaphore::new(
                     limits.concurrent_calls.saturating_add(limits.queued_calls).min(Semaphore::MAX_PERMITS),
                 )),
-                lines: Arc::new(Semaphore::new(limits.concurrent_calls.clamp(1, Semaphore::MAX_PERMITS))),
+                lines: Lines::new(limits.concurrent_calls),
                 idempotency: Idempotency::new(store),
                 config,
                 runner,
                 journal,
                 live: Mutex::default(),
-                line_freed: Notify::new(),
                 draining: AtomicBool::new(false),
                 stop: CancellationToken::new(),
                 tasks: TaskTracker::new(),
@@ -324,18 +324,20 @@ impl Calls {
         &self.inner.idempotency
     }
 
-    pub(crate) fn lines(&self) -> &Arc<Semaphore> {
+    pub(crate) fn lines(&self) -> &Lines {
         &self.inner.lines
     }
 
-    pub(crate) fn line_freed(&self) -> &Notify {
-        &self.inner.line_freed
+    /// The trunk of a call: the first, unless it names another.
+    pub(crate) fn trunk_of<'a>(&'a self, dial: &'a Dial) -> &'a str {
+        let first = || self.inner.config.trunks.first().map_or("", |trunk| &trunk.name);
+        dial.trunk.as_deref().unwrap_or_else(first)
     }
 
     /// Takes a call that has ended off the list.
     pub(crate) fn leave(&self, id: &str) {
         self.inner.live.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
-        self.inner.line_freed.notify_waiters();
+        self.inner.lines.free();
     }
 
     fn live(&self, id: &str) -> Option<Live> {

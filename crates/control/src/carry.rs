@@ -142,13 +142,14 @@ impl Carry {
     ) -> Result<(Connected, OwnedSemaphorePermit), Ended> {
         let agent = agent.map_err(|error| Ended::without_agent(EndCause::Failed, Some(error.to_string())))?;
         let deadline = Instant::now() + self.calls.config().limits.queue_wait;
-        let lines = Arc::clone(self.calls.lines());
+        let calls = self.calls.clone();
+        let trunk = calls.trunk_of(&dial);
         loop {
             let line = tokio::select! {
                 biased;
                 () = self.told_to_stop() => return Err(self.given_up()),
                 () = sleep_until(deadline) => return Err(no_line()),
-                line = Arc::clone(&lines).acquire_owned() => line.map_err(|_| no_line())?,
+                line = calls.lines().turn(trunk) => line,
             };
             let (connected, events, commands) = Connected::channels();
             match self.calls.clone().runner().dial(dial.clone(), agent.clone(), events, commands).await {
@@ -159,11 +160,10 @@ impl Carry {
                 // This trunk is full: wait as `queued`, and leave the line to calls by other trunks.
                 Err(gateway::Error::Full { .. }) if Instant::now() < deadline => {
                     drop(line);
-                    let calls = self.calls.clone();
                     tokio::select! {
                         biased;
                         () = self.told_to_stop() => return Err(self.given_up()),
-                        () = calls.line_freed().notified() => {}
+                        () = calls.lines().freed() => {}
                         _ = timeout_at(deadline, sleep(FULL_RETRY)) => {}
                     }
                 }

@@ -24,6 +24,8 @@ mod idempotency;
 mod ids;
 mod inbound;
 mod journal;
+mod lines;
+mod pace;
 mod request;
 mod runner;
 mod target;
@@ -84,6 +86,11 @@ impl Control {
     /// Ends a call: with a goodbye when it was answered.
     pub async fn hang_up(&self, id: &str) -> Result<Call, Error> {
         self.calls.hang_up(id).await
+    }
+
+    /// New calls by this trunk are dialed at least `every` apart; those that come faster wait as `queued`.
+    pub fn pace(&self, trunk: &str, every: Duration) {
+        self.calls.lines().pace(trunk, every);
     }
 
     /// The journal from now on; of one call, or of all.
