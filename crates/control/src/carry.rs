@@ -14,7 +14,7 @@ use crate::call::{CallResult, Latency, Quality};
 use crate::calls::Calls;
 use crate::clock;
 use crate::config::AgentError;
-use crate::end_reason::{End, summary};
+use crate::end_reason::{End, Reached, summary};
 use crate::ending::FinalWords;
 use crate::journal::{Change, NewEvent};
 use crate::runner::{Conversation, LiveCall};
@@ -50,6 +50,8 @@ pub(crate) struct Carry {
     orders: mpsc::Receiver<Order>,
     line: Arc<OnceLock<Arc<dyn LiveCall>>>,
     max_duration: Duration,
+    /// It waits for a line no longer.
+    dialed: bool,
     /// What has been written so far.
     status: CallStatus,
     answered_at: Option<Timestamp>,
@@ -110,6 +112,7 @@ impl Carry {
             orders,
             line,
             max_duration,
+            dialed: false,
             status: CallStatus::Dialing,
             answered_at: None,
             digits: String::new(),
@@ -130,6 +133,7 @@ impl Carry {
 
     /// Follows a call that was answered to its end.
     pub(crate) async fn inbound(mut self, connected: Connected) {
+        self.dialed = true;
         self.status = CallStatus::Ringing;
         let ended = self.follow(connected).await;
         self.end(ended).await;
@@ -154,6 +158,7 @@ impl Carry {
             let (connected, events, commands) = Connected::channels();
             match self.calls.clone().runner().dial(dial.clone(), agent.clone(), events, commands).await {
                 Ok(conversation) => {
+                    self.dialed = true;
                     self.change("dialing", CallChange::default(), NewEvent::new("call.dialing", 0)).await;
                     return Ok((connected.with(conversation), line));
                 }
@@ -342,6 +347,14 @@ impl Carry {
         }
     }
 
+    fn reached(&self) -> Reached {
+        match self.answered_at {
+            Some(_) => Reached::Answer,
+            None if self.dialed => Reached::Line,
+            None => Reached::Queue,
+        }
+    }
+
     async fn end(self, ended: Ended) {
         let reason =
             End { cause: ended.cause, agent: ended.agent, answered: self.answered_at.is_some(), ordered: self.ordered }
@@ -350,11 +363,12 @@ impl Carry {
             Some(path) if tokio::fs::try_exists(&path).await.unwrap_or(false) => Some(path.display().to_string()),
             _ => None,
         };
+        let reached = self.reached();
         let outcome = ended.outcome;
         let result = match (&outcome, self.answered_at) {
             (Some(outcome), Some(_)) => with_summary(outcome.result.clone().into(), reason, ended.reason.as_deref()),
-            (None, Some(_)) => CallResult::plain("unknown", summary(reason, true, ended.reason.as_deref())),
-            (_, None) => CallResult::plain("failed", summary(reason, false, ended.reason.as_deref())),
+            (None, Some(_)) => CallResult::plain("unknown", summary(reason, reached, ended.reason.as_deref())),
+            (_, None) => CallResult::plain("failed", summary(reason, reached, ended.reason.as_deref())),
         };
         let final_words = FinalWords {
             reason,
@@ -390,7 +404,7 @@ fn no_line() -> Ended {
 /// A result says something in every case.
 fn with_summary(result: CallResult, end_reason: &str, words: Option<&str>) -> CallResult {
     if result.summary.trim().is_empty() {
-        CallResult { summary: summary(end_reason, true, words), ..result }
+        CallResult { summary: summary(end_reason, Reached::Answer, words), ..result }
     } else {
         result
     }

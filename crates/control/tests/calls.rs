@@ -264,6 +264,12 @@ async fn calls_left_open_by_a_crash_are_ended_as_interrupted() {
     let line = before.line().await;
     line.status(CallStatus::Answered);
     let answered = until(&mut events, "call.answered").await;
+    let ringing = before.place().await;
+    let ringing_line = before.line().await;
+    ringing_line.status(CallStatus::Ringing);
+    until(&mut events, "call.ringing").await;
+    before.full.store(true, Ordering::SeqCst);
+    let queued = before.place().await;
     // What a crash leaves behind: the files as they are now, and nobody who holds them.
     let left_behind = TempDir::new().unwrap();
     for name in ["offhook.db", "offhook.db-wal"] {
@@ -273,11 +279,36 @@ async fn calls_left_open_by_a_crash_are_ended_as_interrupted() {
     let call = after.call(&id).await;
     assert_eq!((&call["status"], &call["end_reason"]), (&json!("ended"), &json!("interrupted")));
     assert_eq!(call["result"]["outcome"], "unknown");
-    assert_eq!(call["result"]["summary"], "The program stopped unexpectedly during the call.");
+    assert_eq!(call["result"]["summary"], "The service stopped unexpectedly during the call.");
     assert_eq!(call["ended_at"], serde_json::from_str::<Value>(&answered.json).unwrap()["timestamp"]);
     let last = after.get(&format!("/v1/events?call_id={id}")).await.json();
     assert_eq!(last["data"][2]["type"], "call.ended");
     assert!(last["data"][2]["id"].as_str() > last["data"][1]["id"].as_str());
+    for (id, summary) in [
+        (ringing, "The service stopped unexpectedly before anybody answered."),
+        (queued, "The service stopped unexpectedly before the call was dialed."),
+    ] {
+        let call = after.call(&id).await;
+        assert_eq!((&call["status"], &call["end_reason"]), (&json!("ended"), &json!("interrupted")));
+        assert_eq!((&call["result"]["outcome"], &call["result"]["summary"]), (&json!("failed"), &json!(summary)));
+    }
+}
+
+#[tokio::test]
+async fn calls_beyond_the_pace_of_their_trunk_wait_as_queued() {
+    let app = App::start().await;
+    app.control.pace("carrier", Duration::from_secs(3600));
+    let first = app.place().await;
+    let line = app.line().await;
+    let second = app.place().await;
+    let mut events = app.control.follow_events(None);
+    line.end(ended(EndCause::Busy));
+    until(&mut events, "call.ended").await;
+    assert_eq!(app.call(&first).await["status"], "ended");
+    assert_eq!(app.call(&second).await["status"], "queued");
+    assert_eq!(app.post(&format!("/v1/calls/{second}/actions/hangup"), "{}").await.status, 202);
+    until(&mut events, "call.ended").await;
+    assert_eq!(app.call(&second).await["result"]["summary"], "The call was canceled before it was dialed.");
 }
 
 #[tokio::test]
