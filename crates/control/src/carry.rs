@@ -12,13 +12,13 @@ use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
 use crate::call::{CallResult, Latency, Quality};
 use crate::calls::Calls;
-use crate::clock;
 use crate::config::AgentError;
 use crate::end_reason::{End, Reached, summary};
 use crate::ending::FinalWords;
 use crate::journal::{Change, NewEvent};
 use crate::runner::{Conversation, LiveCall};
 use crate::telling::{self, Record, answered_by_name};
+use crate::{clock, recording};
 
 /// Observations of an agent that wait to be written.
 const EVENTS: usize = 1024;
@@ -360,8 +360,8 @@ impl Carry {
             End { cause: ended.cause, agent: ended.agent, answered: self.answered_at.is_some(), ordered: self.ordered }
                 .reason();
         let recording = match self.calls.recording_of(&self.id) {
-            Some(path) if tokio::fs::try_exists(&path).await.unwrap_or(false) => Some(path.display().to_string()),
-            _ => None,
+            Some(path) => recording::kept(&path).await,
+            None => None,
         };
         let reached = self.reached();
         let outcome = ended.outcome;

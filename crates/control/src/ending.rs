@@ -7,7 +7,7 @@ use crate::call::{CallResult, Cost, Latency, Quality};
 use crate::calls::Calls;
 use crate::end_reason::{Reached, summary};
 use crate::journal::{Change, NewEvent};
-use crate::{Error, clock};
+use crate::{Error, clock, recording};
 
 /// Everything that is final when a call ends.
 pub(crate) struct FinalWords {
@@ -77,7 +77,10 @@ pub(crate) async fn end_interrupted(calls: &Calls) -> Result<(), Error> {
             (None, "queued") => (Reached::Queue, "failed"),
             (None, _) => (Reached::Line, "failed"),
         };
-        let recording = calls.recording_of(&row.id).filter(|path| path.exists()).map(|path| path.display().to_string());
+        let recording = match calls.recording_of(&row.id) {
+            Some(path) => recording::kept(&path).await,
+            None => None,
+        };
         let final_words = FinalWords {
             reason: "interrupted",
             sip_status: None,

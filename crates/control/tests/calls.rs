@@ -11,6 +11,9 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tempfile::TempDir;
 
+/// A recording: its header, and one stereo sample.
+const WAV: &str = "RIFF and the rest of a header of 44 octets..LRLR";
+
 #[tokio::test]
 async fn a_call_goes_from_queued_to_ended_with_everything_final() {
     let app = App::start().await;
@@ -58,7 +61,7 @@ async fn a_call_goes_from_queued_to_ended_with_everything_final() {
     );
     assert_eq!(app.get(&format!("/v1/calls/{id}/recording")).await.problem(), (409, "recording_not_ready".into()));
 
-    std::fs::write(line.dial.record.as_ref().unwrap(), b"RIFF").unwrap();
+    std::fs::write(line.dial.record.as_ref().unwrap(), WAV).unwrap();
     line.end(succeeded());
     let last = until(&mut events, "call.ended").await;
     let call = app.call(&id).await;
@@ -82,8 +85,8 @@ async fn a_call_goes_from_queued_to_ended_with_everything_final() {
     let said = json!({"at_ms": 100, "end_ms": 800, "speaker": "callee", "text": "press one", "final": true});
     assert_eq!(transcript, json!({"data": [said]}));
     let recording = app.get(&format!("/v1/calls/{id}/recording")).await;
-    assert_eq!((recording.text.as_str(), &recording.headers["content-type"]), ("RIFF", &"audio/wav".parse().unwrap()));
-    assert_eq!(recording.headers["content-length"], "4");
+    assert_eq!((recording.text.as_str(), &recording.headers["content-type"]), (WAV, &"audio/wav".parse().unwrap()));
+    assert_eq!(recording.headers["content-length"], "48");
 }
 
 #[tokio::test]
@@ -100,6 +103,8 @@ async fn unanswered_calls_have_a_result_in_plain_words() {
         let call = app
             .played(async |line| {
                 line.status(CallStatus::Ringing);
+                // The recorder has written its header, and nothing came to be recorded.
+                std::fs::write(line.dial.record.as_ref().unwrap(), &WAV[..44]).unwrap();
                 Outcome { call_end: CallEnd { cause, sip_status, reason: Some(words.clone()) }, ..ended(cause) }
             })
             .await;
@@ -113,8 +118,71 @@ async fn unanswered_calls_have_a_result_in_plain_words() {
             (&call["duration_ms"], &call["answered_at"], &call["quality"]),
             (&json!(0), &Value::Null, &Value::Null)
         );
-        assert_eq!(app.get(&format!("/v1/calls/{}/recording", call["id"].as_str().unwrap())).await.status, 404);
+        let recording = app.get(&format!("/v1/calls/{}/recording", call["id"].as_str().unwrap())).await;
+        assert_eq!(recording.problem(), (404, "not_recorded".into()));
+        assert_eq!(recording.json()["detail"], "the call was never connected: nothing was recorded");
     }
+    assert_eq!(std::fs::read_dir(app.directory.path().join("recordings")).unwrap().count(), 0);
+    assert!(!app.get("/v1/events?limit=100").await.text.contains("call.recording.ready"));
+}
+
+#[tokio::test]
+async fn what_was_heard_before_a_refusal_stays_recorded() {
+    let app = App::start().await;
+    let call = app
+        .played(async |line| {
+            line.status(CallStatus::EarlyMedia);
+            std::fs::write(line.dial.record.as_ref().unwrap(), WAV).unwrap();
+            ended(EndCause::Rejected)
+        })
+        .await;
+    let id = call["id"].as_str().unwrap();
+    assert_eq!(app.get(&format!("/v1/calls/{id}/recording")).await.text, WAV);
+}
+
+#[tokio::test]
+async fn a_recording_whose_time_is_over_is_deleted_and_says_so() {
+    let app = App::start().await;
+    let mut recorded = None;
+    let call = app
+        .played(async |line| {
+            line.status(CallStatus::Answered);
+            recorded = line.dial.record.clone();
+            std::fs::write(recorded.as_ref().unwrap(), WAV).unwrap();
+            succeeded()
+        })
+        .await;
+    let path = format!("/v1/calls/{}/recording", call["id"].as_str().unwrap());
+    // Looked through once, since the program is about to stop.
+    app.control.drain(Duration::ZERO).await;
+    app.control.keep_recordings_for(Duration::from_secs(3600)).await;
+    assert_eq!(app.get(&path).await.status, 200);
+    app.control.keep_recordings_for(Duration::ZERO).await;
+    let gone = app.get(&path).await;
+    assert_eq!(gone.problem(), (410, "recording_deleted".into()));
+    assert!(gone.json()["detail"].as_str().unwrap().contains("[media] record_retention"), "{gone:?}");
+    assert!(!recorded.unwrap().exists());
+}
+
+#[tokio::test]
+async fn all_that_is_said_is_kept_though_it_comes_faster_than_it_is_written() {
+    let app = App::start().await;
+    let said =
+        |n: u64| AgentEvent::Transcript { at_ms: n, end_ms: n, speaker: Speaker::Callee, text: format!("line {n}") };
+    // More than can wait between agent and store.
+    let lines = 1500;
+    let call = app
+        .played(async |line| {
+            line.status(CallStatus::Answered);
+            for n in 0..lines {
+                line.tell(said(n)).await;
+            }
+            succeeded()
+        })
+        .await;
+    let transcript = app.get(&format!("/v1/calls/{}/transcript", call["id"].as_str().unwrap())).await.json();
+    let texts: Vec<_> = transcript["data"].as_array().unwrap().iter().map(|line| line["text"].clone()).collect();
+    assert_eq!(texts, (0..lines).map(|n| json!(format!("line {n}"))).collect::<Vec<_>>());
 }
 
 #[tokio::test]
