@@ -24,6 +24,10 @@ const MAX_DIGITS: usize = 64;
 const MAX_TEXT: usize = 1000;
 
 /// Ends a call: with a goodbye when it was answered. Again does no harm.
+///
+/// The call ends as `canceled`, before the answer and after it, since it ended because it was asked to; `answered_at`
+/// tells the two apart. It ends otherwise when the other side was faster (`callee_hung_up`) or the agent had come to an
+/// end of its own, such as `message_left`.
 #[utoipa::path(
     post,
     path = "/v1/calls/{id}/actions/hangup",
