@@ -7,7 +7,7 @@ use speech::RecognitionEvent;
 use tokio::sync::mpsc;
 
 use crate::conversation::{Conversation, ConversationConfig, Input, Output};
-use crate::event::{AgentCommand, AgentEvent};
+use crate::event::{AgentEvent, AgentOrder};
 use crate::listener::Listener;
 use crate::model::Asking;
 use crate::reports::Reports;
@@ -25,13 +25,13 @@ pub async fn run(
     line: Line,
     config: AgentConfig,
     events: mpsc::Sender<AgentEvent>,
-    commands: mpsc::Receiver<AgentCommand>,
+    orders: mpsc::Receiver<AgentOrder>,
 ) -> Outcome {
     match &config.policy {
         Policy::Rules => tracing::info!("rules decide in this call: there is no language model"),
         Policy::Model(model) => tracing::info!(model = model.name(), "a language model decides in this call"),
     }
-    Box::pin(Session::new(line, config, events, commands).run()).await
+    Box::pin(Session::new(line, config, events, orders).run()).await
 }
 
 /// All that one call's task holds.
@@ -44,7 +44,7 @@ struct Session {
     policy: Policy,
     watchdog: Watchdog,
     reports: Reports,
-    commands: Option<mpsc::Receiver<AgentCommand>>,
+    orders: Option<mpsc::Receiver<AgentOrder>>,
     /// Our clock at media time 0, as near as frames tell.
     media_origin: Option<Instant>,
     media_now: Duration,
@@ -55,7 +55,7 @@ struct Session {
 
 /// What the loop woke up for.
 enum Wake {
-    Command(Option<AgentCommand>),
+    Order(Option<AgentOrder>),
     Line(Option<LineEvent>),
     Recognition(RecognitionEvent),
     Speaker(Option<SpeakerEvent>),
@@ -70,7 +70,7 @@ impl Session {
         line: Line,
         config: AgentConfig,
         events: mpsc::Sender<AgentEvent>,
-        commands: mpsc::Receiver<AgentCommand>,
+        orders: mpsc::Receiver<AgentOrder>,
     ) -> Self {
         let now = now();
         let words = vocabulary(config.task.as_ref(), config.on_behalf_of.as_deref());
@@ -100,7 +100,7 @@ impl Session {
             policy: config.policy,
             watchdog: Watchdog::new(config.limits, now),
             reports: Reports::new(events),
-            commands: Some(commands),
+            orders: Some(orders),
             media_origin: None,
             media_now: Duration::ZERO,
             media_answered: Duration::ZERO,
@@ -138,6 +138,8 @@ impl Session {
             }
         }
         let end = self.ended.take().unwrap_or(CallEnd { cause: EndCause::Failed, sip_status: None, reason: None });
+        // Nobody may order anything any longer.
+        self.orders = None;
         let (events, frames) = (self.reports.finish().await, self.listener.dropped());
         if events > 0 || frames > 0 {
             tracing::warn!(events, frames, "a reader was too slow");
@@ -149,7 +151,7 @@ impl Session {
         let conversation = self.conversation.poll_timeout().map(|deadline| deadline.at);
         let deadline = conversation.map_or(self.watchdog.deadline(), |at| at.min(self.watchdog.deadline()));
         tokio::select! { biased;
-            command = next_command(&mut self.commands) => Wake::Command(command),
+            order = next_order(&mut self.orders) => Wake::Order(order),
             event = self.line.next() => Wake::Line(event),
             event = self.listener.next() => Wake::Recognition(event),
             event = self.speaker.events.recv() => Wake::Speaker(event),
@@ -161,9 +163,12 @@ impl Session {
 
     fn input(&mut self, now: Instant, wake: Wake) -> Option<Input> {
         match wake {
-            Wake::Command(Some(command)) => Some(Input::Command(command)),
-            Wake::Command(None) => {
-                self.commands = None;
+            Wake::Order(Some(order)) => {
+                let taken = self.conversation.takes(&order.command);
+                order.answered(taken).map(Input::Command)
+            }
+            Wake::Order(None) => {
+                self.orders = None;
                 None
             }
             Wake::Line(Some(event)) => self.line_event(now, event),
@@ -284,9 +289,9 @@ impl Session {
     }
 }
 
-async fn next_command(commands: &mut Option<mpsc::Receiver<AgentCommand>>) -> Option<AgentCommand> {
-    match commands {
-        Some(commands) => commands.recv().await,
+async fn next_order(orders: &mut Option<mpsc::Receiver<AgentOrder>>) -> Option<AgentOrder> {
+    match orders {
+        Some(orders) => orders.recv().await,
         None => std::future::pending().await,
     }
 }

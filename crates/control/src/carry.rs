@@ -3,11 +3,12 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use agent::{AgentCommand, AgentConfig, AgentEnd, AgentEvent, Outcome};
+use agent::{AgentCommand, AgentConfig, AgentEnd, AgentEvent, AgentOrder, Outcome, Refused};
 use gateway::{CallStatus, Dial, EndCause};
 use jiff::Timestamp;
 use store::CallChange;
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::mpsc::{self, error::TrySendError};
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
 use crate::call::{CallResult, Latency, Quality};
@@ -22,8 +23,8 @@ use crate::{clock, recording};
 
 /// Observations of an agent that wait to be written.
 const EVENTS: usize = 1024;
-/// Commands to an agent that wait for it.
-const COMMANDS: usize = 16;
+/// Orders to an agent that wait for it.
+const ORDERS: usize = 16;
 /// How long an agent has for its goodbye when it is told to hang up.
 const GOODBYE: Duration = Duration::from_secs(10);
 /// How long after its limit a call may take to end before we stop believing in it.
@@ -40,7 +41,7 @@ pub(crate) enum Order {
     /// End it.
     HangUp,
     /// For its agent.
-    Agent(AgentCommand),
+    Agent(AgentOrder),
 }
 
 /// One call on its way.
@@ -66,19 +67,19 @@ pub(crate) struct Carry {
 pub(crate) struct Connected<C = Conversation> {
     conversation: C,
     events: mpsc::Receiver<AgentEvent>,
-    commands: mpsc::Sender<AgentCommand>,
+    orders: mpsc::Sender<AgentOrder>,
 }
 
 impl Connected<()> {
     /// Our ends, and the agent's.
-    pub(crate) fn channels() -> (Self, mpsc::Sender<AgentEvent>, mpsc::Receiver<AgentCommand>) {
+    pub(crate) fn channels() -> (Self, mpsc::Sender<AgentEvent>, mpsc::Receiver<AgentOrder>) {
         let (events_in, events) = mpsc::channel(EVENTS);
-        let (commands, commands_out) = mpsc::channel(COMMANDS);
-        (Self { conversation: (), events, commands }, events_in, commands_out)
+        let (orders, orders_out) = mpsc::channel(ORDERS);
+        (Self { conversation: (), events, orders }, events_in, orders_out)
     }
 
     pub(crate) fn with(self, conversation: Conversation) -> Connected {
-        Connected { conversation, events: self.events, commands: self.commands }
+        Connected { conversation, events: self.events, orders: self.orders }
     }
 }
 
@@ -155,8 +156,8 @@ impl Carry {
                 () = sleep_until(deadline) => return Err(no_line()),
                 line = calls.lines().turn(trunk) => line,
             };
-            let (connected, events, commands) = Connected::channels();
-            match self.calls.clone().runner().dial(dial.clone(), agent.clone(), events, commands).await {
+            let (connected, events, orders) = Connected::channels();
+            match calls.runner().dial(dial.clone(), agent.clone(), events, orders).await {
                 Ok(conversation) => {
                     self.dialed = true;
                     self.change("dialing", CallChange::default(), NewEvent::new("call.dialing", 0)).await;
@@ -199,7 +200,7 @@ impl Carry {
     }
 
     async fn follow(&mut self, connected: Connected) -> Ended {
-        let Connected { conversation: Conversation { live, outcome }, mut events, commands } = connected;
+        let Connected { conversation: Conversation { live, outcome }, mut events, orders } = connected;
         // Set once: a call is connected once.
         let _ = self.line.set(Arc::clone(&live));
         let stop = self.calls.stopped();
@@ -222,12 +223,13 @@ impl Carry {
                     }
                     Err(_) => status_open = false,
                 },
-                Some(event) = events.recv() => self.tell(event).await,
+                // An order does not wait until all that happened is written down.
                 Some(order) = self.orders.recv() => {
-                    if !self.obey(order, &commands, &*live) {
+                    if !self.obey(order, &orders, &*live) {
                         goodbye_until.get_or_insert(Instant::now() + GOODBYE);
                     }
                 }
+                Some(event) = events.recv() => self.tell(event).await,
                 () = stop.cancelled(), if !self.stopping => {
                     self.stopping = true;
                     live.hang_up();
@@ -282,17 +284,19 @@ impl Carry {
     }
 
     /// Hands an order on. False when a goodbye has begun that must not take forever.
-    fn obey(&mut self, order: Order, commands: &mpsc::Sender<AgentCommand>, live: &dyn LiveCall) -> bool {
+    fn obey(&mut self, order: Order, orders: &mpsc::Sender<AgentOrder>, live: &dyn LiveCall) -> bool {
         match order {
-            Order::Agent(command) => {
-                if commands.try_send(command).is_err() {
-                    tracing::warn!(call_id = %self.id, "the agent took no order");
+            Order::Agent(order) => {
+                // Where the agent has gone, the answer goes with the order: the call has ended.
+                if let Err(TrySendError::Full(AgentOrder { answer: Some(answer), .. })) = orders.try_send(order) {
+                    let _ = answer.send(Err(Refused::Full));
                 }
                 true
             }
             Order::HangUp => {
                 self.ordered = true;
-                let goodbye = live.answered_at().is_some() && commands.try_send(AgentCommand::HangUp).is_ok();
+                let goodbye =
+                    live.answered_at().is_some() && orders.try_send(AgentOrder::unasked(AgentCommand::HangUp)).is_ok();
                 if !goodbye {
                     live.hang_up();
                 }

@@ -2,7 +2,9 @@
 
 mod common;
 
-use agent::{AgentCommand, AgentEnd, AgentEvent, AnsweredBy, Evidence, Outcome, OutcomeKind, Speaker, TurnLatency};
+use agent::{
+    AgentCommand, AgentEnd, AgentEvent, AnsweredBy, Evidence, Outcome, OutcomeKind, Refused, Speaker, TurnLatency,
+};
 use common::{App, GOOD, ended, new_call, until};
 use gateway::{CallEnd, CallStatus, EndCause};
 use serde_json::{Value, json};
@@ -235,18 +237,38 @@ async fn orders_reach_the_agent_of_an_answered_call_only() {
 
     line.status(CallStatus::Answered);
     until(&mut events, "call.answered").await;
-    assert_eq!(app.post(&dtmf, r#"{"digits":"1w2#"}"#).await.json()["id"], json!(id));
-    assert_eq!(app.post(&say, r#"{"text":"one moment"}"#).await.status, 202);
-    assert_eq!(line.commands.recv().await, Some(AgentCommand::Press("1w2#".into())));
-    assert_eq!(line.commands.recv().await, Some(AgentCommand::Say("one moment".into())));
+    let (answer, order) = tokio::join!(app.post(&dtmf, r#"{"digits":"1w2#"}"#), line.answer(Ok(())));
+    assert_eq!((answer.json()["id"].clone(), order), (json!(id), AgentCommand::Press("1w2#".into())));
+    let (answer, order) = tokio::join!(app.post(&say, r#"{"text":"one moment"}"#), line.answer(Ok(())));
+    assert_eq!((answer.status.as_u16(), order), (202, AgentCommand::Say("one moment".into())));
+
+    let (full, _) = tokio::join!(app.post(&dtmf, r#"{"digits":"1"}"#), line.answer(Err(Refused::Full)));
+    assert_eq!(full.problem(), (429, "too_many_orders".into()));
+    assert_eq!(full.headers["retry-after"], "10");
 
     assert_eq!(app.post(&format!("/v1/calls/{id}/actions/hangup"), "").await.status, 202);
-    assert_eq!(line.commands.recv().await, Some(AgentCommand::HangUp));
+    assert_eq!(line.answer(Ok(())).await, AgentCommand::HangUp);
+    let (ending, _) = tokio::join!(app.post(&say, r#"{"text":"wait"}"#), line.answer(Err(Refused::Ending)));
+    assert_eq!(ending.problem(), (409, "call_ending".into()));
     line.end(ended(EndCause::HungUp));
     until(&mut events, "call.ended").await;
     assert_eq!(app.call(&id).await["end_reason"], "canceled");
     assert_eq!(app.post(&dtmf, r#"{"digits":"1"}"#).await.problem(), (409, "call_ended".into()));
     assert_eq!(app.post(&format!("/v1/calls/{id}/actions/hangup"), "{}").await.status, 202);
+}
+
+#[tokio::test]
+async fn an_order_to_an_agent_that_is_gone_is_answered() {
+    let app = App::start().await;
+    let mut events = app.control.follow_events(None);
+    let id = app.place().await;
+    let mut line = app.line().await;
+    line.status(CallStatus::Answered);
+    until(&mut events, "call.answered").await;
+    let (_never_sent, orders) = tokio::sync::mpsc::channel(1);
+    line.orders = orders;
+    let answer = app.post(&format!("/v1/calls/{id}/actions/say"), r#"{"text":"hello"}"#).await;
+    assert_eq!(answer.problem(), (409, "call_ended".into()));
 }
 
 #[tokio::test]

@@ -72,8 +72,9 @@ pub(crate) async fn hangup(
         (status = 401, description = "No key", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "The role forbids it", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such call", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "Not answered, or ended", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "Not answered (`call_not_answered`), saying goodbye (`call_ending`), or ended (`call_ended`)", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "A field is wrong", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "Too much waits to be said or pressed on this call", body = Problem, content_type = "application/problem+json", headers(("Retry-After" = u32, description = "Seconds"))),
     ),
     security(("key" = []))
 )]
@@ -111,8 +112,9 @@ pub(crate) async fn dtmf(
         (status = 401, description = "No key", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "The role forbids it", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such call", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "Not answered, or ended", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "Not answered (`call_not_answered`), saying goodbye (`call_ending`), or ended (`call_ended`)", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "A field is wrong", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "Too much waits to be said or pressed on this call", body = Problem, content_type = "application/problem+json", headers(("Retry-After" = u32, description = "Seconds"))),
     ),
     security(("key" = []))
 )]
