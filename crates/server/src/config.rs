@@ -1,5 +1,6 @@
 //! The configuration file: one TOML, checked as a whole, every mistake with its key and line.
 
+mod checks;
 mod duration;
 mod raw;
 mod resolve;
