@@ -15,6 +15,8 @@ use super::{ApiKey, Config, Limits, Problem, Provider, Route, Secret, Trunk, che
 
 /// Most calls a trunk may be configured for.
 const MAX_CALLS: i64 = 100_000;
+/// Fewest and most new calls a second that a trunk may be configured for.
+const CALLS_PER_SECOND: std::ops::RangeInclusive<f64> = 0.001..=1000.0;
 
 pub(super) struct Reader<'a> {
     pub(super) text: &'a str,
@@ -49,7 +51,6 @@ impl Reader<'_> {
             PathBuf::from(self.text("node.data_dir", raw.node.data_dir).unwrap_or_else(|| "/var/lib/offhook".into()));
         self.text("node.name", raw.node.name);
         let record_dir = self.text("media.record_dir", raw.media.record_dir).unwrap_or_else(|| "recordings".into());
-        self.not_acted_on("media.record_retention", raw.media.record_retention.map(|key| key.span().start));
         self.not_acted_on("limits.spend_per_day", raw.limits.spend_per_day.map(|key| key.span().start));
         // Checked though there is no choice yet: a wrong name must not pass for the local one.
         self.provider("stt", raw.stt, &["local"], "local");
@@ -72,6 +73,7 @@ impl Reader<'_> {
             media_threads: self.count("media.threads", raw.media.threads, 0, 256).unwrap_or(0),
             record: raw.media.record.unwrap_or(true),
             record_dir: data_dir.join(record_dir),
+            record_retention: self.parsed("media.record_retention", raw.media.record_retention, duration::parse_some),
             routes,
             llm: self.provider("llm", raw.llm, &["rules", "openai"], "rules"),
             tts: self.provider("tts", raw.tts, &["local"], "local"),
@@ -140,7 +142,7 @@ impl Reader<'_> {
         let proxy = self.parsed(&key("outbound_proxy"), raw.outbound_proxy, sip_host);
         let username = self.text(&key("username"), raw.username);
         let password = self.text(&key("password"), raw.password);
-        self.not_acted_on(&key("max_calls_per_second"), raw.max_calls_per_second.map(|key| key.span().start));
+        let calls_apart = self.calls_apart(&key("max_calls_per_second"), raw.max_calls_per_second);
         self.parsed(&key("srtp"), raw.srtp, |text| match text {
             "off" => Ok(()),
             other => Err(format!("{other:?} is not supported; only \"off\" is")),
@@ -179,7 +181,22 @@ impl Reader<'_> {
                 .unwrap_or(DigitPolicy::Auto),
             allow_from: self.networks(&key("allow_from"), raw.allow_from),
             max_calls: self.count(&key("max_calls"), raw.max_calls, 1, MAX_CALLS).unwrap_or(50),
+            calls_apart,
         }
+    }
+
+    /// The time between two calls of so many a second.
+    fn calls_apart(&mut self, key: &str, per_second: Option<Spanned<f64>>) -> Option<Duration> {
+        let per_second = per_second?;
+        let line = line_of(self.text, per_second.span().start);
+        let number = per_second.into_inner();
+        if CALLS_PER_SECOND.contains(&number) {
+            return Some(Duration::from_secs_f64(number.recip()));
+        }
+        let (least, most) = (CALLS_PER_SECOND.start(), CALLS_PER_SECOND.end());
+        let message = format!("{number} is out of range; write {least} to {most}, or leave it out for no limit");
+        self.problem(key, line, message);
+        None
     }
 
     fn route(&mut self, n: usize, raw: Spanned<raw::Route>) -> Option<Route> {
