@@ -151,8 +151,9 @@ impl Session {
         let conversation = self.conversation.poll_timeout().map(|deadline| deadline.at);
         let deadline = conversation.map_or(self.watchdog.deadline(), |at| at.min(self.watchdog.deadline()));
         tokio::select! { biased;
-            order = next_order(&mut self.orders) => Wake::Order(order),
             event = self.line.next() => Wake::Line(event),
+            // After what the line told before it: the answer, above all.
+            order = next_order(&mut self.orders) => Wake::Order(order),
             event = self.listener.next() => Wake::Recognition(event),
             event = self.speaker.events.recv() => Wake::Speaker(event),
             input = next_reply(&mut self.asking) => Wake::Model(input),
