@@ -1,6 +1,7 @@
 //! What an observer learns of a conversation, and what an operator may order in it.
 
 use media::dtmf::DigitSource;
+use tokio::sync::oneshot;
 
 use crate::{AnsweredBy, TurnLatency};
 
@@ -121,4 +122,62 @@ pub enum AgentCommand {
     Press(String),
     /// Say goodbye (if answered) and end.
     HangUp,
+}
+
+/// A command on its way to the agent, and the way of its answer.
+#[derive(Debug)]
+pub struct AgentOrder {
+    /// What to do.
+    pub command: AgentCommand,
+    /// Who wants to know whether it will be done. When they have stopped waiting for it, it is not.
+    pub answer: Option<oneshot::Sender<Result<(), Refused>>>,
+}
+
+impl AgentOrder {
+    /// An order, and where its answer comes; none comes when the call has ended.
+    pub fn asked(command: AgentCommand) -> (Self, oneshot::Receiver<Result<(), Refused>>) {
+        let (answer, answered) = oneshot::channel();
+        (Self { command, answer: Some(answer) }, answered)
+    }
+
+    /// An order without an answer.
+    pub fn unasked(command: AgentCommand) -> Self {
+        Self { command, answer: None }
+    }
+
+    /// Gives the answer. Whether the order is to be carried out.
+    pub(crate) fn answered(self, taken: Result<(), Refused>) -> Option<AgentCommand> {
+        let heard = self.answer.is_none_or(|answer| answer.send(taken).is_ok());
+        (heard && taken.is_ok()).then_some(self.command)
+    }
+}
+
+/// Why an agent does not do what it was ordered to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refused {
+    /// Nobody has answered.
+    NotAnswered,
+    /// The goodbye has begun.
+    Ending,
+    /// Too much waits to be said or pressed.
+    Full,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_order_is_carried_out_when_it_is_taken_and_its_answer_heard() {
+        let (order, mut answer) = AgentOrder::asked(AgentCommand::HangUp);
+        assert_eq!(order.answered(Ok(())), Some(AgentCommand::HangUp));
+        assert_eq!(answer.try_recv(), Ok(Ok(())));
+        let (order, mut answer) = AgentOrder::asked(AgentCommand::HangUp);
+        assert_eq!(order.answered(Err(Refused::Ending)), None);
+        assert_eq!(answer.try_recv(), Ok(Err(Refused::Ending)));
+        let (order, answer) = AgentOrder::asked(AgentCommand::HangUp);
+        drop(answer);
+        assert_eq!(order.answered(Ok(())), None);
+        assert_eq!(AgentOrder::unasked(AgentCommand::HangUp).answered(Ok(())), Some(AgentCommand::HangUp));
+    }
 }

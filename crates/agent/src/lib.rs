@@ -20,6 +20,7 @@ mod offers;
 mod outcome;
 mod playback;
 mod prompt;
+mod reports;
 mod rules;
 mod session;
 mod speaker;

@@ -50,6 +50,11 @@ impl Playback {
         self.queue.is_empty()
     }
 
+    /// How many are queued or sound.
+    pub(crate) fn len(&self) -> usize {
+        self.queue.len()
+    }
+
     /// The newest utterance: flushing it flushes all.
     pub(crate) fn newest(&self) -> Option<UtteranceId> {
         self.queue.back().map(|utterance| utterance.id)

@@ -7,9 +7,10 @@ use speech::RecognitionEvent;
 use tokio::sync::mpsc;
 
 use crate::conversation::{Conversation, ConversationConfig, Input, Output};
-use crate::event::{AgentCommand, AgentEvent};
+use crate::event::{AgentEvent, AgentOrder};
 use crate::listener::Listener;
 use crate::model::Asking;
+use crate::reports::Reports;
 use crate::speaker::{Speaker, SpeakerEvent};
 use crate::vocabulary::vocabulary;
 use crate::watchdog::{Verdict, Watchdog};
@@ -19,18 +20,18 @@ use crate::{AgentConfig, Outcome, Policy};
 const HANGOVER: Duration = Duration::from_millis(200);
 
 /// Runs one conversation to its end. Never panics, always ends: a watchdog outside the
-/// conversation guards every limit. Events are dropped, and counted, when nobody reads them.
+/// conversation guards every limit. The conversation never waits for whoever reads the events; its end does.
 pub async fn run(
     line: Line,
     config: AgentConfig,
     events: mpsc::Sender<AgentEvent>,
-    commands: mpsc::Receiver<AgentCommand>,
+    orders: mpsc::Receiver<AgentOrder>,
 ) -> Outcome {
     match &config.policy {
         Policy::Rules => tracing::info!("rules decide in this call: there is no language model"),
         Policy::Model(model) => tracing::info!(model = model.name(), "a language model decides in this call"),
     }
-    Box::pin(Session::new(line, config, events, commands).run()).await
+    Box::pin(Session::new(line, config, events, orders).run()).await
 }
 
 /// All that one call's task holds.
@@ -42,9 +43,8 @@ struct Session {
     asking: Option<Asking>,
     policy: Policy,
     watchdog: Watchdog,
-    events: mpsc::Sender<AgentEvent>,
-    commands: Option<mpsc::Receiver<AgentCommand>>,
-    dropped_events: u64,
+    reports: Reports,
+    orders: Option<mpsc::Receiver<AgentOrder>>,
     /// Our clock at media time 0, as near as frames tell.
     media_origin: Option<Instant>,
     media_now: Duration,
@@ -55,11 +55,13 @@ struct Session {
 
 /// What the loop woke up for.
 enum Wake {
-    Command(Option<AgentCommand>),
+    Order(Option<AgentOrder>),
     Line(Option<LineEvent>),
     Recognition(RecognitionEvent),
     Speaker(Option<SpeakerEvent>),
     Model(Option<Input>),
+    /// There was room for an event that waited.
+    Told,
     Deadline,
 }
 
@@ -68,7 +70,7 @@ impl Session {
         line: Line,
         config: AgentConfig,
         events: mpsc::Sender<AgentEvent>,
-        commands: mpsc::Receiver<AgentCommand>,
+        orders: mpsc::Receiver<AgentOrder>,
     ) -> Self {
         let now = now();
         let words = vocabulary(config.task.as_ref(), config.on_behalf_of.as_deref());
@@ -97,9 +99,8 @@ impl Session {
             asking: None,
             policy: config.policy,
             watchdog: Watchdog::new(config.limits, now),
-            events,
-            commands: Some(commands),
-            dropped_events: 0,
+            reports: Reports::new(events),
+            orders: Some(orders),
             media_origin: None,
             media_now: Duration::ZERO,
             media_answered: Duration::ZERO,
@@ -136,10 +137,13 @@ impl Session {
                 }
             }
         }
-        if self.dropped_events > 0 || self.listener.dropped() > 0 {
-            tracing::warn!(events = self.dropped_events, frames = self.listener.dropped(), "a reader was too slow");
-        }
         let end = self.ended.take().unwrap_or(CallEnd { cause: EndCause::Failed, sip_status: None, reason: None });
+        // Nobody may order anything any longer.
+        self.orders = None;
+        let (events, frames) = (self.reports.finish().await, self.listener.dropped());
+        if events > 0 || frames > 0 {
+            tracing::warn!(events, frames, "a reader was too slow");
+        }
         self.conversation.into_outcome(end)
     }
 
@@ -147,20 +151,25 @@ impl Session {
         let conversation = self.conversation.poll_timeout().map(|deadline| deadline.at);
         let deadline = conversation.map_or(self.watchdog.deadline(), |at| at.min(self.watchdog.deadline()));
         tokio::select! { biased;
-            command = next_command(&mut self.commands) => Wake::Command(command),
             event = self.line.next() => Wake::Line(event),
+            // After what the line told before it: the answer, above all.
+            order = next_order(&mut self.orders) => Wake::Order(order),
             event = self.listener.next() => Wake::Recognition(event),
             event = self.speaker.events.recv() => Wake::Speaker(event),
             input = next_reply(&mut self.asking) => Wake::Model(input),
+            () = self.reports.room() => Wake::Told,
             () = tokio::time::sleep_until(deadline.into()) => Wake::Deadline,
         }
     }
 
     fn input(&mut self, now: Instant, wake: Wake) -> Option<Input> {
         match wake {
-            Wake::Command(Some(command)) => Some(Input::Command(command)),
-            Wake::Command(None) => {
-                self.commands = None;
+            Wake::Order(Some(order)) => {
+                let taken = self.conversation.takes(&order.command);
+                order.answered(taken).map(Input::Command)
+            }
+            Wake::Order(None) => {
+                self.orders = None;
                 None
             }
             Wake::Line(Some(event)) => self.line_event(now, event),
@@ -179,6 +188,7 @@ impl Session {
                 self.asking = None;
                 None
             }
+            Wake::Told => None,
             Wake::Deadline => Some(Input::Timeout),
         }
     }
@@ -276,15 +286,13 @@ impl Session {
         if let AgentEvent::ToolCalled { name, because, .. } = &event {
             tracing::debug!(tool = name, because, "decided");
         }
-        if self.events.try_send(event).is_err() {
-            self.dropped_events += 1;
-        }
+        self.reports.tell(event);
     }
 }
 
-async fn next_command(commands: &mut Option<mpsc::Receiver<AgentCommand>>) -> Option<AgentCommand> {
-    match commands {
-        Some(commands) => commands.recv().await,
+async fn next_order(orders: &mut Option<mpsc::Receiver<AgentOrder>>) -> Option<AgentOrder> {
+    match orders {
+        Some(orders) => orders.recv().await,
         None => std::future::pending().await,
     }
 }

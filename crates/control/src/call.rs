@@ -37,7 +37,8 @@ pub struct Call {
     pub duration_ms: Option<i64>,
     /// `completed`, `callee_hung_up`, `busy`, `no_answer`, `rejected`, `failed`, `canceled`, `voicemail`,
     /// `message_left`, `fax`, `transferred`, `do_not_call`, `silence`, `tool_loop`, `spend_limit`,
-    /// `time_limit`, `media_timeout`, `shutdown`, `interrupted`.
+    /// `time_limit`, `media_timeout`, `shutdown`, `interrupted`. `canceled` is an end that was asked for with
+    /// `actions/hangup`, before the answer or after it; `interrupted` one at which the service stopped unexpectedly.
     pub end_reason: Option<String>,
     /// The peer's final status, never remapped.
     pub sip_status: Option<i64>,

@@ -6,10 +6,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use agent::{AgentCommand, AgentConfig};
+use agent::{AgentCommand, AgentConfig, AgentOrder, Refused};
 use gateway::{CallLimits, Dial, IncomingCall};
 use store::{CallRow, IdempotentRow};
-use tokio::sync::{Notify, Semaphore, mpsc};
+use tokio::sync::Semaphore;
+use tokio::sync::mpsc::{self, error::SendTimeoutError};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -18,6 +20,7 @@ use crate::config::{AgentError, AgentRequest, ControlConfig};
 use crate::idempotency::{Idempotency, Pending};
 use crate::ids::Ids;
 use crate::journal::{Change, Journal, NewEvent, StoredEvent};
+use crate::lines::Lines;
 use crate::request::NewCall;
 use crate::runner::{CallRunner, LiveCall, converse};
 use crate::{Call, Error, clock, ending, target};
@@ -28,6 +31,8 @@ pub(crate) const CALL_PREFIX: &str = "call_";
 const DEFAULT_AGENT: &str = "default";
 /// Orders to one call that wait for it.
 const ORDERS: usize = 16;
+/// How long an order waits for the call and for the agent to take it.
+const ORDER_WAIT: Duration = Duration::from_secs(5);
 /// What is left of a call's time for the agent's goodbye.
 const GOODBYE: Duration = Duration::from_secs(10);
 /// After the last hang-up, how long `drain` waits for calls to be written down.
@@ -49,9 +54,7 @@ struct Inner {
     /// Outbound calls, waiting or on a line.
     places: Arc<Semaphore>,
     /// Outbound calls on a line.
-    lines: Arc<Semaphore>,
-    /// Rings when a call has ended, so that one that waits for the gateway tries again.
-    line_freed: Notify,
+    lines: Lines,
     draining: AtomicBool,
     stop: CancellationToken,
     tasks: TaskTracker,
@@ -90,13 +93,12 @@ impl Calls {
                 places: Arc::new(Semaphore::new(
                     limits.concurrent_calls.saturating_add(limits.queued_calls).min(Semaphore::MAX_PERMITS),
                 )),
-                lines: Arc::new(Semaphore::new(limits.concurrent_calls.clamp(1, Semaphore::MAX_PERMITS))),
+                lines: Lines::new(limits.concurrent_calls),
                 idempotency: Idempotency::new(store),
                 config,
                 runner,
                 journal,
                 live: Mutex::default(),
-                line_freed: Notify::new(),
                 draining: AtomicBool::new(false),
                 stop: CancellationToken::new(),
                 tasks: TaskTracker::new(),
@@ -231,8 +233,8 @@ impl Calls {
         }
         call.line.ring();
         call.line.answer();
-        let (connected, events, commands) = Connected::channels();
-        let conversation = converse(call, agent, events, commands);
+        let (connected, events, orders) = Connected::channels();
+        let conversation = converse(call, agent, events, orders);
         let carry = self.go_live(id, limit);
         inner.tasks.spawn(Box::pin(carry.inbound(connected.with(conversation))));
     }
@@ -256,23 +258,29 @@ impl Calls {
         Ok(call)
     }
 
-    /// Orders the agent of an answered call.
+    /// Orders the agent of an answered call; done when the agent has taken the order.
     pub(crate) async fn command(&self, id: &str, command: AgentCommand) -> Result<Call, Error> {
+        let conflict = |code, message: &str| Error::Conflict { code, message: message.to_owned() };
+        let ended = || conflict("call_ended", "the call has ended");
+        let not_answered = || conflict("call_not_answered", "nobody has answered the call yet");
         let call = self.call(id).await?;
-        let Some(live) = self.live(id) else {
-            return Err(Error::Conflict { code: "call_ended", message: "the call has ended".to_owned() });
-        };
+        let live = self.live(id).ok_or_else(ended)?;
         if live.line.get().is_none_or(|line| line.answered_at().is_none()) {
-            return Err(Error::Conflict {
-                code: "call_not_answered",
-                message: "nobody has answered the call yet".to_owned(),
-            });
+            return Err(not_answered());
         }
-        live.orders.try_send(Order::Agent(command)).map_err(|_| Error::Conflict {
-            code: "too_many_orders",
-            message: format!("{ORDERS} orders to this call wait already"),
+        let (order, answer) = AgentOrder::asked(command);
+        live.orders.send_timeout(Order::Agent(order), ORDER_WAIT).await.map_err(|error| match error {
+            SendTimeoutError::Timeout(_) => Error::TooManyOrders,
+            SendTimeoutError::Closed(_) => ended(),
         })?;
-        Ok(call)
+        match timeout(ORDER_WAIT, answer).await {
+            Ok(Ok(Ok(()))) => Ok(call),
+            Ok(Ok(Err(Refused::NotAnswered))) => Err(not_answered()),
+            Ok(Ok(Err(Refused::Ending))) => Err(conflict("call_ending", "the goodbye has begun")),
+            // An order whose answer nobody waits for is not carried out.
+            Ok(Ok(Err(Refused::Full))) | Err(_) => Err(Error::TooManyOrders),
+            Ok(Err(_)) => Err(ended()),
+        }
     }
 
     /// What a call does now, in words.
@@ -299,11 +307,11 @@ impl Calls {
         let inner = &self.inner;
         inner.draining.store(true, Ordering::Relaxed);
         inner.tasks.close();
-        if tokio::time::timeout(grace, inner.tasks.wait()).await.is_err() {
+        if timeout(grace, inner.tasks.wait()).await.is_err() {
             tracing::info!("time to drain is over: ending the calls that are left");
         }
         inner.stop.cancel();
-        if tokio::time::timeout(LAST_WORDS, inner.tasks.wait()).await.is_err() {
+        if timeout(LAST_WORDS, inner.tasks.wait()).await.is_err() {
             tracing::error!("calls are left that did not end");
         }
     }
@@ -324,18 +332,20 @@ impl Calls {
         &self.inner.idempotency
     }
 
-    pub(crate) fn lines(&self) -> &Arc<Semaphore> {
+    pub(crate) fn lines(&self) -> &Lines {
         &self.inner.lines
     }
 
-    pub(crate) fn line_freed(&self) -> &Notify {
-        &self.inner.line_freed
+    /// The trunk of a call: the first, unless it names another.
+    pub(crate) fn trunk_of<'a>(&'a self, dial: &'a Dial) -> &'a str {
+        let first = || self.inner.config.trunks.first().map_or("", |trunk| &trunk.name);
+        dial.trunk.as_deref().unwrap_or_else(first)
     }
 
     /// Takes a call that has ended off the list.
     pub(crate) fn leave(&self, id: &str) {
         self.inner.live.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
-        self.inner.line_freed.notify_waiters();
+        self.inner.lines.free();
     }
 
     fn live(&self, id: &str) -> Option<Live> {

@@ -3,27 +3,28 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use agent::{AgentCommand, AgentConfig, AgentEnd, AgentEvent, Outcome};
+use agent::{AgentCommand, AgentConfig, AgentEnd, AgentEvent, AgentOrder, Outcome, Refused};
 use gateway::{CallStatus, Dial, EndCause};
 use jiff::Timestamp;
 use store::CallChange;
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::mpsc::{self, error::TrySendError};
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
 use crate::call::{CallResult, Latency, Quality};
 use crate::calls::Calls;
-use crate::clock;
 use crate::config::AgentError;
-use crate::end_reason::{End, summary};
+use crate::end_reason::{End, Reached, summary};
 use crate::ending::FinalWords;
 use crate::journal::{Change, NewEvent};
 use crate::runner::{Conversation, LiveCall};
 use crate::telling::{self, Record, answered_by_name};
+use crate::{clock, recording};
 
 /// Observations of an agent that wait to be written.
 const EVENTS: usize = 1024;
-/// Commands to an agent that wait for it.
-const COMMANDS: usize = 16;
+/// Orders to an agent that wait for it.
+const ORDERS: usize = 16;
 /// How long an agent has for its goodbye when it is told to hang up.
 const GOODBYE: Duration = Duration::from_secs(10);
 /// How long after its limit a call may take to end before we stop believing in it.
@@ -40,7 +41,7 @@ pub(crate) enum Order {
     /// End it.
     HangUp,
     /// For its agent.
-    Agent(AgentCommand),
+    Agent(AgentOrder),
 }
 
 /// One call on its way.
@@ -50,6 +51,8 @@ pub(crate) struct Carry {
     orders: mpsc::Receiver<Order>,
     line: Arc<OnceLock<Arc<dyn LiveCall>>>,
     max_duration: Duration,
+    /// It waits for a line no longer.
+    dialed: bool,
     /// What has been written so far.
     status: CallStatus,
     answered_at: Option<Timestamp>,
@@ -64,19 +67,19 @@ pub(crate) struct Carry {
 pub(crate) struct Connected<C = Conversation> {
     conversation: C,
     events: mpsc::Receiver<AgentEvent>,
-    commands: mpsc::Sender<AgentCommand>,
+    orders: mpsc::Sender<AgentOrder>,
 }
 
 impl Connected<()> {
     /// Our ends, and the agent's.
-    pub(crate) fn channels() -> (Self, mpsc::Sender<AgentEvent>, mpsc::Receiver<AgentCommand>) {
+    pub(crate) fn channels() -> (Self, mpsc::Sender<AgentEvent>, mpsc::Receiver<AgentOrder>) {
         let (events_in, events) = mpsc::channel(EVENTS);
-        let (commands, commands_out) = mpsc::channel(COMMANDS);
-        (Self { conversation: (), events, commands }, events_in, commands_out)
+        let (orders, orders_out) = mpsc::channel(ORDERS);
+        (Self { conversation: (), events, orders }, events_in, orders_out)
     }
 
     pub(crate) fn with(self, conversation: Conversation) -> Connected {
-        Connected { conversation, events: self.events, commands: self.commands }
+        Connected { conversation, events: self.events, orders: self.orders }
     }
 }
 
@@ -110,6 +113,7 @@ impl Carry {
             orders,
             line,
             max_duration,
+            dialed: false,
             status: CallStatus::Dialing,
             answered_at: None,
             digits: String::new(),
@@ -130,6 +134,7 @@ impl Carry {
 
     /// Follows a call that was answered to its end.
     pub(crate) async fn inbound(mut self, connected: Connected) {
+        self.dialed = true;
         self.status = CallStatus::Ringing;
         let ended = self.follow(connected).await;
         self.end(ended).await;
@@ -142,28 +147,29 @@ impl Carry {
     ) -> Result<(Connected, OwnedSemaphorePermit), Ended> {
         let agent = agent.map_err(|error| Ended::without_agent(EndCause::Failed, Some(error.to_string())))?;
         let deadline = Instant::now() + self.calls.config().limits.queue_wait;
-        let lines = Arc::clone(self.calls.lines());
+        let calls = self.calls.clone();
+        let trunk = calls.trunk_of(&dial);
         loop {
             let line = tokio::select! {
                 biased;
                 () = self.told_to_stop() => return Err(self.given_up()),
                 () = sleep_until(deadline) => return Err(no_line()),
-                line = Arc::clone(&lines).acquire_owned() => line.map_err(|_| no_line())?,
+                line = calls.lines().turn(trunk) => line,
             };
-            let (connected, events, commands) = Connected::channels();
-            match self.calls.clone().runner().dial(dial.clone(), agent.clone(), events, commands).await {
+            let (connected, events, orders) = Connected::channels();
+            match calls.runner().dial(dial.clone(), agent.clone(), events, orders).await {
                 Ok(conversation) => {
+                    self.dialed = true;
                     self.change("dialing", CallChange::default(), NewEvent::new("call.dialing", 0)).await;
                     return Ok((connected.with(conversation), line));
                 }
                 // This trunk is full: wait as `queued`, and leave the line to calls by other trunks.
                 Err(gateway::Error::Full { .. }) if Instant::now() < deadline => {
                     drop(line);
-                    let calls = self.calls.clone();
                     tokio::select! {
                         biased;
                         () = self.told_to_stop() => return Err(self.given_up()),
-                        () = calls.line_freed().notified() => {}
+                        () = calls.lines().freed() => {}
                         _ = timeout_at(deadline, sleep(FULL_RETRY)) => {}
                     }
                 }
@@ -194,7 +200,7 @@ impl Carry {
     }
 
     async fn follow(&mut self, connected: Connected) -> Ended {
-        let Connected { conversation: Conversation { live, outcome }, mut events, commands } = connected;
+        let Connected { conversation: Conversation { live, outcome }, mut events, orders } = connected;
         // Set once: a call is connected once.
         let _ = self.line.set(Arc::clone(&live));
         let stop = self.calls.stopped();
@@ -217,12 +223,13 @@ impl Carry {
                     }
                     Err(_) => status_open = false,
                 },
-                Some(event) = events.recv() => self.tell(event).await,
+                // An order does not wait until all that happened is written down.
                 Some(order) = self.orders.recv() => {
-                    if !self.obey(order, &commands, &*live) {
+                    if !self.obey(order, &orders, &*live) {
                         goodbye_until.get_or_insert(Instant::now() + GOODBYE);
                     }
                 }
+                Some(event) = events.recv() => self.tell(event).await,
                 () = stop.cancelled(), if !self.stopping => {
                     self.stopping = true;
                     live.hang_up();
@@ -277,17 +284,19 @@ impl Carry {
     }
 
     /// Hands an order on. False when a goodbye has begun that must not take forever.
-    fn obey(&mut self, order: Order, commands: &mpsc::Sender<AgentCommand>, live: &dyn LiveCall) -> bool {
+    fn obey(&mut self, order: Order, orders: &mpsc::Sender<AgentOrder>, live: &dyn LiveCall) -> bool {
         match order {
-            Order::Agent(command) => {
-                if commands.try_send(command).is_err() {
-                    tracing::warn!(call_id = %self.id, "the agent took no order");
+            Order::Agent(order) => {
+                // Where the agent has gone, the answer goes with the order: the call has ended.
+                if let Err(TrySendError::Full(AgentOrder { answer: Some(answer), .. })) = orders.try_send(order) {
+                    let _ = answer.send(Err(Refused::Full));
                 }
                 true
             }
             Order::HangUp => {
                 self.ordered = true;
-                let goodbye = live.answered_at().is_some() && commands.try_send(AgentCommand::HangUp).is_ok();
+                let goodbye =
+                    live.answered_at().is_some() && orders.try_send(AgentOrder::unasked(AgentCommand::HangUp)).is_ok();
                 if !goodbye {
                     live.hang_up();
                 }
@@ -342,19 +351,28 @@ impl Carry {
         }
     }
 
+    fn reached(&self) -> Reached {
+        match self.answered_at {
+            Some(_) => Reached::Answer,
+            None if self.dialed => Reached::Line,
+            None => Reached::Queue,
+        }
+    }
+
     async fn end(self, ended: Ended) {
         let reason =
             End { cause: ended.cause, agent: ended.agent, answered: self.answered_at.is_some(), ordered: self.ordered }
                 .reason();
         let recording = match self.calls.recording_of(&self.id) {
-            Some(path) if tokio::fs::try_exists(&path).await.unwrap_or(false) => Some(path.display().to_string()),
-            _ => None,
+            Some(path) => recording::kept(&path).await,
+            None => None,
         };
+        let reached = self.reached();
         let outcome = ended.outcome;
         let result = match (&outcome, self.answered_at) {
             (Some(outcome), Some(_)) => with_summary(outcome.result.clone().into(), reason, ended.reason.as_deref()),
-            (None, Some(_)) => CallResult::plain("unknown", summary(reason, true, ended.reason.as_deref())),
-            (_, None) => CallResult::plain("failed", summary(reason, false, ended.reason.as_deref())),
+            (None, Some(_)) => CallResult::plain("unknown", summary(reason, reached, ended.reason.as_deref())),
+            (_, None) => CallResult::plain("failed", summary(reason, reached, ended.reason.as_deref())),
         };
         let final_words = FinalWords {
             reason,
@@ -390,7 +408,7 @@ fn no_line() -> Ended {
 /// A result says something in every case.
 fn with_summary(result: CallResult, end_reason: &str, words: Option<&str>) -> CallResult {
     if result.summary.trim().is_empty() {
-        CallResult { summary: summary(end_reason, true, words), ..result }
+        CallResult { summary: summary(end_reason, Reached::Answer, words), ..result }
     } else {
         result
     }

@@ -51,22 +51,38 @@ impl End {
     }
 }
 
+/// How far a call came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reached {
+    /// It waited for a line.
+    Queue,
+    /// It was dialed, or rang here.
+    Line,
+    /// Somebody answered.
+    Answer,
+}
+
 /// What a person would say of a call that nobody answered, or that ended without a word of the agent.
-pub(crate) fn summary(end_reason: &str, answered: bool, reason: Option<&str>) -> String {
-    let what = match (end_reason, answered) {
+pub(crate) fn summary(end_reason: &str, reached: Reached, reason: Option<&str>) -> String {
+    let what = match (end_reason, reached) {
         ("busy", _) => "The line was busy.",
         ("no_answer", _) => "Nobody answered.",
         ("rejected", _) => "The call was declined.",
-        ("canceled", true) => "The call was ended on request.",
-        ("canceled", false) => "The call was canceled before anybody answered.",
+        ("canceled", Reached::Answer) => "The call was ended on request.",
+        ("canceled", Reached::Line) => "The call was canceled before anybody answered.",
+        ("canceled", Reached::Queue) => "The call was canceled before it was dialed.",
         ("callee_hung_up", _) => "They hung up.",
-        ("time_limit", true) => "The call reached its time limit.",
-        ("time_limit", false) => "The time limit came before anybody answered.",
+        ("time_limit", Reached::Answer) => "The call reached its time limit.",
+        ("time_limit", _) => "The time limit came before anybody answered.",
         ("media_timeout", _) => "No more sound came from them, so the call was ended.",
-        ("shutdown", _) => "The program was stopped during the call.",
-        ("interrupted", _) => "The program stopped unexpectedly during the call.",
-        ("failed", false) => "The call could not be connected.",
-        ("failed", true) => "The call broke off.",
+        ("shutdown", Reached::Answer) => "The service was stopped during the call.",
+        ("shutdown", Reached::Line) => "The service was stopped before anybody answered.",
+        ("shutdown", Reached::Queue) => "The service was stopped before the call was dialed.",
+        ("interrupted", Reached::Answer) => "The service stopped unexpectedly during the call.",
+        ("interrupted", Reached::Line) => "The service stopped unexpectedly before anybody answered.",
+        ("interrupted", Reached::Queue) => "The service stopped unexpectedly before the call was dialed.",
+        ("failed", Reached::Answer) => "The call broke off.",
+        ("failed", _) => "The call could not be connected.",
         _ => "The call ended.",
     };
     match reason.filter(|_| matches!(end_reason, "failed" | "rejected")) {
@@ -139,11 +155,39 @@ mod tests {
 
     #[test]
     fn a_summary_carries_the_peers_words_where_they_explain() {
-        assert_eq!(summary("busy", false, Some("Busy Here")), "The line was busy.");
+        assert_eq!(summary("busy", Reached::Line, Some("Busy Here")), "The line was busy.");
         assert_eq!(
-            summary("rejected", false, Some("Forbidden")),
+            summary("rejected", Reached::Line, Some("Forbidden")),
             "The call was declined. The reason given: Forbidden."
         );
+    }
+
+    #[test]
+    fn a_summary_says_how_far_the_call_came() {
+        for (reached, interrupted, stopped, canceled) in [
+            (
+                Reached::Queue,
+                "The service stopped unexpectedly before the call was dialed.",
+                "The service was stopped before the call was dialed.",
+                "The call was canceled before it was dialed.",
+            ),
+            (
+                Reached::Line,
+                "The service stopped unexpectedly before anybody answered.",
+                "The service was stopped before anybody answered.",
+                "The call was canceled before anybody answered.",
+            ),
+            (
+                Reached::Answer,
+                "The service stopped unexpectedly during the call.",
+                "The service was stopped during the call.",
+                "The call was ended on request.",
+            ),
+        ] {
+            assert_eq!(summary("interrupted", reached, None), interrupted);
+            assert_eq!(summary("shutdown", reached, None), stopped);
+            assert_eq!(summary("canceled", reached, None), canceled);
+        }
     }
 
     fn unanswered(cause: EndCause) -> End {

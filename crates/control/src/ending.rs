@@ -5,9 +5,9 @@ use store::CallEnding;
 
 use crate::call::{CallResult, Cost, Latency, Quality};
 use crate::calls::Calls;
-use crate::end_reason::summary;
+use crate::end_reason::{Reached, summary};
 use crate::journal::{Change, NewEvent};
-use crate::{Error, clock};
+use crate::{Error, clock, recording};
 
 /// Everything that is final when a call ends.
 pub(crate) struct FinalWords {
@@ -72,13 +72,20 @@ pub(crate) async fn end_interrupted(calls: &Calls) -> Result<(), Error> {
         let time = |text: Option<String>| text.and_then(|text| text.parse::<Timestamp>().ok());
         let last_sign = store.last_event_of(&row.id).await?;
         let ended_at = time(last_sign.and_then(|event| timestamp_of(&event.body))).or(time(Some(row.created_at)));
-        let answered = row.answered_at.is_some();
-        let recording = calls.recording_of(&row.id).filter(|path| path.exists()).map(|path| path.display().to_string());
+        let (reached, outcome) = match (&row.answered_at, row.status.as_str()) {
+            (Some(_), _) => (Reached::Answer, "unknown"),
+            (None, "queued") => (Reached::Queue, "failed"),
+            (None, _) => (Reached::Line, "failed"),
+        };
+        let recording = match calls.recording_of(&row.id) {
+            Some(path) => recording::kept(&path).await,
+            None => None,
+        };
         let final_words = FinalWords {
             reason: "interrupted",
             sip_status: None,
             words: None,
-            result: CallResult::plain("unknown", summary("interrupted", answered, None)),
+            result: CallResult::plain(outcome, summary("interrupted", reached, None)),
             latency: Latency::of(&[]),
             quality: None,
             answered_by: None,

@@ -40,6 +40,18 @@ pub enum Error {
         /// How many.
         queued: usize,
     },
+    /// More is ordered than the call can do soon.
+    #[error("too much waits to be said or pressed on this call")]
+    TooManyOrders,
+    /// There is no recording of a call, and why.
+    #[error("{0}")]
+    NotRecorded(&'static str),
+    /// The recording of a call was deleted.
+    #[error("the recording was deleted at {at}: its time to be kept ([media] record_retention) was over")]
+    RecordingDeleted {
+        /// When.
+        at: String,
+    },
     /// The directory of recordings cannot be made.
     #[error("cannot make the directory {directory} for recordings")]
     Recordings {
@@ -72,6 +84,9 @@ impl Error {
             Self::IdempotencyKeyReused => "idempotency_key_reused",
             Self::Draining => "draining",
             Self::QueueFull { .. } => "queue_full",
+            Self::TooManyOrders => "too_many_orders",
+            Self::NotRecorded(_) => "not_recorded",
+            Self::RecordingDeleted { .. } => "recording_deleted",
             Self::Recordings { .. } | Self::Store(_) | Self::Damaged(_) => "internal",
         }
     }

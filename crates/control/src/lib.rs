@@ -24,6 +24,9 @@ mod idempotency;
 mod ids;
 mod inbound;
 mod journal;
+mod lines;
+mod pace;
+mod recording;
 mod request;
 mod runner;
 mod target;
@@ -84,6 +87,16 @@ impl Control {
     /// Ends a call: with a goodbye when it was answered.
     pub async fn hang_up(&self, id: &str) -> Result<Call, Error> {
         self.calls.hang_up(id).await
+    }
+
+    /// New calls by this trunk are dialed at least `every` apart; those that come faster wait as `queued`.
+    pub fn pace(&self, trunk: &str, every: Duration) {
+        self.calls.lines().pace(trunk, every);
+    }
+
+    /// Deletes recordings `retention` after the end of their calls, until the program stops. To be run as a task, once.
+    pub async fn keep_recordings_for(&self, retention: Duration) {
+        recording::keep_for(&self.calls, retention).await;
     }
 
     /// The journal from now on; of one call, or of all.

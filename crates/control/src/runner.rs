@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use agent::{AgentCommand, AgentConfig, AgentEvent, Outcome};
+use agent::{AgentConfig, AgentEvent, AgentOrder, Outcome};
 use gateway::{CallHandle, CallStatus, Dial, Gateway, Quality};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
@@ -16,13 +16,13 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// events, API) is to be tested on real time with a real database, and calls on simulated time:
 /// the two cannot share a runtime.
 pub trait CallRunner: Send + Sync {
-    /// Dials. The conversation runs when it is awaited; `events` and `commands` are the agent's.
+    /// Dials. The conversation runs when it is awaited; `events` and `orders` are the agent's.
     fn dial(
         &self,
         dial: Dial,
         agent: AgentConfig,
         events: mpsc::Sender<AgentEvent>,
-        commands: mpsc::Receiver<AgentCommand>,
+        orders: mpsc::Receiver<AgentOrder>,
     ) -> BoxFuture<'_, Result<Conversation, gateway::Error>>;
 
     /// The next inbound call; `None` when there will be none.
@@ -98,12 +98,12 @@ impl CallRunner for GatewayRunner {
         dial: Dial,
         agent: AgentConfig,
         events: mpsc::Sender<AgentEvent>,
-        commands: mpsc::Receiver<AgentCommand>,
+        orders: mpsc::Receiver<AgentOrder>,
     ) -> BoxFuture<'_, Result<Conversation, gateway::Error>> {
         Box::pin(async move {
             let gateway = self.gateway.as_ref().ok_or(gateway::Error::Stopping)?;
             let call = gateway.dial(dial).await?;
-            Ok(converse(call, agent, events, commands))
+            Ok(converse(call, agent, events, orders))
         })
     }
 
@@ -117,12 +117,12 @@ pub(crate) fn converse(
     call: gateway::Call,
     agent: AgentConfig,
     events: mpsc::Sender<AgentEvent>,
-    commands: mpsc::Receiver<AgentCommand>,
+    orders: mpsc::Receiver<AgentOrder>,
 ) -> Conversation {
     let gateway::Call { line, handle } = call;
     let live = Arc::new(handle.clone());
     let outcome = async move {
-        let outcome = agent::run(line, agent, events, commands).await;
+        let outcome = agent::run(line, agent, events, orders).await;
         // The line is over for the agent a little before the recording is closed.
         handle.ended().await;
         outcome

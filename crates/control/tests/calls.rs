@@ -2,7 +2,9 @@
 
 mod common;
 
-use agent::{AgentCommand, AgentEnd, AgentEvent, AnsweredBy, Evidence, Outcome, OutcomeKind, Speaker, TurnLatency};
+use agent::{
+    AgentCommand, AgentEnd, AgentEvent, AnsweredBy, Evidence, Outcome, OutcomeKind, Refused, Speaker, TurnLatency,
+};
 use common::{App, GOOD, ended, new_call, until};
 use gateway::{CallEnd, CallStatus, EndCause};
 use serde_json::{Value, json};
@@ -10,6 +12,9 @@ use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tempfile::TempDir;
+
+/// A recording: its header, and one stereo sample.
+const WAV: &str = "RIFF and the rest of a header of 44 octets..LRLR";
 
 #[tokio::test]
 async fn a_call_goes_from_queued_to_ended_with_everything_final() {
@@ -58,7 +63,7 @@ async fn a_call_goes_from_queued_to_ended_with_everything_final() {
     );
     assert_eq!(app.get(&format!("/v1/calls/{id}/recording")).await.problem(), (409, "recording_not_ready".into()));
 
-    std::fs::write(line.dial.record.as_ref().unwrap(), b"RIFF").unwrap();
+    std::fs::write(line.dial.record.as_ref().unwrap(), WAV).unwrap();
     line.end(succeeded());
     let last = until(&mut events, "call.ended").await;
     let call = app.call(&id).await;
@@ -82,8 +87,8 @@ async fn a_call_goes_from_queued_to_ended_with_everything_final() {
     let said = json!({"at_ms": 100, "end_ms": 800, "speaker": "callee", "text": "press one", "final": true});
     assert_eq!(transcript, json!({"data": [said]}));
     let recording = app.get(&format!("/v1/calls/{id}/recording")).await;
-    assert_eq!((recording.text.as_str(), &recording.headers["content-type"]), ("RIFF", &"audio/wav".parse().unwrap()));
-    assert_eq!(recording.headers["content-length"], "4");
+    assert_eq!((recording.text.as_str(), &recording.headers["content-type"]), (WAV, &"audio/wav".parse().unwrap()));
+    assert_eq!(recording.headers["content-length"], "48");
 }
 
 #[tokio::test]
@@ -100,6 +105,8 @@ async fn unanswered_calls_have_a_result_in_plain_words() {
         let call = app
             .played(async |line| {
                 line.status(CallStatus::Ringing);
+                // The recorder has written its header, and nothing came to be recorded.
+                std::fs::write(line.dial.record.as_ref().unwrap(), &WAV[..44]).unwrap();
                 Outcome { call_end: CallEnd { cause, sip_status, reason: Some(words.clone()) }, ..ended(cause) }
             })
             .await;
@@ -113,8 +120,71 @@ async fn unanswered_calls_have_a_result_in_plain_words() {
             (&call["duration_ms"], &call["answered_at"], &call["quality"]),
             (&json!(0), &Value::Null, &Value::Null)
         );
-        assert_eq!(app.get(&format!("/v1/calls/{}/recording", call["id"].as_str().unwrap())).await.status, 404);
+        let recording = app.get(&format!("/v1/calls/{}/recording", call["id"].as_str().unwrap())).await;
+        assert_eq!(recording.problem(), (404, "not_recorded".into()));
+        assert_eq!(recording.json()["detail"], "the call was never connected: nothing was recorded");
     }
+    assert_eq!(std::fs::read_dir(app.directory.path().join("recordings")).unwrap().count(), 0);
+    assert!(!app.get("/v1/events?limit=100").await.text.contains("call.recording.ready"));
+}
+
+#[tokio::test]
+async fn what_was_heard_before_a_refusal_stays_recorded() {
+    let app = App::start().await;
+    let call = app
+        .played(async |line| {
+            line.status(CallStatus::EarlyMedia);
+            std::fs::write(line.dial.record.as_ref().unwrap(), WAV).unwrap();
+            ended(EndCause::Rejected)
+        })
+        .await;
+    let id = call["id"].as_str().unwrap();
+    assert_eq!(app.get(&format!("/v1/calls/{id}/recording")).await.text, WAV);
+}
+
+#[tokio::test]
+async fn a_recording_whose_time_is_over_is_deleted_and_says_so() {
+    let app = App::start().await;
+    let mut recorded = None;
+    let call = app
+        .played(async |line| {
+            line.status(CallStatus::Answered);
+            recorded = line.dial.record.clone();
+            std::fs::write(recorded.as_ref().unwrap(), WAV).unwrap();
+            succeeded()
+        })
+        .await;
+    let path = format!("/v1/calls/{}/recording", call["id"].as_str().unwrap());
+    // Looked through once, since the program is about to stop.
+    app.control.drain(Duration::ZERO).await;
+    app.control.keep_recordings_for(Duration::from_secs(3600)).await;
+    assert_eq!(app.get(&path).await.status, 200);
+    app.control.keep_recordings_for(Duration::ZERO).await;
+    let gone = app.get(&path).await;
+    assert_eq!(gone.problem(), (410, "recording_deleted".into()));
+    assert!(gone.json()["detail"].as_str().unwrap().contains("[media] record_retention"), "{gone:?}");
+    assert!(!recorded.unwrap().exists());
+}
+
+#[tokio::test]
+async fn all_that_is_said_is_kept_though_it_comes_faster_than_it_is_written() {
+    let app = App::start().await;
+    let said =
+        |n: u64| AgentEvent::Transcript { at_ms: n, end_ms: n, speaker: Speaker::Callee, text: format!("line {n}") };
+    // More than can wait between agent and store.
+    let lines = 1500;
+    let call = app
+        .played(async |line| {
+            line.status(CallStatus::Answered);
+            for n in 0..lines {
+                line.tell(said(n)).await;
+            }
+            succeeded()
+        })
+        .await;
+    let transcript = app.get(&format!("/v1/calls/{}/transcript", call["id"].as_str().unwrap())).await.json();
+    let texts: Vec<_> = transcript["data"].as_array().unwrap().iter().map(|line| line["text"].clone()).collect();
+    assert_eq!(texts, (0..lines).map(|n| json!(format!("line {n}"))).collect::<Vec<_>>());
 }
 
 #[tokio::test]
@@ -167,18 +237,38 @@ async fn orders_reach_the_agent_of_an_answered_call_only() {
 
     line.status(CallStatus::Answered);
     until(&mut events, "call.answered").await;
-    assert_eq!(app.post(&dtmf, r#"{"digits":"1w2#"}"#).await.json()["id"], json!(id));
-    assert_eq!(app.post(&say, r#"{"text":"one moment"}"#).await.status, 202);
-    assert_eq!(line.commands.recv().await, Some(AgentCommand::Press("1w2#".into())));
-    assert_eq!(line.commands.recv().await, Some(AgentCommand::Say("one moment".into())));
+    let (answer, order) = tokio::join!(app.post(&dtmf, r#"{"digits":"1w2#"}"#), line.answer(Ok(())));
+    assert_eq!((answer.json()["id"].clone(), order), (json!(id), AgentCommand::Press("1w2#".into())));
+    let (answer, order) = tokio::join!(app.post(&say, r#"{"text":"one moment"}"#), line.answer(Ok(())));
+    assert_eq!((answer.status.as_u16(), order), (202, AgentCommand::Say("one moment".into())));
+
+    let (full, _) = tokio::join!(app.post(&dtmf, r#"{"digits":"1"}"#), line.answer(Err(Refused::Full)));
+    assert_eq!(full.problem(), (429, "too_many_orders".into()));
+    assert_eq!(full.headers["retry-after"], "10");
 
     assert_eq!(app.post(&format!("/v1/calls/{id}/actions/hangup"), "").await.status, 202);
-    assert_eq!(line.commands.recv().await, Some(AgentCommand::HangUp));
+    assert_eq!(line.answer(Ok(())).await, AgentCommand::HangUp);
+    let (ending, _) = tokio::join!(app.post(&say, r#"{"text":"wait"}"#), line.answer(Err(Refused::Ending)));
+    assert_eq!(ending.problem(), (409, "call_ending".into()));
     line.end(ended(EndCause::HungUp));
     until(&mut events, "call.ended").await;
     assert_eq!(app.call(&id).await["end_reason"], "canceled");
     assert_eq!(app.post(&dtmf, r#"{"digits":"1"}"#).await.problem(), (409, "call_ended".into()));
     assert_eq!(app.post(&format!("/v1/calls/{id}/actions/hangup"), "{}").await.status, 202);
+}
+
+#[tokio::test]
+async fn an_order_to_an_agent_that_is_gone_is_answered() {
+    let app = App::start().await;
+    let mut events = app.control.follow_events(None);
+    let id = app.place().await;
+    let mut line = app.line().await;
+    line.status(CallStatus::Answered);
+    until(&mut events, "call.answered").await;
+    let (_never_sent, orders) = tokio::sync::mpsc::channel(1);
+    line.orders = orders;
+    let answer = app.post(&format!("/v1/calls/{id}/actions/say"), r#"{"text":"hello"}"#).await;
+    assert_eq!(answer.problem(), (409, "call_ended".into()));
 }
 
 #[tokio::test]
@@ -264,6 +354,12 @@ async fn calls_left_open_by_a_crash_are_ended_as_interrupted() {
     let line = before.line().await;
     line.status(CallStatus::Answered);
     let answered = until(&mut events, "call.answered").await;
+    let ringing = before.place().await;
+    let ringing_line = before.line().await;
+    ringing_line.status(CallStatus::Ringing);
+    until(&mut events, "call.ringing").await;
+    before.full.store(true, Ordering::SeqCst);
+    let queued = before.place().await;
     // What a crash leaves behind: the files as they are now, and nobody who holds them.
     let left_behind = TempDir::new().unwrap();
     for name in ["offhook.db", "offhook.db-wal"] {
@@ -273,11 +369,36 @@ async fn calls_left_open_by_a_crash_are_ended_as_interrupted() {
     let call = after.call(&id).await;
     assert_eq!((&call["status"], &call["end_reason"]), (&json!("ended"), &json!("interrupted")));
     assert_eq!(call["result"]["outcome"], "unknown");
-    assert_eq!(call["result"]["summary"], "The program stopped unexpectedly during the call.");
+    assert_eq!(call["result"]["summary"], "The service stopped unexpectedly during the call.");
     assert_eq!(call["ended_at"], serde_json::from_str::<Value>(&answered.json).unwrap()["timestamp"]);
     let last = after.get(&format!("/v1/events?call_id={id}")).await.json();
     assert_eq!(last["data"][2]["type"], "call.ended");
     assert!(last["data"][2]["id"].as_str() > last["data"][1]["id"].as_str());
+    for (id, summary) in [
+        (ringing, "The service stopped unexpectedly before anybody answered."),
+        (queued, "The service stopped unexpectedly before the call was dialed."),
+    ] {
+        let call = after.call(&id).await;
+        assert_eq!((&call["status"], &call["end_reason"]), (&json!("ended"), &json!("interrupted")));
+        assert_eq!((&call["result"]["outcome"], &call["result"]["summary"]), (&json!("failed"), &json!(summary)));
+    }
+}
+
+#[tokio::test]
+async fn calls_beyond_the_pace_of_their_trunk_wait_as_queued() {
+    let app = App::start().await;
+    app.control.pace("carrier", Duration::from_secs(3600));
+    let first = app.place().await;
+    let line = app.line().await;
+    let second = app.place().await;
+    let mut events = app.control.follow_events(None);
+    line.end(ended(EndCause::Busy));
+    until(&mut events, "call.ended").await;
+    assert_eq!(app.call(&first).await["status"], "ended");
+    assert_eq!(app.call(&second).await["status"], "queued");
+    assert_eq!(app.post(&format!("/v1/calls/{second}/actions/hangup"), "{}").await.status, 202);
+    until(&mut events, "call.ended").await;
+    assert_eq!(app.call(&second).await["result"]["summary"], "The call was canceled before it was dialed.");
 }
 
 #[tokio::test]

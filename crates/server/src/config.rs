@@ -1,5 +1,6 @@
 //! The configuration file: one TOML, checked as a whole, every mistake with its key and line.
 
+mod checks;
 mod duration;
 mod raw;
 mod resolve;
@@ -29,6 +30,8 @@ pub struct Config {
     pub record: bool,
     /// `[media] record_dir`, under `data_dir` when relative.
     pub record_dir: PathBuf,
+    /// `[media] record_retention`.
+    pub record_retention: Option<Duration>,
     /// `[[route]]`.
     pub routes: Vec<Route>,
     /// `[llm]`.
@@ -72,6 +75,8 @@ pub struct Trunk {
     pub allow_from: Vec<(IpAddr, u8)>,
     /// `max_calls`.
     pub max_calls: usize,
+    /// Least time between new calls, from `max_calls_per_second`.
+    pub calls_apart: Option<Duration>,
 }
 
 impl Trunk {
@@ -88,6 +93,7 @@ impl Trunk {
             dtmf: gateway::DigitPolicy::Auto,
             allow_from,
             max_calls: usize::MAX,
+            calls_apart: None,
         }
     }
 }

@@ -55,6 +55,8 @@ pub struct CallRow {
     pub warnings_json: String,
     /// Path of the recording.
     pub recording: Option<String>,
+    /// When the recording was deleted, its time to be kept being over.
+    pub recording_deleted_at: Option<String>,
 }
 
 /// What may change while a call lives; `None` leaves as it is.

@@ -1,6 +1,6 @@
 //! Records and their queries.
 //!
-//! One file a noun: [`CallRow`], [`TranscriptRow`], [`EventRow`], [`KeyRow`], [`IdempotentRow`].
+//! One file a noun: [`CallRow`], [`TranscriptRow`], [`RecordingRow`], [`EventRow`], [`KeyRow`], [`IdempotentRow`].
 //! The rows are this crate's own types: they say what is kept, never what it means. A change of
 //! the world and the events that tell of it are written in one transaction, so that the journal
 //! never tells of what did not happen.
@@ -12,6 +12,7 @@ mod calls;
 mod events;
 mod idempotency;
 mod keys;
+mod recordings;
 mod sqlite;
 mod transcripts;
 
@@ -19,6 +20,7 @@ pub use calls::{CallChange, CallEnding, CallFilter, CallRow};
 pub use events::EventRow;
 pub use idempotency::IdempotentRow;
 pub use keys::KeyRow;
+pub use recordings::RecordingRow;
 pub use transcripts::TranscriptRow;
 
 use std::fs::File;

@@ -1,7 +1,8 @@
 //! What is kept, on a database file of its own a test.
 
 use store::{
-    CallChange, CallEnding, CallFilter, CallRow, Error, EventRow, IdempotentRow, KeyRow, Store, TranscriptRow,
+    CallChange, CallEnding, CallFilter, CallRow, Error, EventRow, IdempotentRow, KeyRow, RecordingRow, Store,
+    TranscriptRow,
 };
 use tempfile::TempDir;
 
@@ -153,6 +154,31 @@ async fn replaced_keys_are_gone_and_kept_ones_keep_their_age() {
     store.replace_keys(&[key("a", 1), key("b", 1)]).await.unwrap();
     store.replace_keys(&[key("b", 2), key("c", 2)]).await.unwrap();
     assert_eq!(store.keys().await.unwrap(), [key("b", 1), key("c", 2)]);
+}
+
+#[tokio::test]
+async fn recordings_are_found_by_the_end_of_their_call_until_they_are_deleted() {
+    let (store, _directory) = empty().await;
+    for (id, second, recording) in [("call_1", 5, Some("a.wav")), ("call_2", 7, None), ("call_3", 8, Some("c.wav"))] {
+        store.insert_call(&call(id), &[], None).await.unwrap();
+        let ending = CallEnding { ended_at: time(second), recording: recording.map(str::to_owned), ..ending() };
+        store.end_call(id, &ending, &[]).await.unwrap();
+    }
+    store.insert_call(&call("call_4"), &[], None).await.unwrap();
+    let found = async |second| store.recordings_until(&time(second), 10).await.unwrap();
+    let first = RecordingRow { call_id: "call_1".into(), path: "a.wav".into() };
+    assert_eq!(found(4).await, []);
+    assert_eq!(found(5).await, std::slice::from_ref(&first));
+    assert_eq!(found(9).await.len(), 2);
+    assert_eq!(store.recordings_until(&time(9), 1).await.unwrap(), [first]);
+
+    store.recording_deleted("call_1", &time(30)).await.unwrap();
+    store.recording_deleted("call_1", &time(31)).await.unwrap();
+    store.recording_deleted("call_2", &time(31)).await.unwrap();
+    assert_eq!(found(9).await.len(), 1);
+    let row = store.call("call_1").await.unwrap().unwrap();
+    assert_eq!((row.recording, row.recording_deleted_at), (None, Some(time(30))));
+    assert_eq!(store.call("call_2").await.unwrap().unwrap().recording_deleted_at, None);
 }
 
 async fn empty() -> (Store, TempDir) {

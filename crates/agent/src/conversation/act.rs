@@ -8,12 +8,16 @@ use media::UtteranceId;
 
 use super::{Conversation, GOODBYE_WAIT, Output, Phase, QUIET_HOLD, Quiet, Report, Theirs};
 use crate::AgentEnd;
-use crate::event::{AgentCommand, AgentEvent, Speaker};
+use crate::event::{AgentCommand, AgentEvent, Refused, Speaker};
 use crate::rules::{Cause, Context, mentions_request};
 use crate::tools::Action;
 
 /// Waits in a row in which nothing was said.
 const MAX_WAITS: u32 = 5;
+/// Keys that an operator may have waiting: half of what a call can queue.
+const MAX_KEYS: usize = 128;
+/// Utterances that an operator may have waiting: half of what can wait to be spoken.
+const MAX_UTTERANCES: usize = 16;
 /// A model that failed so often is not asked again in this call.
 pub(super) const MAX_MODEL_FAILURES: u32 = 3;
 
@@ -157,6 +161,24 @@ impl Conversation {
     /// A caller is a person; who was called is one when known to be.
     fn talks_to_a_person(&self) -> bool {
         self.config.task.is_none() || self.answering.person
+    }
+
+    /// Whether a command will be carried out. An end always is.
+    pub fn takes(&self, command: &AgentCommand) -> Result<(), Refused> {
+        let full = match command {
+            AgentCommand::HangUp => return Ok(()),
+            AgentCommand::Press(keys) => {
+                let waiting: usize = self.keys.iter().map(|keys| keys.chars().count()).sum();
+                waiting + keys.chars().count() > MAX_KEYS
+            }
+            AgentCommand::Say(_) => self.playback.len() >= MAX_UTTERANCES,
+        };
+        match self.phase {
+            Phase::Ringing => Err(Refused::NotAnswered),
+            Phase::Talking if full => Err(Refused::Full),
+            Phase::Talking => Ok(()),
+            Phase::Closing { .. } | Phase::Over => Err(Refused::Ending),
+        }
     }
 
     pub(super) fn command(&mut self, now: Instant, command: AgentCommand) {

@@ -9,7 +9,7 @@ use media::UtteranceId;
 use media::ear::Tone;
 
 use super::{Conversation, ConversationConfig, Input, Output};
-use crate::{AgentEvent, Limits, Outcome, Task};
+use crate::{AgentCommand, AgentEvent, Limits, Outcome, Refused, Task};
 
 /// A conversation with a line that plays, presses and recognises perfectly.
 struct Talk {
@@ -652,4 +652,41 @@ fn a_final_that_never_comes_is_not_waited_for_for_ever() {
          13.0 say: Hello, this is an automated assistant. I'd like to ask for the opening hours, please.
         Failed None keys "" 
     "#]]);
+}
+
+#[test]
+fn orders_are_taken_while_we_talk_and_as_many_as_can_be_queued() {
+    let press = |keys: usize| AgentCommand::Press("5".repeat(keys));
+    let say = || AgentCommand::Say("one moment please".to_owned());
+    let mut talk = Talk::new(HOSPITAL.0, HOSPITAL.1);
+    assert_eq!(
+        (talk.conversation.takes(&press(128)), talk.conversation.takes(&press(129))),
+        (Ok(()), Err(Refused::Full))
+    );
+    talk.input(Input::Command(press(64)));
+    assert_eq!(
+        (talk.conversation.takes(&press(64)), talk.conversation.takes(&press(65))),
+        (Ok(()), Err(Refused::Full))
+    );
+    for _ in 0..16 {
+        assert_eq!(talk.conversation.takes(&say()), Ok(()));
+        talk.input(Input::Command(say()));
+    }
+    assert_eq!(talk.conversation.takes(&say()), Err(Refused::Full));
+    talk.settle();
+    assert_eq!((talk.conversation.takes(&say()), talk.conversation.takes(&press(128))), (Ok(()), Ok(())));
+
+    talk.input(Input::Command(say()));
+    talk.input(Input::GiveUp(crate::AgentEnd::TimeLimit));
+    assert_eq!(talk.conversation.takes(&say()), Err(Refused::Ending), "the goodbye is being said");
+    assert_eq!(talk.conversation.takes(&press(1)), Err(Refused::Ending));
+    assert_eq!(talk.conversation.takes(&AgentCommand::HangUp), Ok(()));
+}
+
+#[test]
+fn nothing_is_said_or_pressed_before_the_answer() {
+    let talk = Talk::new(HOSPITAL.0, HOSPITAL.1);
+    let unanswered = Conversation::new(talk.conversation.config.clone(), [7; 32]);
+    assert_eq!(unanswered.takes(&AgentCommand::Press("1".to_owned())), Err(Refused::NotAnswered));
+    assert_eq!(unanswered.takes(&AgentCommand::HangUp), Ok(()));
 }

@@ -24,6 +24,10 @@ const MAX_DIGITS: usize = 64;
 const MAX_TEXT: usize = 1000;
 
 /// Ends a call: with a goodbye when it was answered. Again does no harm.
+///
+/// The call ends as `canceled`, before the answer and after it, since it ended because it was asked to; `answered_at`
+/// tells the two apart. It ends otherwise when the other side was faster (`callee_hung_up`) or the agent had come to an
+/// end of its own, such as `message_left`.
 #[utoipa::path(
     post,
     path = "/v1/calls/{id}/actions/hangup",
@@ -68,8 +72,9 @@ pub(crate) async fn hangup(
         (status = 401, description = "No key", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "The role forbids it", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such call", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "Not answered, or ended", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "Not answered (`call_not_answered`), saying goodbye (`call_ending`), or ended (`call_ended`)", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "A field is wrong", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "Too much waits to be said or pressed on this call", body = Problem, content_type = "application/problem+json", headers(("Retry-After" = u32, description = "Seconds"))),
     ),
     security(("key" = []))
 )]
@@ -107,8 +112,9 @@ pub(crate) async fn dtmf(
         (status = 401, description = "No key", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "The role forbids it", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such call", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "Not answered, or ended", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "Not answered (`call_not_answered`), saying goodbye (`call_ending`), or ended (`call_ended`)", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "A field is wrong", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "Too much waits to be said or pressed on this call", body = Problem, content_type = "application/problem+json", headers(("Retry-After" = u32, description = "Seconds"))),
     ),
     security(("key" = []))
 )]

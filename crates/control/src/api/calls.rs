@@ -138,8 +138,9 @@ pub(crate) async fn transcript(State(api): State<Api>, Id(id): Id) -> Result<Jso
     responses(
         (status = 200, description = "Stereo WAV", body = Wav, content_type = "audio/wav"),
         (status = 401, description = "No key", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "No such call, or none was recorded", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "No such call (`not_found`), or nothing was recorded (`not_recorded`): it was never connected, for example", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "The call has not ended", body = Problem, content_type = "application/problem+json"),
+        (status = 410, description = "Deleted: the time that recordings are kept is over", body = Problem, content_type = "application/problem+json"),
     ),
     security(("key" = []))
 )]
@@ -149,10 +150,17 @@ pub(crate) async fn recording(State(api): State<Api>, Id(id): Id) -> Result<Resp
         let message = "the recording is there when the call has ended".to_owned();
         return Err(Error::Conflict { code: "recording_not_ready", message }.into());
     }
-    let path = row.recording.ok_or(Error::NotFound("recording"))?;
-    // Its time to be kept may be over.
-    let file = tokio::fs::File::open(path).await.map_err(|_| Error::NotFound("recording"))?;
-    let length = file.metadata().await.map_err(|_| Error::NotFound("recording"))?.len();
+    let path = match (row.recording, row.recording_deleted_at, row.answered_at) {
+        (Some(path), _, _) => path,
+        (None, Some(at), _) => return Err(Error::RecordingDeleted { at }.into()),
+        (None, None, None) => {
+            return Err(Error::NotRecorded("the call was never connected: nothing was recorded").into());
+        }
+        (None, None, Some(_)) => return Err(Error::NotRecorded("this call was not recorded").into()),
+    };
+    let gone = |_| Error::NotRecorded("the file of the recording is gone");
+    let file = tokio::fs::File::open(path).await.map_err(gone)?;
+    let length = file.metadata().await.map_err(gone)?.len();
     let headers = [
         (header::CONTENT_TYPE, "audio/wav".to_owned()),
         (header::CONTENT_LENGTH, length.to_string()),

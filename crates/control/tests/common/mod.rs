@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use agent::{AgentCommand, AgentConfig, AgentEvent, Outcome, OutcomeKind};
+use agent::{AgentCommand, AgentConfig, AgentEvent, AgentOrder, Outcome, OutcomeKind, Refused};
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
 use control::{
@@ -195,7 +195,7 @@ pub struct Line {
     pub dial: Dial,
     pub agent: AgentConfig,
     pub events: mpsc::Sender<AgentEvent>,
-    pub commands: mpsc::Receiver<AgentCommand>,
+    pub orders: mpsc::Receiver<AgentOrder>,
     seen: Arc<Seen>,
     outcome: oneshot::Sender<Outcome>,
 }
@@ -210,6 +210,15 @@ impl Line {
 
     pub async fn tell(&self, event: AgentEvent) {
         self.events.send(event).await.unwrap();
+    }
+
+    /// The next order to the agent, answered so.
+    pub async fn answer(&mut self, answer: Result<(), Refused>) -> AgentCommand {
+        let order = self.orders.recv().await.unwrap();
+        if let Some(asker) = order.answer {
+            asker.send(answer).unwrap();
+        }
+        order.command
     }
 
     /// Waits until the call is hung up over our heads.
@@ -261,7 +270,7 @@ impl CallRunner for PlayedLines {
         dial: Dial,
         agent: AgentConfig,
         events: mpsc::Sender<AgentEvent>,
-        commands: mpsc::Receiver<AgentCommand>,
+        orders: mpsc::Receiver<AgentOrder>,
     ) -> BoxFuture<'_, Result<Conversation, gateway::Error>> {
         Box::pin(async move {
             if self.full.load(Ordering::SeqCst) {
@@ -273,7 +282,7 @@ impl CallRunner for PlayedLines {
                 hung_up: Notify::new(),
             });
             let (outcome, ended) = oneshot::channel();
-            let line = Line { dial, agent, events, commands, seen: Arc::clone(&seen), outcome };
+            let line = Line { dial, agent, events, orders, seen: Arc::clone(&seen), outcome };
             self.dialled.send(line).unwrap_or_else(|_| panic!("the test is over"));
             Ok(Conversation { live: seen, outcome: Box::pin(async { ended.await.expect("the agent panics") }) })
         })

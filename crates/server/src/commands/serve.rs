@@ -48,6 +48,11 @@ async fn serve(config: &Config, arguments: &Arguments) -> anyhow::Result<()> {
         .await
         .with_context(|| format!("cannot listen for the API on {}; change [api] listen", config.api_listen))?;
     let parts = wiring::start(config).await?;
+    for trunk in &config.trunks {
+        if let Some(apart) = trunk.calls_apart {
+            parts.control.pace(&trunk.name, apart);
+        }
+    }
     let stop = CancellationToken::new();
     let tasks = TaskTracker::new();
     let router = parts.control.router();
@@ -56,6 +61,10 @@ async fn serve(config: &Config, arguments: &Arguments) -> anyhow::Result<()> {
     tasks.spawn(async move { axum::serve(api, router).with_graceful_shutdown(stopped).await });
     let control = parts.control.clone();
     tasks.spawn(async move { control.serve_inbound().await });
+    if let Some(retention) = config.record_retention {
+        let control = parts.control.clone();
+        tasks.spawn(async move { control.keep_recordings_for(retention).await });
+    }
     notify::tell("READY=1");
     let watchdog = stop.clone();
     tasks.spawn(async move { watchdog.run_until_cancelled(feed_watchdog()).await });

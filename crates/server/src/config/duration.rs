@@ -5,8 +5,15 @@ use std::time::Duration;
 /// The longest duration a configuration may ask for: ten years.
 const MAX: u64 = 10 * 365 * 24 * 3600;
 
-/// Reads a duration; the error says what to write.
-pub fn parse(text: &str) -> Result<Duration, String> {
+/// Reads a duration that is longer than nothing; the error says what to write.
+pub fn parse_some(text: &str) -> Result<Duration, String> {
+    match parse(text)? {
+        Duration::ZERO => Err(format!("{text:?} is no time at all; write for example \"20s\", \"10m\" or \"30d\"")),
+        duration => Ok(duration),
+    }
+}
+
+fn parse(text: &str) -> Result<Duration, String> {
     let wrong = || format!("{text:?} is not a duration; write for example \"20s\", \"10m\", \"1h30m\" or \"30d\"");
     let mut rest = text.trim();
     let mut total = Duration::ZERO;

@@ -35,7 +35,7 @@ pub struct Node {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Sip {
-    pub listen: Texts,
+    pub listen: Option<Spanned<Vec<Spanned<String>>>>,
     pub advertise: Text,
     pub allow_from: Texts,
 }

@@ -1,24 +1,29 @@
 //! From what is written to what is meant: substitution, defaults, and every check.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use gateway::{BuiltIn, DigitPolicy};
+use gateway::DigitPolicy;
 use sip::sdp::AudioCodec;
 use toml::Spanned;
 
 use super::raw::{self, Raw, line_of};
 use super::substitute::substitute;
-use super::{ApiKey, Config, Destination, Limits, Problem, Provider, Route, Secret, Trunk, duration};
+use super::{ApiKey, Config, Limits, Problem, Provider, Route, Secret, Trunk, checks, duration};
 
 /// Most calls a trunk may be configured for.
 const MAX_CALLS: i64 = 100_000;
+/// Fewest and most new calls a second that a trunk may be configured for.
+const CALLS_PER_SECOND: std::ops::RangeInclusive<f64> = 0.001..=1000.0;
 
-struct Reader<'a> {
-    text: &'a str,
+pub(super) struct Reader<'a> {
+    pub(super) text: &'a str,
     directory: &'a Path,
     environment: &'a dyn Fn(&str) -> Option<String>,
+    /// Names that only one section of a kind may have, with their lines.
+    pub(super) names: BTreeMap<(&'static str, String), usize>,
     problems: Vec<Problem>,
     warnings: Vec<Problem>,
 }
@@ -29,7 +34,8 @@ pub fn resolve(
     directory: &Path,
     environment: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Config, Vec<Problem>> {
-    let mut reader = Reader { text, directory, environment, problems: Vec::new(), warnings: Vec::new() };
+    let mut reader =
+        Reader { text, directory, environment, names: BTreeMap::new(), problems: Vec::new(), warnings: Vec::new() };
     let config = reader.config(raw);
     if reader.problems.is_empty() {
         Ok(Config { warnings: reader.warnings, ..config })
@@ -45,7 +51,6 @@ impl Reader<'_> {
             PathBuf::from(self.text("node.data_dir", raw.node.data_dir).unwrap_or_else(|| "/var/lib/offhook".into()));
         self.text("node.name", raw.node.name);
         let record_dir = self.text("media.record_dir", raw.media.record_dir).unwrap_or_else(|| "recordings".into());
-        self.not_acted_on("media.record_retention", raw.media.record_retention.map(|key| key.span().start));
         self.not_acted_on("limits.spend_per_day", raw.limits.spend_per_day.map(|key| key.span().start));
         // Checked though there is no choice yet: a wrong name must not pass for the local one.
         self.provider("stt", raw.stt, &["local"], "local");
@@ -68,6 +73,7 @@ impl Reader<'_> {
             media_threads: self.count("media.threads", raw.media.threads, 0, 256).unwrap_or(0),
             record: raw.media.record.unwrap_or(true),
             record_dir: data_dir.join(record_dir),
+            record_retention: self.parsed("media.record_retention", raw.media.record_retention, duration::parse_some),
             routes,
             llm: self.provider("llm", raw.llm, &["rules", "openai"], "rules"),
             tts: self.provider("tts", raw.tts, &["local"], "local"),
@@ -80,7 +86,7 @@ impl Reader<'_> {
                 .unwrap_or(3),
                 hold: self.duration("limits.hold", raw.limits.hold, 1800),
             },
-            dial_allow: self.texts("dial.allow", raw.dial.allow),
+            dial_allow: self.all_parsed("dial.allow", raw.dial.allow, checks::prefix),
             api_listen: self
                 .parsed("api.listen", raw.api.listen, |text| {
                     text.parse()
@@ -101,9 +107,15 @@ impl Reader<'_> {
         }
     }
 
-    fn listen(&mut self, listen: Option<Vec<Spanned<String>>>) -> Vec<SocketAddr> {
+    fn listen(&mut self, listen: Option<Spanned<Vec<Spanned<String>>>>) -> Vec<SocketAddr> {
         let Some(listen) = listen else { return vec![SocketAddr::from(([0, 0, 0, 0], 5060))] };
+        let line = line_of(self.text, listen.span().start);
+        if listen.get_ref().is_empty() {
+            let message = "names no address, so no call could come or go; write for example [\"udp://0.0.0.0:5060\"]";
+            self.problem("sip.listen", line, message.into());
+        }
         listen
+            .into_inner()
             .into_iter()
             .enumerate()
             .filter_map(|(n, one)| {
@@ -123,12 +135,14 @@ impl Reader<'_> {
         let line = line_of(self.text, raw.span().start);
         let raw = raw.into_inner();
         let key = |name: &str| format!("trunk[{n}].{name}");
+        let name_line = self.line_of_or(raw.name.as_ref(), line);
         let name = self.text(&key("name"), raw.name).unwrap_or_else(|| format!("trunk{n}"));
+        self.only_once("name of the trunk", &key("name"), name_line, &name, "give each trunk a name of its own");
         let uri = self.parsed(&key("uri"), raw.uri, sip_host);
         let proxy = self.parsed(&key("outbound_proxy"), raw.outbound_proxy, sip_host);
         let username = self.text(&key("username"), raw.username);
         let password = self.text(&key("password"), raw.password);
-        self.not_acted_on(&key("max_calls_per_second"), raw.max_calls_per_second.map(|key| key.span().start));
+        let calls_apart = self.calls_apart(&key("max_calls_per_second"), raw.max_calls_per_second);
         self.parsed(&key("srtp"), raw.srtp, |text| match text {
             "off" => Ok(()),
             other => Err(format!("{other:?} is not supported; only \"off\" is")),
@@ -167,29 +181,41 @@ impl Reader<'_> {
                 .unwrap_or(DigitPolicy::Auto),
             allow_from: self.networks(&key("allow_from"), raw.allow_from),
             max_calls: self.count(&key("max_calls"), raw.max_calls, 1, MAX_CALLS).unwrap_or(50),
+            calls_apart,
         }
+    }
+
+    /// The time between two calls of so many a second.
+    fn calls_apart(&mut self, key: &str, per_second: Option<Spanned<f64>>) -> Option<Duration> {
+        let per_second = per_second?;
+        let line = line_of(self.text, per_second.span().start);
+        let number = per_second.into_inner();
+        if CALLS_PER_SECOND.contains(&number) {
+            return Some(Duration::from_secs_f64(number.recip()));
+        }
+        let (least, most) = (CALLS_PER_SECOND.start(), CALLS_PER_SECOND.end());
+        let message = format!("{number} is out of range; write {least} to {most}, or leave it out for no limit");
+        self.problem(key, line, message);
+        None
     }
 
     fn route(&mut self, n: usize, raw: Spanned<raw::Route>) -> Option<Route> {
         let line = line_of(self.text, raw.span().start);
         let raw = raw.into_inner();
-        let to = self.text(&format!("route[{n}].to"), raw.to);
-        let agent = self.text(&format!("route[{n}].agent"), raw.agent);
-        let (Some(to), Some(agent)) = (to, agent) else {
+        if raw.to.is_none() || raw.agent.is_none() {
             self.problem(
                 &format!("route[{n}]"),
                 line,
                 "needs `to` (the called number) and `agent` (an agent, \"echo\", \"milliwatt\" or \"reject\")".into(),
             );
-            return None;
-        };
-        let to_whom = match agent.as_str() {
-            "echo" => Destination::BuiltIn(BuiltIn::Echo),
-            "milliwatt" => Destination::BuiltIn(BuiltIn::Milliwatt),
-            "reject" => Destination::BuiltIn(BuiltIn::Reject),
-            _ => Destination::Agent(agent),
-        };
-        Some(Route { to, to_whom })
+        }
+        let to_line = self.line_of_or(raw.to.as_ref(), line);
+        let to = self.text(&format!("route[{n}].to"), raw.to);
+        let to_whom = self.parsed(&format!("route[{n}].agent"), raw.agent, checks::destination);
+        if let Some(to) = &to {
+            self.only_once("number of the route", &format!("route[{n}].to"), to_line, to, "keep one of the two");
+        }
+        Some(Route { to: to?, to_whom: to_whom? })
     }
 
     fn provider(&mut self, section: &str, raw: raw::Provider, known: &[&str], default: &str) -> Provider {
@@ -206,19 +232,27 @@ impl Reader<'_> {
             "en" | "en-US" => Ok(()),
             other => Err(format!("{other:?} is not spoken by the local providers; write \"en-US\"")),
         });
+        let name = name.unwrap_or_else(|| default.to_owned());
+        let voice = self.parsed(&key("voice"), raw.voice, |text| match name.as_str() {
+            "local" => checks::voice(text),
+            _ => Ok(text.to_owned()),
+        });
         Provider {
-            name: name.unwrap_or_else(|| default.to_owned()),
+            name,
             base_url: self.text(&key("base_url"), raw.base_url),
             api_key: self.text(&key("api_key"), raw.api_key).map(Secret),
             model: self.text(&key("model"), raw.model),
-            voice: self.text(&key("voice"), raw.voice),
+            voice,
         }
     }
 
     fn api_key(&mut self, n: usize, raw: Spanned<raw::ApiKey>) -> Option<ApiKey> {
         let line = line_of(self.text, raw.span().start);
         let raw = raw.into_inner();
-        let name = self.text(&format!("api.key[{n}].name"), raw.name).unwrap_or_else(|| format!("key{n}"));
+        let name_line = self.line_of_or(raw.name.as_ref(), line);
+        let name_key = format!("api.key[{n}].name");
+        let name = self.text(&name_key, raw.name).unwrap_or_else(|| format!("key{n}"));
+        self.only_once("name of the key", &name_key, name_line, &name, "give each key a name of its own");
         let role = self.parsed(&format!("api.key[{n}].role"), raw.role, |text| match text {
             "read" | "operate" | "dial" | "admin" => Ok(text.to_owned()),
             other => Err(format!("{other:?} is not a role; write \"read\", \"operate\", \"dial\" or \"admin\"")),
@@ -241,10 +275,6 @@ impl Reader<'_> {
         self.parsed(key, value, |text| Ok(text.to_owned()))
     }
 
-    fn texts(&mut self, key: &str, values: Option<Vec<Spanned<String>>>) -> Vec<String> {
-        self.all_parsed(key, values, |text| Ok(text.to_owned()))
-    }
-
     fn networks(&mut self, key: &str, values: Option<Vec<Spanned<String>>>) -> Vec<(IpAddr, u8)> {
         // "registrar" is where we registered, and a trunk's own address is always allowed.
         let known: Vec<Option<(IpAddr, u8)>> =
@@ -253,7 +283,7 @@ impl Reader<'_> {
     }
 
     fn duration(&mut self, key: &str, value: Option<Spanned<String>>, default_seconds: u64) -> Duration {
-        self.parsed(key, value, duration::parse).unwrap_or(Duration::from_secs(default_seconds))
+        self.parsed(key, value, duration::parse_some).unwrap_or(Duration::from_secs(default_seconds))
     }
 
     fn count(&mut self, key: &str, value: Option<Spanned<i64>>, least: i64, most: i64) -> Option<usize> {
@@ -296,7 +326,7 @@ impl Reader<'_> {
         }
     }
 
-    fn problem(&mut self, key: &str, line: usize, message: String) {
+    pub(super) fn problem(&mut self, key: &str, line: usize, message: String) {
         self.problems.push(Problem { key: key.to_owned(), line, message });
     }
 

@@ -65,6 +65,80 @@ fn every_mistake_names_its_line_its_key_and_what_to_write() {
 }
 
 #[test]
+fn a_name_that_is_given_twice_names_the_line_of_the_first() {
+    let key = |name: &str| format!("[[api.key]]\nname = \"{name}\"\nkey = \"12345678\"\n");
+    assert_eq!(
+        complaints(&(key("ops") + &key("ops"))),
+        ["line 5: api.key[1].name: \"ops\" is the name of the key of line 2 already; give each key a name of its own"]
+    );
+    assert_eq!(
+        complaints("[[trunk]]\nname = \"a\"\n[[trunk]]\nname = \"trunk2\"\n[[trunk]]\n[[trunk]]\nname = \"a\"\n"),
+        [
+            "line 5: trunk[2].name: \"trunk2\" is the name of the trunk of line 4 already; give each trunk a name of its own",
+            "line 7: trunk[3].name: \"a\" is the name of the trunk of line 2 already; give each trunk a name of its own",
+        ]
+    );
+    let route = |agent: &str| format!("[[route]]\nto = \"+15550100\"\nagent = \"{agent}\"\n");
+    assert_eq!(
+        complaints(&(route("echo") + &route("default"))),
+        ["line 5: route[1].to: \"+15550100\" is the number of the route of line 2 already; keep one of the two"]
+    );
+}
+
+#[test]
+fn what_cannot_be_meant_is_a_mistake() {
+    for (text, complaint) in [
+        (
+            "[[route]]\nto = \"1\"\nagent = \"front\"\n",
+            "line 3: route[0].agent: no agent is named \"front\"; write \"default\", \"echo\", \"milliwatt\" or \"reject\"",
+        ),
+        (
+            "[tts]\nvoice = \"anna\"\n",
+            "line 2: tts.voice: \"anna\" is not a voice of \"local\"; write one of \"slt\", \"awb\", \"rms\", \"kal16\", \"kal\"",
+        ),
+        (
+            "[sip]\nlisten = []\n",
+            "line 2: sip.listen: names no address, so no call could come or go; write for example [\"udp://0.0.0.0:5060\"]",
+        ),
+        (
+            "[limits]\nring = \"0s\"\n",
+            "line 2: limits.ring: \"0s\" is no time at all; write for example \"20s\", \"10m\" or \"30d\"",
+        ),
+        (
+            "[limits]\ncall = \"0m0s\"\n",
+            "line 2: limits.call: \"0m0s\" is no time at all; write for example \"20s\", \"10m\" or \"30d\"",
+        ),
+        (
+            "[media]\nrecord_retention = \"0d\"\n",
+            "line 2: media.record_retention: \"0d\" is no time at all; write for example \"20s\", \"10m\" or \"30d\"",
+        ),
+        (
+            "[dial]\nallow = [\"+1\", \"\"]\n",
+            "line 2: dial.allow[1]: an empty prefix allows nothing; write \"+\" to allow every number, or leave it out",
+        ),
+        (
+            "[[trunk]]\nmax_calls_per_second = 0.0\n",
+            "line 2: trunk[0].max_calls_per_second: 0 is out of range; write 0.001 to 1000, or leave it out for no limit",
+        ),
+        (
+            "[[route]]\nto = \"1\"\n",
+            "line 1: route[0]: needs `to` (the called number) and `agent` (an agent, \"echo\", \"milliwatt\" or \"reject\")",
+        ),
+    ] {
+        assert_eq!(complaints(text), [complaint]);
+    }
+}
+
+#[test]
+fn how_long_recordings_stay_and_how_fast_calls_go_are_read() {
+    let config =
+        read("[media]\nrecord_retention = \"30d\"\n[[trunk]]\nmax_calls_per_second = 2.5\n").expect("both are known");
+    assert_eq!(config.record_retention, Some(Duration::from_secs(30 * 24 * 3600)));
+    assert_eq!(config.trunks[0].calls_apart, Some(Duration::from_millis(400)));
+    assert!(config.warnings.is_empty());
+}
+
+#[test]
 fn an_unknown_key_names_the_nearest_known_one() {
     assert_eq!(complaints("[[trunk]]\nnmae = \"x\"\n"), ["line 2: unknown key `nmae`; did you mean `name`?"]);
     assert_eq!(complaints("[medai]\n"), ["line 1: unknown key `medai`; did you mean `media`?"]);

@@ -1,0 +1,64 @@
+//! What a key alone does not show: names given twice, names of nothing, and values that cannot be meant.
+
+use std::collections::btree_map::Entry;
+
+use gateway::BuiltIn;
+use speech::providers::local::VOICES;
+use toml::Spanned;
+
+use super::Destination;
+use super::raw::line_of;
+use super::resolve::Reader;
+
+/// The agents there are.
+const AGENTS: [&str; 1] = ["default"];
+
+impl Reader<'_> {
+    /// A name that only one section of its kind may have.
+    pub(super) fn only_once(&mut self, kind: &'static str, key: &str, line: usize, name: &str, otherwise: &str) {
+        match self.names.entry((kind, name.to_owned())) {
+            Entry::Vacant(free) => {
+                free.insert(line);
+            }
+            Entry::Occupied(first) => {
+                let message = format!("{name:?} is the {kind} of line {} already; {otherwise}", first.get());
+                self.problem(key, line, message);
+            }
+        }
+    }
+
+    /// The line of a value, or of the section that leaves it out.
+    pub(super) fn line_of_or(&self, value: Option<&Spanned<String>>, section: usize) -> usize {
+        value.map_or(section, |value| line_of(self.text, value.span().start))
+    }
+}
+
+/// Who answers a route.
+pub fn destination(text: &str) -> Result<Destination, String> {
+    match text {
+        "echo" => Ok(Destination::BuiltIn(BuiltIn::Echo)),
+        "milliwatt" => Ok(Destination::BuiltIn(BuiltIn::Milliwatt)),
+        "reject" => Ok(Destination::BuiltIn(BuiltIn::Reject)),
+        agent if AGENTS.contains(&agent) => Ok(Destination::Agent(agent.to_owned())),
+        other => Err(format!("no agent is named {other:?}; write \"default\", \"echo\", \"milliwatt\" or \"reject\"")),
+    }
+}
+
+/// A voice of the local synthesiser.
+pub fn voice(text: &str) -> Result<String, String> {
+    if VOICES.contains(&text) {
+        Ok(text.to_owned())
+    } else {
+        let known: Vec<String> = VOICES.iter().map(|voice| format!("{voice:?}")).collect();
+        Err(format!("{text:?} is not a voice of \"local\"; write one of {}", known.join(", ")))
+    }
+}
+
+/// A prefix of `[dial] allow`.
+pub fn prefix(text: &str) -> Result<String, String> {
+    if text.is_empty() {
+        Err("an empty prefix allows nothing; write \"+\" to allow every number, or leave it out".into())
+    } else {
+        Ok(text.to_owned())
+    }
+}
