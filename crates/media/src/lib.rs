@@ -22,6 +22,7 @@
 //!     telephone_event_receive: Some(101),
 //!     sending: true,
 //!     receiving: true,
+//!     srtp: None,
 //! }));
 //! let mut transmit = Transmit::default();
 //! while session.poll_transmit(&mut transmit) {

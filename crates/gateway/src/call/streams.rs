@@ -15,6 +15,7 @@ pub(crate) fn configure(negotiated: &Negotiated) -> StreamConfig {
         telephone_event_receive: negotiated.telephone_event_receive,
         sending: matches!(negotiated.direction, Direction::SendRecv | Direction::SendOnly),
         receiving: matches!(negotiated.direction, Direction::SendRecv | Direction::RecvOnly),
+        srtp: None,
     }
 }
 

@@ -114,8 +114,8 @@ impl Drop for MasterKey {
 
 /// The keys of both directions; never the same one (RFC 3711 §9.1).
 ///
-/// A key that was not in use before begins at rollover counter 0 (RFC 4568 §7.1.4), so one that another has replaced
-/// must not be given again.
+/// A key that is not in use yet begins at rollover counter 0 (RFC 4568 §7.1.4), so one that was taken out of use must
+/// not be given again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Keys {
     /// What protects our packets: the key in our description.
