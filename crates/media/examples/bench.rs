@@ -14,9 +14,10 @@ use measure::{Table, allocations, live_bytes, nanoseconds};
 use media::codec::g711;
 use media::conceal::Concealer;
 use media::rtp::{HEADER_LEN, write_header};
+use media::srtp::{Keys, MasterKey, Protector, Suite};
 use media::{
-    AudioFrame, Codec, Config, FRAME_DURATION, FRAME_SAMPLES, MediaSession, Order, StreamConfig, Transmit, UtteranceId,
-    ear,
+    AudioFrame, Codec, Config, FRAME_DURATION, FRAME_SAMPLES, MAX_PACKET, MediaSession, Order, StreamConfig, Transmit,
+    UtteranceId, ear,
 };
 
 #[global_allocator]
@@ -29,6 +30,10 @@ const PACKET: usize = HEADER_LEN + FRAME_SAMPLES;
 
 /// The times that a frame may take of what copying and coding alone take.
 const FRAME_BOUND: f64 = 8.0;
+/// The times that a frame protected both ways may take of a plain one.
+const PROTECTED_BOUND: f64 = 5.0;
+/// Frames that a peer may send in one measurement: made before, so that its work is not counted.
+const PROTECTED_FRAMES: u32 = 50 * FRAMES;
 /// The times that all detectors may take of eight Goertzel filters.
 const EAR_BOUND: f64 = 30.0;
 /// Bytes of a session, queues and all.
@@ -45,6 +50,7 @@ fn main() -> ExitCode {
     println!("a frame: 172 bytes of RTP received, ordered, decoded, handed over; 20 ms said, encoded, sent");
     let deaf = frame(&mut table, now, "receive, decode and send a frame", Config { ear: DEAF, record: false });
     frame(&mut table, now, "the same, recorded", Config { ear: DEAF, record: true });
+    protected(&mut table, now);
     ears(&mut table, now, deaf);
     lost(&mut table);
     memory(&mut table, now);
@@ -66,6 +72,28 @@ fn frame(table: &mut Table, now: Instant, what: &str, config: Config) -> f64 {
     table.at_most("  allocations in a frame", allocated, "", 0.0);
     table.highlight(format!("{what}: {time:.0} ns"));
     time
+}
+
+fn protected(table: &mut Table, now: Instant) {
+    println!("SRTP: their packet unprotected, ours protected, beside the same without");
+    let config = || Config { ear: DEAF, record: false };
+    for suite in [Suite::AesCm128HmacSha1_80, Suite::AeadAes128Gcm, Suite::AeadAes256Gcm] {
+        let mut plain = Conversation::new(now, config());
+        plain.warm_up();
+        let mut call = Conversation::protected(now, config(), suite);
+        call.warm_up();
+        let before = allocations();
+        for _ in 0..FRAMES {
+            call.turn();
+        }
+        let allocated = (allocations() - before) as f64 / f64::from(FRAMES);
+        let (time, anchor) = nanoseconds(FRAMES, || call.turn(), || plain.turn());
+        table.ratio(suite.name(), (time, anchor), "ns", "a plain frame", PROTECTED_BOUND);
+        table.at_most("  allocations in a frame", allocated, "", 0.0);
+        if suite == Suite::AesCm128HmacSha1_80 {
+            table.highlight(format!("SRTP adds {:.0} ns", time - anchor));
+        }
+    }
 }
 
 fn ears(table: &mut Table, now: Instant, deaf: f64) {
@@ -131,6 +159,9 @@ struct Conversation {
     now: Instant,
     session: Box<MediaSession>,
     packets: Vec<[u8; PACKET]>,
+    /// Packets of an SRTP peer, in order, and their length.
+    protected: Vec<[u8; MAX_PACKET]>,
+    protected_len: usize,
     said: Vec<[i16; FRAME_SAMPLES]>,
     turns: u32,
     transmit: Transmit,
@@ -149,7 +180,36 @@ impl Conversation {
             Codec::Pcmu.encode(samples, &mut packet[HEADER_LEN..]);
             packet
         });
-        Self { now, session, packets: packets.collect(), said, turns: 0, transmit: Transmit::default() }
+        Self {
+            now,
+            session,
+            packets: packets.collect(),
+            protected: Vec::new(),
+            protected_len: 0,
+            said,
+            turns: 0,
+            transmit: Transmit::default(),
+        }
+    }
+
+    fn protected(now: Instant, config: Config, suite: Suite) -> Self {
+        let key =
+            |byte| MasterKey::new(suite, &vec![byte; suite.key_len() + suite.salt_len()]).expect("as long as that");
+        let keys = Keys { send: key(1), receive: key(2) };
+        let stream = StreamConfig { srtp: Some(keys), ..stream() };
+        let mut call = Self::with(now, Box::new(MediaSession::new(now, config, [1; 32])), stream);
+        let mut peer = Protector::new(key(2));
+        call.protected = (0..PROTECTED_FRAMES)
+            .map(|turn| {
+                let mut packet = [0; MAX_PACKET];
+                packet[..PACKET].copy_from_slice(&call.packets[turn as usize % call.packets.len()]);
+                number(&mut packet, turn);
+                peer.protect(&mut packet, PACKET).expect("there is room for a tag");
+                packet
+            })
+            .collect();
+        call.protected_len = PACKET + suite.tag_len();
+        call
     }
 
     fn warm_up(&mut self) {
@@ -163,10 +223,14 @@ impl Conversation {
     fn turn(&mut self) {
         self.now += FRAME_DURATION;
         let which = self.turns as usize % self.packets.len();
-        let packet = &mut self.packets[which];
-        if let Some(header) = packet.first_chunk_mut::<HEADER_LEN>() {
-            write_header(header, false, 0, self.turns as u16, self.turns.wrapping_mul(FRAME_SAMPLES as u32), 7);
-        }
+        let packet = match self.protected.get(self.turns as usize) {
+            Some(packet) => &packet[..self.protected_len],
+            None => {
+                let packet = &mut self.packets[which];
+                number(packet, self.turns);
+                packet
+            }
+        };
         self.session.receive(self.now - FRAME_DURATION / 2, ([192, 0, 2, 1], 4000).into(), packet);
         let frame = AudioFrame { at: Duration::ZERO, samples: self.said[which] };
         self.session.order(self.now, Order::Play { utterance: UtteranceId(1), frame, last: false });
@@ -180,6 +244,12 @@ impl Conversation {
         }
         assert!(sent > 0 || self.turns == 0, "a packet leaves every 20 ms");
         self.turns = self.turns.wrapping_add(1);
+    }
+}
+
+fn number(packet: &mut [u8], turn: u32) {
+    if let Some(header) = packet.first_chunk_mut::<HEADER_LEN>() {
+        write_header(header, false, 0, turn as u16, turn.wrapping_mul(FRAME_SAMPLES as u32), 7);
     }
 }
 
@@ -233,6 +303,7 @@ fn stream() -> StreamConfig {
         telephone_event_receive: Some(101),
         sending: true,
         receiving: true,
+        srtp: None,
     }
 }
 

@@ -1,8 +1,8 @@
-//! RTP audio as a value: packets, jitter, codecs, DTMF, tones, voice activity, recording.
+//! RTP audio as a value: packets, SRTP, jitter, codecs, DTMF, tones, voice activity, recording.
 //!
 //! Nothing here opens a socket, reads a clock or draws ambient randomness. The path of a frame:
-//! datagram → RTP receive → jitter buffer → decode or conceal → [`ear`] → [`Event::Audio`];
-//! [`Order::Play`] → encode → RTP send → datagram.
+//! datagram → SRTP → RTP receive → jitter buffer → decode or conceal → [`ear`] → [`Event::Audio`];
+//! [`Order::Play`] → encode → RTP send → SRTP → datagram.
 //!
 //! A session is driven from outside: give it datagrams, orders and the time; then take packets and events until there are
 //! none, and come back at [`MediaSession::poll_timeout`].
@@ -22,6 +22,7 @@
 //!     telephone_event_receive: Some(101),
 //!     sending: true,
 //!     receiving: true,
+//!     srtp: None,
 //! }));
 //! let mut transmit = Transmit::default();
 //! while session.poll_transmit(&mut transmit) {
@@ -52,6 +53,7 @@ pub mod recorder;
 pub mod resample;
 pub mod rtp;
 mod session;
+pub mod srtp;
 #[cfg(test)]
 mod testing;
 pub mod tones;

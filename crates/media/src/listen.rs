@@ -205,6 +205,7 @@ impl Stream {
             telephone_event_receive: self.telephone_event,
             sending: false,
             receiving: true,
+            srtp: None,
         }
     }
 }

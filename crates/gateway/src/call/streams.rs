@@ -2,8 +2,8 @@
 //!
 //! What offer and answer agreed on, as the media engine wants it.
 
-use media::{Codec, StreamConfig};
-use sip::sdp::{AudioCodec, Direction, Negotiated};
+use media::{Codec, StreamConfig, srtp};
+use sip::sdp::{self, AudioCodec, Direction, Negotiated};
 
 /// A negotiated stream as media configuration.
 pub(crate) fn configure(negotiated: &Negotiated) -> StreamConfig {
@@ -15,6 +15,7 @@ pub(crate) fn configure(negotiated: &Negotiated) -> StreamConfig {
         telephone_event_receive: negotiated.telephone_event_receive,
         sending: matches!(negotiated.direction, Direction::SendRecv | Direction::SendOnly),
         receiving: matches!(negotiated.direction, Direction::SendRecv | Direction::RecvOnly),
+        srtp: negotiated.srtp.as_ref().map(|keys| srtp::Keys { send: key(&keys.send), receive: key(&keys.receive) }),
     }
 }
 
@@ -24,12 +25,54 @@ pub(crate) fn describe(negotiated: &Negotiated) -> String {
         Some(payload_type) => format!("telephone-event {payload_type}"),
         None => "keys in-band".to_owned(),
     };
-    format!("{:?} to {}, {keys}, {:?}", negotiated.send.0, negotiated.remote, negotiated.direction)
+    let suite = negotiated.srtp.as_ref().map_or(String::new(), |keys| format!("{}, ", keys.send.suite().name()));
+    format!("{:?} to {}, {keys}, {suite}{:?}", negotiated.send.0, negotiated.remote, negotiated.direction)
 }
 
 fn codec(name: AudioCodec) -> Codec {
     match name {
         AudioCodec::Pcmu => Codec::Pcmu,
         AudioCodec::Pcma => Codec::Pcma,
+    }
+}
+
+fn key(key: &sdp::MasterKey) -> srtp::MasterKey {
+    let suite = match key.suite() {
+        sdp::Suite::AesCm128HmacSha1_80 => srtp::Suite::AesCm128HmacSha1_80,
+        sdp::Suite::AesCm128HmacSha1_32 => srtp::Suite::AesCm128HmacSha1_32,
+        sdp::Suite::AeadAes128Gcm => srtp::Suite::AeadAes128Gcm,
+        sdp::Suite::AeadAes256Gcm => srtp::Suite::AeadAes256Gcm,
+    };
+    // Never a stream without SRTP where keys were agreed on.
+    srtp::MasterKey::new(suite, key.key_and_salt()).expect("a suite has one length of key and salt")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sip::sdp::{Capabilities, Sdes, SrtpPolicy};
+
+    #[test]
+    fn the_keys_of_each_suite_reach_the_media_engine() {
+        let capabilities = Capabilities {
+            address: "192.0.2.1:4000".parse().unwrap(),
+            codecs: vec![AudioCodec::Pcmu],
+            telephone_event: None,
+            session_id: 1,
+            version: 1,
+            direction: Direction::SendRecv,
+        };
+        for (n, suite) in sdp::Suite::ALL.into_iter().enumerate() {
+            let mut calling = Sdes::new(SrtpPolicy::Required, [1; 32]);
+            let mut called = Sdes::new(SrtpPolicy::Required, [2; 32]);
+            let mut offer = calling.offer(&capabilities);
+            offer.media[0].cryptos = vec![offer.media[0].cryptos[n].clone()];
+            let (answer, at_callee) = called.answer(&offer, &capabilities).unwrap();
+            let at_caller = calling.accept(&capabilities, &answer).unwrap();
+            let keys = [&at_caller, &at_callee].map(|negotiated| configure(negotiated).srtp.unwrap());
+            assert_eq!(keys[0].send.suite().name(), suite.name());
+            assert_eq!((&keys[0].send, &keys[0].receive), (&keys[1].receive, &keys[1].send));
+            assert!(describe(&at_caller).contains(suite.name()));
+        }
     }
 }

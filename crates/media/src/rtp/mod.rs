@@ -5,7 +5,7 @@ mod receiver;
 mod sender;
 mod sequence;
 
-pub use packet::{HEADER_LEN, Packet, write_header};
+pub use packet::{HEADER_LEN, Packet, header_len, write_header};
 pub use receiver::{Arrival, Latch, Reception};
 pub use sender::Sender;
 pub use sequence::ExtendedSequence;

@@ -23,21 +23,8 @@ pub struct Packet<'a> {
 impl<'a> Packet<'a> {
     /// Reads a packet; `None` for anything that is not RTP version 2, and for RTCP.
     pub fn parse(datagram: &'a [u8]) -> Option<Self> {
-        let (header, rest) = datagram.split_at_checked(HEADER_LEN)?;
-        if header[0] >> 6 != 2 {
-            return None;
-        }
+        let (header, mut payload) = datagram.split_at_checked(header_len(datagram)?)?;
         let payload_type = header[1] & 0x7F;
-        // RFC 5761 §4: RTCP packet types 192 to 223 look like payload types 64 to 95.
-        if (64..=95).contains(&payload_type) {
-            return None;
-        }
-        let csrc_len = usize::from(header[0] & 0x0F) * 4;
-        let mut payload = rest.get(csrc_len..)?;
-        if header[0] & 0x10 != 0 {
-            let words = u16::from_be_bytes([*payload.get(2)?, *payload.get(3)?]);
-            payload = payload.get(4 + usize::from(words) * 4..)?;
-        }
         if header[0] & 0x20 != 0 {
             let padding = usize::from(*payload.last()?);
             if padding == 0 {
@@ -54,6 +41,21 @@ impl<'a> Packet<'a> {
             payload,
         })
     }
+}
+
+/// Length of a header with its CSRC list and extension; `None` for anything that is not RTP version 2, and for RTCP.
+pub fn header_len(datagram: &[u8]) -> Option<usize> {
+    let header = datagram.first_chunk::<HEADER_LEN>()?;
+    // RFC 5761 §4: RTCP packet types 192 to 223 look like payload types 64 to 95.
+    if header[0] >> 6 != 2 || (64..=95).contains(&(header[1] & 0x7F)) {
+        return None;
+    }
+    let mut len = HEADER_LEN + usize::from(header[0] & 0x0F) * 4;
+    if header[0] & 0x10 != 0 {
+        let extension = datagram.get(len..)?;
+        len += 4 + usize::from(u16::from_be_bytes([*extension.get(2)?, *extension.get(3)?])) * 4;
+    }
+    (len <= datagram.len()).then_some(len)
 }
 
 /// Writes a header without CSRC list, extension and padding.

@@ -17,7 +17,9 @@ pub struct Sender {
 impl Sender {
     /// Draws SSRC, first sequence number and first timestamp (RFC 3550 §5.1: all random).
     pub fn new(rng: &mut ChaCha12Rng) -> Self {
-        Self { ssrc: rng.next_u32(), sequence: rng.next_u32() as u16, timestamp_base: rng.next_u32() }
+        // RFC 3711 §3.3.1: far from the wrap, so that a peer who misses the first packets still counts it.
+        let sequence = rng.next_u32() as u16 & 0x7FFF;
+        Self { ssrc: rng.next_u32(), sequence, timestamp_base: rng.next_u32() }
     }
 
     /// The timestamp of a slot.

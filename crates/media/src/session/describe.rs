@@ -25,6 +25,10 @@ impl MediaSession {
         }
         let jitter = self.inbound.jitter();
         let _ = write!(words, " ← jitter {} ms ({} ms waiting)", jitter.delay_ms(), jitter.depth_ms());
+        let suite = stream.srtp.as_ref().map(|keys| keys.send.suite().name());
+        if let Some(suite) = suite {
+            let _ = write!(words, " ← SRTP {suite}");
+        }
         match self.inbound.source() {
             Some(source) => _ = write!(words, " ← {source}"),
             None => _ = write!(words, " ← {} (nothing yet)", stream.remote),
@@ -37,6 +41,9 @@ impl MediaSession {
         let _ = write!(words, "; {queued} frames queued → RTP {payload_type} {}", codec.name());
         if let Some(payload_type) = stream.telephone_event_send {
             let _ = write!(words, ", {payload_type} telephone-event");
+        }
+        if let Some(suite) = suite {
+            let _ = write!(words, " → SRTP {suite}");
         }
         if let Some(destination) = self.inbound.destination() {
             let _ = write!(words, " → {destination}");

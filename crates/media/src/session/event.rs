@@ -59,6 +59,10 @@ pub struct Statistics {
     pub packets_late: u64,
     /// From strangers, malformed, or of an unknown payload type.
     pub packets_ignored: u64,
+    /// SRTP: forged, damaged, or protected with another key.
+    pub packets_unauthentic: u64,
+    /// SRTP: came twice, or too late to tell.
+    pub packets_replayed: u64,
     /// Interarrival jitter (RFC 3550 §6.4.1), now.
     pub jitter: Duration,
     /// Frames of which a part at least was made up.

@@ -7,6 +7,7 @@ mod inbound;
 mod order;
 mod outbound;
 mod play_queue;
+mod protection;
 
 use std::collections::VecDeque;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -21,10 +22,11 @@ pub use order::{DigitMethod, Order, SteadyTone, StreamConfig, UtteranceId};
 pub use play_queue::PLAY_QUEUE_FRAMES;
 
 use crate::rtp::HEADER_LEN;
-use crate::{AudioFrame, FRAME_SAMPLES, ear};
+use crate::{AudioFrame, FRAME_SAMPLES, ear, srtp};
 use inbound::Inbound;
 use outbound::{Outbound, Route};
 use play_queue::Queued;
+use protection::Incoming;
 
 /// Events that wait for the shell to take them; beyond, the oldest is lost.
 const EVENT_LIMIT: usize = 1024;
@@ -32,8 +34,8 @@ const EVENT_LIMIT: usize = 1024;
 const USUAL_EVENTS: usize = 4;
 /// How long a digit sounds that the echo route sends back.
 const ECHOED_DIGIT: Duration = Duration::from_millis(100);
-/// The largest RTP packet we send: header and 20 ms of G.711.
-pub const MAX_PACKET: usize = HEADER_LEN + FRAME_SAMPLES;
+/// The largest packet we send: header, 20 ms of G.711 and what SRTP adds.
+pub const MAX_PACKET: usize = HEADER_LEN + FRAME_SAMPLES + srtp::MAX_TAG;
 
 /// What a session is, apart from its stream.
 #[derive(Debug, Clone)]
@@ -73,6 +75,7 @@ impl Transmit {
 pub struct MediaSession {
     config: Config,
     stream: Option<StreamConfig>,
+    incoming: Incoming,
     inbound: Inbound,
     outbound: Outbound,
     events: VecDeque<Event>,
@@ -87,12 +90,14 @@ impl MediaSession {
             outbound: Outbound::new(&mut rng, config.record),
             config,
             stream: None,
+            incoming: Incoming::default(),
             events: VecDeque::with_capacity(USUAL_EVENTS),
         }
     }
 
     /// A datagram on our RTP port.
     pub fn receive(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) {
+        let Some(datagram) = self.incoming.open(datagram) else { return };
         let events = &mut self.events;
         let mut emit = |event| push_event(events, event);
         let digit = self.inbound.receive(now, from, datagram, self.stream.as_ref(), &mut emit);
@@ -108,7 +113,9 @@ impl MediaSession {
         let events = &mut self.events;
         match order {
             Order::Configure(stream) => {
+                self.incoming.configure(stream.srtp.as_ref().map(|keys| &keys.receive));
                 self.inbound.configure(now, &stream);
+                self.outbound.protect(stream.srtp.as_ref().map(|keys| &keys.send));
                 self.outbound.start(now);
                 self.stream = Some(stream);
             }
@@ -172,7 +179,9 @@ impl MediaSession {
             packets_received: reception.received(),
             packets_lost: reception.lost(),
             packets_late: self.inbound.jitter().late(),
-            packets_ignored: self.inbound.ignored(),
+            packets_ignored: self.inbound.ignored() + self.incoming.malformed(),
+            packets_unauthentic: self.incoming.unauthentic(),
+            packets_replayed: self.incoming.replayed(),
             jitter: reception.jitter(),
             concealed_frames: self.inbound.concealed_frames(),
             level_dbm0: self.inbound.level_dbm0(),

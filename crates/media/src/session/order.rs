@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::codec::Codec;
 use crate::dtmf::Digit;
 use crate::frame::AudioFrame;
+use crate::srtp;
 
 /// What offer and answer agreed on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +25,9 @@ pub struct StreamConfig {
     pub sending: bool,
     /// Do we expect audio (false while held)?
     pub receiving: bool,
+    /// Keys of SRTP: then nothing leaves unprotected, and nothing unprotected is heard. The same keys again change
+    /// nothing.
+    pub srtp: Option<srtp::Keys>,
 }
 
 /// One thing said: all frames of one utterance carry its id; ids grow.

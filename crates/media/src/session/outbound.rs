@@ -15,6 +15,7 @@ use super::{DigitMethod, Event, SteadyTone, StreamConfig, Transmit, UtteranceId}
 use crate::dtmf::Digit;
 use crate::dtmf::telephone_event::PAYLOAD_LEN;
 use crate::rtp::Sender;
+use crate::srtp::{MasterKey, Protector};
 use crate::tones::Sine;
 use crate::{AudioFrame, FRAME_DURATION, FRAME_SAMPLES};
 
@@ -30,6 +31,7 @@ const RECORD_LIMIT: usize = 8;
 #[derive(Debug)]
 pub(super) struct Outbound {
     sender: Sender,
+    protector: Option<Protector>,
     clock: Option<SlotClock>,
     pub queue: PlayQueue,
     digits: DigitQueue,
@@ -67,6 +69,7 @@ impl Outbound {
     pub fn new(rng: &mut ChaCha12Rng, record: bool) -> Self {
         Self {
             sender: Sender::new(rng),
+            protector: None,
             clock: None,
             queue: PlayQueue::new(),
             digits: DigitQueue::new(),
@@ -83,6 +86,13 @@ impl Outbound {
     /// A stream is there: from now on a slot leaves every 20 ms, the first at once.
     pub fn start(&mut self, now: Instant) {
         self.clock.get_or_insert(SlotClock { epoch: now, slots: 0, next: now, speaking: false, left: None });
+    }
+
+    /// With which key packets leave from now on. A key in use stays in use, and goes on counting.
+    pub fn protect(&mut self, key: Option<&MasterKey>) {
+        if self.protector.as_ref().map(Protector::key) != key {
+            self.protector = key.cloned().map(Protector::new);
+        }
     }
 
     pub fn next_deadline(&self) -> Option<Instant> {
@@ -303,11 +313,15 @@ impl Outbound {
         if to.port() == 0 || to.ip().is_unspecified() {
             return;
         }
+        let mut transmit = Transmit { to, ..Transmit::default() };
+        transmit.len = self.sender.write(&mut transmit.packet, marker, payload_type, timestamp, payload);
+        if let Some(protector) = &mut self.protector {
+            let Some(len) = protector.protect(&mut transmit.packet, transmit.len) else { return };
+            transmit.len = len;
+        }
         if self.transmits.len() >= TRANSMIT_LIMIT {
             self.transmits.pop_front();
         }
-        let mut transmit = Transmit { to, ..Transmit::default() };
-        transmit.len = self.sender.write(&mut transmit.packet, marker, payload_type, timestamp, payload);
         self.transmits.push_back(transmit);
         self.packets_sent += 1;
     }

@@ -20,6 +20,7 @@ fn stream() -> StreamConfig {
         telephone_event_receive: Some(101),
         sending: true,
         receiving: true,
+        srtp: None,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::net::IpAddr;
 
-use super::{Direction, Error, parser};
+use super::{CryptoLine, Direction, Error, parser};
 
 /// A session description: tolerant to read, strict to write.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,6 +41,8 @@ pub struct MediaDescription {
     pub ptime: Option<u32>,
     /// `a=rtcp` (RFC 3605).
     pub rtcp: Option<Rtcp>,
+    /// `a=crypto`, in order, the unusable ones too: a key that was offered is more than none.
+    pub cryptos: Vec<CryptoLine>,
 }
 
 /// `c=`
@@ -113,6 +115,9 @@ impl MediaDescription {
                 let _ = write!(text, " IN {} {address}", address_type(address));
             }
             text.push_str("\r\n");
+        }
+        for crypto in self.cryptos.iter().filter_map(CryptoLine::usable) {
+            let _ = write!(text, "a=crypto:{crypto}\r\n");
         }
         if let Some(direction) = self.direction {
             let _ = write!(text, "a={}\r\n", direction.as_str());

@@ -1,14 +1,19 @@
-//! Session descriptions (RFC 8866) and offer/answer for one audio stream (RFC 3264).
+//! Session descriptions (RFC 8866) and offer/answer for one audio stream (RFC 3264), with keys of SRTP (RFC 4568).
 //!
 //! Reading is tolerant, because a call is lost over each oddity refused: a line that makes no sense is
 //! skipped, never the whole description. Writing is strict.
 
+mod base64;
+mod crypto;
 mod description;
 mod negotiation;
 mod parser;
+mod sdes;
 
+pub use crypto::{Crypto, CryptoLine, MasterKey, Suite};
 pub use description::{Connection, MediaDescription, Rtcp, RtpMap, SessionDescription};
 pub use negotiation::{Capabilities, Negotiated, accept, answer, offer};
+pub use sdes::{Sdes, SrtpKeys, SrtpPolicy};
 
 /// Why a description cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -19,6 +24,9 @@ pub enum Error {
     /// No audio stream that both sides can use; answer 488.
     #[error("no common audio codec")]
     NoCommonCodec,
+    /// Not protected where it must be, or not as agreed: answer 488, or end the call. Never go on without SRTP.
+    #[error("SRTP: {0}")]
+    Srtp(&'static str),
 }
 
 /// An audio codec with its static payload type (RFC 3551).

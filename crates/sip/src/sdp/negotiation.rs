@@ -3,7 +3,8 @@
 use std::net::{IpAddr, SocketAddr};
 
 use super::description::address_type;
-use super::{AudioCodec, Connection, Direction, Error, MediaDescription, RtpMap, SessionDescription};
+use super::{AudioCodec, Connection, Crypto, CryptoLine, Direction, Error, MediaDescription, RtpMap};
+use super::{SessionDescription, SrtpKeys};
 
 /// What we can do on one audio stream; the same `session_id` and a growing `version` for one call.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,6 +42,8 @@ pub struct Negotiated {
     pub direction: Direction,
     /// Packet time they want from us, in ms (20 unless said).
     pub ptime_ms: u32,
+    /// Keys of both directions, when the stream is SRTP.
+    pub srtp: Option<SrtpKeys>,
 }
 
 /// The packet time of RFC 3551, ours always.
@@ -48,30 +51,52 @@ const PTIME_MS: u32 = 20;
 /// Packet times that we obey.
 const PTIMES_MS: std::ops::RangeInclusive<u32> = 10..=200;
 
-/// Our offer.
+/// Our offer, without SRTP; with it, see [`Sdes`](super::Sdes).
 pub fn offer(capabilities: &Capabilities) -> SessionDescription {
-    let codecs: Vec<_> = capabilities.codecs.iter().map(|codec| (*codec, codec.static_payload_type())).collect();
-    let audio = our_audio(capabilities, "RTP/AVP", &codecs, capabilities.telephone_event, capabilities.direction);
-    our_description(capabilities, vec![audio])
+    offer_with(capabilities, "RTP/AVP", Vec::new())
 }
 
-/// Our answer to an offer, and what the stream became.
+/// Our answer to an offer, without SRTP, and what the stream became.
 ///
 /// The first usable audio stream is taken, every other refused with port 0 in its place (RFC 3264 §6).
 pub fn answer(
     offer: &SessionDescription,
     capabilities: &Capabilities,
 ) -> Result<(SessionDescription, Negotiated), Error> {
-    let theirs = offer.media.iter().map(|media| Theirs::of(offer, media, &capabilities.codecs));
-    let chosen = theirs.enumerate().find_map(|(index, theirs)| Some((index, theirs?)));
-    let (index, theirs) = chosen.ok_or(Error::NoCommonCodec)?;
+    let theirs = usable(offer, capabilities).into_iter().find(|theirs| !theirs.is_secure);
+    Ok(answer_with(offer, capabilities, &theirs.ok_or(Error::NoCommonCodec)?, None))
+}
+
+/// What the stream became by their answer to our offer without SRTP.
+pub fn accept(capabilities: &Capabilities, answer: &SessionDescription) -> Result<Negotiated, Error> {
+    let theirs = usable(answer, capabilities).into_iter().find(|theirs| !theirs.is_secure);
+    Ok(accept_with(capabilities, &theirs.ok_or(Error::NoCommonCodec)?, None))
+}
+
+pub(super) fn offer_with(capabilities: &Capabilities, protocol: &str, cryptos: Vec<CryptoLine>) -> SessionDescription {
+    let codecs: Vec<_> = capabilities.codecs.iter().map(|codec| (*codec, codec.static_payload_type())).collect();
+    let audio = our_audio(capabilities, protocol, &codecs, capabilities.telephone_event, capabilities.direction);
+    our_description(capabilities, vec![MediaDescription { cryptos, ..audio }])
+}
+
+/// Takes one stream of an offer. Our line of `a=crypto` comes with the keys that it makes.
+pub(super) fn answer_with(
+    offer: &SessionDescription,
+    capabilities: &Capabilities,
+    theirs: &Theirs<'_>,
+    srtp: Option<(Crypto, SrtpKeys)>,
+) -> (SessionDescription, Negotiated) {
     let direction = theirs.direction_for_us(capabilities.direction);
     // RFC 3264 §6.1: a payload type keeps its meaning both ways, so the answer uses those of the offer.
     let telephone_event = theirs.telephone_event.filter(|_| capabilities.telephone_event.is_some());
-    let protocol = &offer.media[index].protocol;
-    let audio = our_audio(capabilities, protocol, &theirs.codecs, telephone_event, direction);
-    let media = offer.media.iter().enumerate();
-    let media = media.map(|(at, media)| if at == index { audio.clone() } else { refused(media) }).collect();
+    let (crypto, srtp) = srtp.unzip();
+    let audio = MediaDescription {
+        cryptos: crypto.map(CryptoLine::Usable).into_iter().collect(),
+        ..our_audio(capabilities, &theirs.media.protocol, &theirs.codecs, telephone_event, direction)
+    };
+    let media = offer.media.iter();
+    let media =
+        media.map(|media| if std::ptr::eq(media, theirs.media) { audio.clone() } else { refused(media) }).collect();
     let negotiated = Negotiated {
         remote: theirs.remote,
         remote_rtcp: theirs.remote_rtcp,
@@ -81,30 +106,37 @@ pub fn answer(
         telephone_event_receive: telephone_event,
         direction,
         ptime_ms: theirs.ptime_ms,
+        srtp,
     };
-    Ok((our_description(capabilities, media), negotiated))
+    (our_description(capabilities, media), negotiated)
 }
 
-/// What the stream became by their answer to our offer.
-pub fn accept(capabilities: &Capabilities, answer: &SessionDescription) -> Result<Negotiated, Error> {
-    // Our offer had one stream, so theirs is the first; tolerate an answer that puts something before it.
-    let mut theirs = answer.media.iter().filter_map(|media| Theirs::of(answer, media, &capabilities.codecs));
-    let theirs = theirs.next().ok_or(Error::NoCommonCodec)?;
-    let telephone_event_send = theirs.telephone_event.filter(|_| capabilities.telephone_event.is_some());
-    Ok(Negotiated {
+/// Takes the stream of an answer.
+pub(super) fn accept_with(capabilities: &Capabilities, theirs: &Theirs<'_>, srtp: Option<SrtpKeys>) -> Negotiated {
+    Negotiated {
         remote: theirs.remote,
         remote_rtcp: theirs.remote_rtcp,
         send: theirs.codecs[0],
         receive: capabilities.codecs.iter().map(|codec| (*codec, codec.static_payload_type())).collect(),
-        telephone_event_send,
+        telephone_event_send: theirs.telephone_event.filter(|_| capabilities.telephone_event.is_some()),
         telephone_event_receive: capabilities.telephone_event,
         direction: theirs.direction_for_us(capabilities.direction),
         ptime_ms: theirs.ptime_ms,
-    })
+        srtp,
+    }
+}
+
+/// The streams of theirs that we can use, in order. Our offers have one stream; an answer that puts something before it
+/// is tolerated.
+pub(super) fn usable<'a>(description: &'a SessionDescription, capabilities: &Capabilities) -> Vec<Theirs<'a>> {
+    description.media.iter().filter_map(|media| Theirs::of(description, media, &capabilities.codecs)).collect()
 }
 
 /// A stream of theirs that we can use.
-struct Theirs {
+pub(super) struct Theirs<'a> {
+    pub media: &'a MediaDescription,
+    /// RTP/SAVP: nothing but SRTP will do (RFC 4568 §3).
+    pub is_secure: bool,
     remote: SocketAddr,
     remote_rtcp: SocketAddr,
     /// Never empty; in their order, with their payload types.
@@ -114,10 +146,14 @@ struct Theirs {
     ptime_ms: u32,
 }
 
-impl Theirs {
-    fn of(description: &SessionDescription, media: &MediaDescription, ours: &[AudioCodec]) -> Option<Self> {
-        let plain_rtp = matches!(media.protocol.as_str(), "RTP/AVP" | "RTP/AVPF");
-        if media.port == 0 || !plain_rtp || !media.media.eq_ignore_ascii_case("audio") {
+impl<'a> Theirs<'a> {
+    fn of(description: &SessionDescription, media: &'a MediaDescription, ours: &[AudioCodec]) -> Option<Self> {
+        let is_secure = match media.protocol.as_str() {
+            "RTP/AVP" | "RTP/AVPF" => false,
+            "RTP/SAVP" | "RTP/SAVPF" => true,
+            _ => return None,
+        };
+        if media.port == 0 || !media.media.eq_ignore_ascii_case("audio") {
             return None;
         }
         let Some(Connection::Address(address)) = media.connection.or(description.connection) else {
@@ -146,6 +182,8 @@ impl Theirs {
         };
         let stated = media.direction.or(description.direction).unwrap_or(Direction::SendRecv);
         Some(Self {
+            media,
+            is_secure,
             remote,
             remote_rtcp,
             codecs,
@@ -220,6 +258,7 @@ fn our_audio(
         fmtps: telephone_event.map(|payload_type| (payload_type.to_string(), "0-15".to_owned())).into_iter().collect(),
         ptime: Some(PTIME_MS),
         rtcp: None,
+        cryptos: Vec::new(),
     }
 }
 
@@ -235,6 +274,7 @@ fn refused(media: &MediaDescription) -> MediaDescription {
         fmtps: Vec::new(),
         ptime: None,
         rtcp: None,
+        cryptos: Vec::new(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Reads a session description line by line and skips what it cannot use.
 
-use super::{Connection, Direction, Error, MediaDescription, Rtcp, RtpMap, SessionDescription};
+use super::{Connection, CryptoLine, Direction, Error, MediaDescription, Rtcp, RtpMap, SessionDescription};
 use crate::message::{number, readable, trim};
 
 /// Longest description taken.
@@ -9,6 +9,8 @@ pub(super) const MAX_SIZE: usize = 16 * 1024;
 const MAX_MEDIA: usize = 64;
 /// Most attributes looked at in one description.
 const MAX_ATTRIBUTES: usize = 256;
+/// Most keys kept of one stream.
+const MAX_CRYPTOS: usize = 16;
 /// Most formats kept of one stream.
 const MAX_FORMATS: usize = 64;
 
@@ -78,6 +80,7 @@ fn media(value: &[u8]) -> Result<MediaDescription, Error> {
         fmtps: Vec::new(),
         ptime: None,
         rtcp: None,
+        cryptos: Vec::new(),
     })
 }
 
@@ -104,6 +107,7 @@ fn attribute(description: &mut SessionDescription, value: &[u8]) {
         }
         // `20.0` exists.
         "ptime" => media.ptime = number(value.split('.').next().unwrap_or(value).as_bytes()).or(media.ptime),
+        "crypto" if media.cryptos.len() < MAX_CRYPTOS => media.cryptos.push(CryptoLine::parse(value)),
         "rtcp" => media.rtcp = rtcp(value).or(media.rtcp),
         _ => media.direction = direction.or(media.direction),
     }
