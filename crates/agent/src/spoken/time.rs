@@ -89,10 +89,8 @@ fn time_at(words: &[String], at: usize, continues_range: bool) -> Option<(Spoken
     {
         return Some(finish(words, at, hour, digit, used + 2));
     }
-    if let Some((minute, more)) = below_hundred(words, at + used)
-        && (10..60).contains(&minute)
-    {
-        return Some(finish(words, at, hour, u8::try_from(minute).ok()?, used + more));
+    if let Some((minute, more)) = minutes_at(words, at + used) {
+        return Some(finish(words, at, hour, minute, used + more));
     }
     let marked = matches!(next(used), "am" | "pm" | "oclock")
         || (matches!(next(used), "a" | "p") && next(used + 1) == "m")
@@ -104,6 +102,19 @@ fn time_at(words: &[String], at: usize, continues_range: bool) -> Option<(Spoken
         return Some(finish(words, at, hour, 0, used));
     }
     None
+}
+
+fn minutes_at(words: &[String], at: usize) -> Option<(u8, usize)> {
+    let minutes = |at| below_hundred(words, at).filter(|(minute, _)| (10..60).contains(minute));
+    let (minute, used) = minutes(at)?;
+    // "eleven fifty, fifteen": a word that a cut between phrases split is heard whole only after it.
+    let (minute, used) = match (minute, minutes(at + used)) {
+        (30, Some((13, more))) => (13, used + more),
+        (40, Some((14, more))) => (14, used + more),
+        (50, Some((15, more))) => (15, used + more),
+        _ => (minute, used),
+    };
+    Some((u8::try_from(minute).ok()?, used))
 }
 
 /// "at four eight two one" is a number, not four o'clock.
@@ -178,6 +189,8 @@ mod tests {
             ("half past ten", "10:30"),
             ("quarter to nine", "8:45"),
             ("at for thirty", "16:30"),
+            ("monday at eleven fifty, fifteen in the morning", "11:15"),
+            ("at four forty four", "16:44"),
             ("10:30 works", "10:30"),
             ("your number is four eight two one", ""),
             ("december twelve", ""),
