@@ -3,6 +3,7 @@
 import os
 import pathlib
 import shutil
+import subprocess
 
 from process import PORTS, Process, expect, udp_bound, wait_for
 
@@ -16,21 +17,39 @@ def program():
     return shutil.which("kamailio", path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
 
 
+def make_certificates(folder):
+    """An authority, and certificates of it for the trunk (trunk.test, 127.0.0.1) and for the gateway, in PEM."""
+    def openssl(*words):
+        ended = subprocess.run(["openssl", *map(str, words)], cwd=folder, capture_output=True, text=True, check=False)
+        expect(ended.returncode == 0, f"openssl {words[0]}: {ended.stderr}")
+
+    key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+    openssl("req", "-x509", *key, "-keyout", "ca.key", "-out", "ca.pem", "-days", 2, "-subj", "/CN=sip-tests authority")
+    for name, names in {"server": f"DNS:{DOMAIN},IP:127.0.0.1", "client": "DNS:gateway.test"}.items():
+        (folder / f"{name}.ext").write_text(f"subjectAltName={names}\n")
+        openssl("req", *key, "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={name}")
+        openssl("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", 2,
+                "-extfile", f"{name}.ext", "-out", f"{name}.pem")
+
+
 class Kamailio(Process):
     """A trunk of the domain `trunk.test`, which says in its log what it was sent."""
 
-    def __init__(self, folder, algorithm, phone_port):
-        self.port = PORTS.take()
+    def __init__(self, folder, algorithm, phone_port, tls=False, verify_clients=False):
+        """With `tls` it needs what `make_certificates` left in the folder."""
+        self.port, self.tls_port = PORTS.take(), PORTS.take()
         config = TEMPLATE.read_text()
         for name, value in {
-            "LISTEN": f"127.0.0.1:{self.port}", "PHONE_PORT": phone_port, "ALGORITHM": algorithm, "PASSWORD": PASSWORD,
+            "LISTEN": f"127.0.0.1:{self.port}", "TLS_LISTEN": f"127.0.0.1:{self.tls_port}", "CERTIFICATES": folder,
+            "VERIFY_CLIENTS": int(verify_clients), "PHONE_PORT": phone_port, "ALGORITHM": algorithm, "PASSWORD": PASSWORD,
         }.items():
             config = config.replace(f"@{name}@", str(value))
         (folder / "kamailio.cfg").write_text(config)
         run = folder / "kamailio"
         run.mkdir()
         super().__init__(folder, "kamailio-trunk", [
-            program(), "-DD", "-E", "-f", folder / "kamailio.cfg", "-Y", run, "-P", run / "pid", "-m", 32, "-M", 8,
+            program(), "-DD", "-E", "-f", folder / "kamailio.cfg", "-Y", run, "-P", run / "pid", "-m", 64, "-M", 8,
+            *(["-A", "WITH_TLS"] if tls else []),
         ])
 
     def wait_listening(self):

@@ -14,8 +14,9 @@ START_SECONDS = 30
 class Offhook(Process):
     """`offhook serve` with a configuration of the case, and a client of its API."""
 
-    def __init__(self, binary, folder, peer_port, domain=None, trunk="", limits="", routes="", llm='provider = "rules"'):
-        self.sip_port, self.api_port, media = PORTS.take(), PORTS.take(), PORTS.take(40)
+    def __init__(self, binary, folder, peer_port, domain=None, trunk="", limits="", routes="", llm='provider = "rules"',
+                 media_ports=40):
+        self.sip_port, self.api_port, media = PORTS.take(), PORTS.take(), PORTS.take(media_ports)
         self.target = ("127.0.0.1", self.sip_port)
         peer = f"sip:127.0.0.1:{peer_port}"
         where = f'uri = "sip:{domain}"\noutbound_proxy = "{peer}"' if domain else f'uri = "{peer}"'
@@ -37,7 +38,7 @@ allow_from = ["127.0.0.1/32"]
 {trunk}
 
 [media]
-ports = "{media}-{media + 39}"
+ports = "{media}-{media + media_ports - 1}"
 record = true
 
 [[route]]

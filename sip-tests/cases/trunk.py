@@ -50,7 +50,7 @@ def call_bob(t, algorithm):
 
     expect_proof(trunk, "INVITE", algorithm)
     for method in ("ACK", "BYE"):
-        routed = trunk.seen(f"{method} by Route from 127.0.0.1:{server.sip_port}")
+        routed = trunk.seen(f"{method} by Route over udp from 127.0.0.1:{server.sip_port}")
         expect(len(routed) == 1, f"{method} did not come once by the recorded route: {trunk.seen()}")
 
     rate, heard = phone.heard()
@@ -69,7 +69,7 @@ def bob_calls(t, algorithm):
     wait_for("baresip recorded three seconds", lambda: phone.recorded_seconds() > 3)
     phone.order("hangup")
     wait_for("baresip hung up", lambda: phone.saw("CALL_CLOSED"))
-    trunk.wait_seen(f"BYE by Route from 127.0.0.1:{phone.port}")
+    trunk.wait_seen(f"BYE by Route over udp from 127.0.0.1:{phone.port}")
 
     rate, heard = phone.heard()
     seconds = audio.tone_seconds(heard, 1004, rate)

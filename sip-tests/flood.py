@@ -1,0 +1,275 @@
+#!/usr/bin/env python3
+"""Live calls while strangers flood the SIP port: loss, gaps, memory, and not one byte in reply.
+
+    flood.py [--offhook BINARY] [--calls 50] [--rate 10000] [--seconds 8]
+
+The server runs on one core, the flooder and the judge on the other. The judge holds calls to `echo`, sends a packet each
+20 ms in each, and times what comes back, first in peace and then during each kind of flood from 127.0.0.3, which no trunk
+allows. Then the trunk's own address sends 200 INVITEs a second over the limit of calls. With Debian's `sipvicious`
+installed, svmap and svwar look for the server too. Ends 1 when a bound is missed. Standard library only.
+"""
+
+import argparse
+import multiprocessing
+import os
+import pathlib
+import random
+import selectors
+import shutil
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+sys.dont_write_bytecode = True
+
+import audio  # noqa: E402
+import sip  # noqa: E402
+from offhook import Offhook  # noqa: E402
+from process import PORTS, Failure, expect  # noqa: E402
+
+STRANGER = "127.0.0.3"
+KINDS = ["malformed", "random", "options", "invite", "register"]
+OVER_LIMIT_A_SECOND = 200
+MAX_LOSS, MAX_GAP_MS, MAX_GROWTH_MB = 0.001, 40.0, 64.0
+
+
+class Call:
+    """One call to `echo`: signalled once, then a packet each 20 ms."""
+
+    def __init__(self, target):
+        self.rtp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.rtp.bind(("127.0.0.1", 0))
+        self.rtp.setblocking(False)
+        self.prober = sip.Prober(target)
+        port = self.rtp.getsockname()[1]
+        body = (f"v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
+                f"m=audio {port} RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n")
+        self.prober.send(self.prober.request("INVITE", headers={"Content-Type": "application/sdp"}, body=body))
+        answer = self.prober.receive(5)
+        while answer and answer.status < 200:
+            answer = self.prober.receive(5)
+        expect(answer and answer.status == 200, f"the call was answered {answer}")
+        self.shared = {"From": answer.get("From"), "To": answer.get("To"), "Call_ID": answer.get("Call-ID")}
+        self.prober.send(self.prober.request("ACK", **self.shared, CSeq="1 ACK"))
+        self.remote = answer.sdp_address()
+        self.sequence, self.arrivals = random.randrange(1 << 15), []
+        self.ssrc = random.randrange(1, 1 << 32)
+
+    def send(self, payload):
+        header = struct.pack("!BBHII", 0x80, 0, self.sequence & 0xFFFF, self.sequence * 160 & 0xFFFFFFFF, self.ssrc)
+        self.sequence += 1
+        self.rtp.sendto(header + payload, self.remote)
+
+    def hang_up(self):
+        self.prober.send(self.prober.request("BYE", **self.shared, CSeq="2 BYE"))
+        answer = self.prober.receive(5)
+        expect(answer and answer.status == 200, f"the BYE was answered {answer}")
+
+
+def judge(calls, seconds):
+    """`(loss, p99 of the gaps in ms, longest gap in ms)` over all calls."""
+    payload = audio.ulaw_encode(audio.tone(1000, 0.02))
+    selector = selectors.DefaultSelector()
+    for call in calls:
+        call.arrivals.clear()
+        selector.register(call.rtp, selectors.EVENT_READ, call)
+    began = time.monotonic()
+    end, settled = began + seconds, began + 1.0
+    slots = [began + 0.02 * number / len(calls) for number in range(len(calls))]
+    while time.monotonic() < end:
+        now = time.monotonic()
+        for number, call in enumerate(calls):
+            while slots[number] <= now:
+                slots[number] += 0.02
+                call.send(payload)
+        for key, _ in selector.select(max(0.0, min(slots) - time.monotonic())):
+            at = time.monotonic()
+            try:
+                while True:
+                    key.fileobj.recv(2048)
+                    key.data.arrivals.append(at)
+            except BlockingIOError:
+                pass
+    selector.close()
+    gaps, expected, got = [], 0, 0
+    for call in calls:
+        steady = [at for at in call.arrivals if at >= settled]
+        expect(len(steady) > 10, "a call went silent")
+        gaps += [1000 * (b - a) for a, b in zip(steady, steady[1:])]
+        expected += round((steady[-1] - steady[0]) / 0.02)
+        got += len(steady) - 1
+        # A stream that stopped early lost the rest.
+        expected += max(0, round((end - steady[-1]) / 0.02) - 5)
+    gaps.sort()
+    return max(0.0, 1 - got / expected), gaps[int(len(gaps) * 0.99)], gaps[-1]
+
+
+def datagrams(kind, target, port):
+    """What one kind of flood sends, for ever."""
+    chance = random.Random(kind)
+    count = 0
+
+    def request(method):
+        return (
+            f"{method} sip:x{count}@{target[0]} SIP/2.0\r\nVia: SIP/2.0/UDP {STRANGER}:{port};branch=z9hG4bK{count};rport\r\n"
+            f"Max-Forwards: 70\r\nFrom: <sip:f@f>;tag={count}\r\nTo: <sip:t@t>\r\nCall-ID: {count}@flood\r\n"
+            f"CSeq: 1 {method}\r\nContact: <sip:f@{STRANGER}:{port}>\r\nContent-Length: 0\r\n\r\n"
+        ).encode()
+
+    while True:
+        count += 1
+        if kind == "random":
+            yield chance.randbytes(chance.randrange(1, 1400))
+        elif kind == "malformed":
+            broken = bytearray(request("INVITE"))
+            for _ in range(8):
+                broken[chance.randrange(len(broken))] = chance.randrange(256)
+            yield bytes(broken[: chance.randrange(20, len(broken))])
+        else:
+            yield request(kind.upper())
+
+
+def flood(kind, target, rate, seconds, report):
+    """Sends `rate` datagrams a second from a stranger; reports how many went and how many answers came."""
+    os.sched_setaffinity(0, {1})
+    peer = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    peer.bind((STRANGER, 0))
+    peer.setblocking(False)
+    source = datagrams(kind, target, peer.getsockname()[1])
+    sent = answered = 0
+    began = time.monotonic()
+    while (elapsed := time.monotonic() - began) < seconds:
+        while sent < elapsed * rate:
+            try:
+                peer.sendto(next(source), target)
+            except OSError:
+                pass
+            sent += 1
+        try:
+            while peer.recv(4096):
+                answered += 1
+        except OSError:
+            pass
+        time.sleep(0.0005)
+    report.put((sent / (time.monotonic() - began), answered))
+
+
+def invite_over_limit(target, seconds):
+    """INVITEs from the trunk's own address, more than may stand: statuses and whether each 503 said when to come back."""
+    peer = sip.Prober(target)
+    peer.socket.setblocking(False)
+    sent, answers, hints = 0, {}, 0
+    began = time.monotonic()
+    while (elapsed := time.monotonic() - began) < seconds + 1:
+        while elapsed < seconds and sent < elapsed * OVER_LIMIT_A_SECOND:
+            peer.send(peer.request("INVITE"))
+            sent += 1
+        try:
+            while True:
+                answer = sip.Message(peer.socket.recv(65535).decode("utf-8", "replace"))
+                if answer.status >= 200:
+                    answers.setdefault(answer.get("Call-ID"), answer.status)
+                    hints += answer.status == 503 and answer.get("Retry-After") is not None
+                    via, cseq = answer.get("Via"), answer.get("CSeq").split()[0]
+                    peer.send(peer.request("ACK", Via=via, To=answer.get("To"), From=answer.get("From"),
+                                           Call_ID=answer.get("Call-ID"), CSeq=f"{cseq} ACK"))
+        except OSError:
+            pass
+        time.sleep(0.001)
+    return sent, list(answers.values()), hints
+
+
+def over_limit_beside(target, seconds, report):
+    os.sched_setaffinity(0, {1})
+    report.put(invite_over_limit(target, seconds))
+
+
+def resident_mb(server):
+    with open(f"/proc/{server.child.pid}/statm", encoding="ascii") as numbers:
+        return int(numbers.read().split()[1]) * os.sysconf("SC_PAGESIZE") / 1e6
+
+
+def beside(work, arguments, calls, seconds):
+    """The judge's verdict while `work` runs in a process of its own, and what that reported."""
+    report = multiprocessing.Queue()
+    other = multiprocessing.Process(target=work, args=(*arguments, report))
+    other.start()
+    verdict = judge(calls, seconds)
+    told = report.get(timeout=30)
+    other.join()
+    return verdict, told
+
+
+def scan(target):
+    """What Debian's sipvicious finds; `None` where it is not installed."""
+    svmap, svwar = (shutil.which(name) or shutil.which(f"sipvicious_{name}") for name in ("svmap", "svwar"))
+    if not svmap or not svwar:
+        return None
+    found = []
+    for command in ([svmap, "-b", STRANGER, "-p", str(target[1]), target[0]],
+                    [svwar, "-b", STRANGER, "-p", str(target[1]), "-e", "100-110", "--force", target[0]]):
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+        text = ended.stdout + ended.stderr
+        if "found nothing" not in text:
+            found.append(text.strip())
+    return found
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--offhook", default=os.path.join(os.environ.get("CARGO_TARGET_DIR", "target"), "debug", "offhook"))
+    parser.add_argument("--calls", type=int, default=50)
+    parser.add_argument("--rate", type=int, default=10_000, help="datagrams a second")
+    parser.add_argument("--seconds", type=float, default=8, help="each flood lasts so long")
+    options = parser.parse_args()
+    expect(os.cpu_count() >= 2, "two cores are needed: one for the server, one for who floods and judges it")
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="flood-"))
+    os.sched_setaffinity(0, {0})
+    server = Offhook(pathlib.Path(options.offhook).resolve(), folder, PORTS.take(), trunk=f"max_calls = {options.calls}",
+                     media_ports=2 * options.calls + 20)
+    os.sched_setaffinity(0, {1})
+    missed = []
+    try:
+        server.wait_ready()
+        calls = [Call(server.target) for _ in range(options.calls)]
+        print(f"{'':12}{'rate/s':>8}{'loss %':>9}{'p99 ms':>8}{'max ms':>8}{'MB':>7}{'replies':>9}")
+        loss, p99, longest = judge(calls, options.seconds)
+        before = resident_mb(server)
+        print(f"{'in peace':12}{0:8.0f}{100 * loss:9.3f}{p99:8.1f}{longest:8.1f}{before:7.1f}{0:9}")
+        for kind in KINDS:
+            work = (kind, server.target, options.rate, options.seconds)
+            (loss, p99, longest), (rate, replies) = beside(flood, work, calls, options.seconds)
+            memory = resident_mb(server)
+            print(f"{kind:12}{rate:8.0f}{100 * loss:9.3f}{p99:8.1f}{longest:8.1f}{memory:7.1f}{replies:9}")
+            if loss > MAX_LOSS or p99 > MAX_GAP_MS or replies or memory - before > MAX_GROWTH_MB:
+                missed.append(kind)
+        work = (server.target, options.seconds)
+        (loss, p99, longest), (sent, answers, hints) = beside(over_limit_beside, work, calls, options.seconds)
+        refused = sum(status == 503 for status in answers)
+        print(f"{'over limit':12}{OVER_LIMIT_A_SECOND:8}{100 * loss:9.3f}{p99:8.1f}{longest:8.1f}"
+              f"{resident_mb(server):7.1f}{len(answers):9}   {refused} of {sent} refused with 503, {hints} say when to retry")
+        if loss > MAX_LOSS or p99 > MAX_GAP_MS or refused < sent or hints < refused:
+            missed.append("over limit")
+        found = scan(server.target)
+        print("svmap and svwar: " + ("skipped, sipvicious is not installed" if found is None else f"{found or 'found nothing'}"))
+        if found:
+            missed.append("scan")
+        for call in calls:
+            call.hang_up()
+        server.unhurt()
+    except Failure as failure:
+        missed.append(str(failure))
+    finally:
+        server.stop()
+    if not missed:
+        shutil.rmtree(folder, ignore_errors=True)
+    print(f"flood: {'missed: ' + ', '.join(missed) + f' (logs: {folder})' if missed else 'all bounds held'}")
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
