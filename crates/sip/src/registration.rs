@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::core::Core;
-use crate::dialog::{contact, tagged};
+use crate::dialog::{contact, is_secure, tagged};
 use crate::digest::{Authenticator, Covered};
 use crate::message::headers::{HeaderName, NameAddr};
 use crate::message::{Method, OutgoingRequest, Response, Uri, number, readable};
@@ -109,7 +109,7 @@ impl Registration {
             to: address,
             call_id: self.call_id.clone(),
             cseq: self.cseq,
-            contact: Some(contact(&register.flow, &register.contact_user)),
+            contact: Some(self.contact()),
             headers: vec![("Expires".to_owned(), expires.as_secs().to_string())],
             content: None,
         };
@@ -118,6 +118,10 @@ impl Registration {
         let credentials = self.authenticator.headers(&mut core.keyring, covered, &cnonce);
         request.headers.extend(credentials);
         core.start(now, register.flow, request, Owner::Registration(self.id))
+    }
+
+    fn contact(&self) -> String {
+        contact(&self.register.flow, &self.register.contact_user, is_secure(&self.register.registrar))
     }
 
     fn is_current(&self, key: &TransactionKey) -> bool {
@@ -193,7 +197,7 @@ impl Registration {
 
     /// What the registrar says about our Contact among those it lists (RFC 3261 §10.2.4).
     fn granted_time(&self, response: &Response<'_>) -> Duration {
-        let ours = contact(&self.register.flow, &self.register.contact_user);
+        let ours = self.contact();
         let ours = ours.trim_start_matches('<').trim_end_matches('>');
         let contacts = response.headers.name_addrs(HeaderName::Contact).unwrap_or_default();
         let mine = |contact: &&NameAddr<'_>| same_place(contact.uri, ours);

@@ -258,7 +258,7 @@ impl UserAgent {
             to: format!("<{uri}>"),
             call_id,
             cseq: 1,
-            contact: Some(crate::dialog::contact(&flow, "")),
+            contact: Some(crate::dialog::contact(&flow, "", crate::dialog::is_secure(uri))),
             headers: vec![("Accept".to_owned(), "application/sdp".to_owned())],
             content: None,
         };

@@ -19,9 +19,9 @@ pub(crate) use session_timer::SHORTEST as SHORTEST_SESSION;
 
 use std::net::IpAddr;
 
-use crate::Flow;
 use crate::message::headers::{HeaderName, Headers};
 use crate::message::{Method, OutgoingRequest, Request, Response, SipUri, Uri};
+use crate::{Flow, Transport};
 
 /// Call-ID and local tag. The remote tag is left out: forks of one INVITE of ours share this.
 pub(crate) type DialogKey = (String, String);
@@ -69,7 +69,7 @@ impl Dialog {
             remote_cseq: None,
             target: request_uri.to_owned(),
             routes: Vec::new(),
-            contact: contact(&flow, contact_user),
+            contact: contact(&flow, contact_user, is_secure(request_uri)),
             flow,
         }
     }
@@ -90,7 +90,7 @@ impl Dialog {
             remote_cseq: headers.cseq().ok().map(|cseq| cseq.number),
             target: from_uri.to_owned(),
             routes: record_routes(headers).collect(),
-            contact: contact(&flow, user),
+            contact: contact(&flow, user, wants_secure_contact(request)),
             flow,
         };
         dialog.refresh_target(headers);
@@ -197,9 +197,29 @@ fn reach(address: IpAddr) -> u8 {
     }
 }
 
-/// Our Contact: the user at our end of the flow.
-pub(crate) fn contact(flow: &Flow, user: &str) -> String {
-    if user.is_empty() { format!("<sip:{}>", flow.local) } else { format!("<sip:{user}@{}>", flow.local) }
+/// Our Contact: the user at our end of the flow, as a SIPS URI where the peer's own URI is one.
+pub(crate) fn contact(flow: &Flow, user: &str, secure: bool) -> String {
+    let scheme = if secure { "sips" } else { "sip" };
+    let at = if user.is_empty() { "" } else { "@" };
+    let transport = match flow.transport {
+        Transport::Udp => "",
+        // RFC 3261 §26.2.2: over `sips:` TLS goes without saying.
+        Transport::Tcp | Transport::Tls if secure => "",
+        Transport::Tcp => ";transport=tcp",
+        Transport::Tls => ";transport=tls",
+    };
+    format!("<{scheme}:{user}{at}{}{transport}>", flow.local)
+}
+
+pub(crate) fn is_secure(uri: &str) -> bool {
+    Uri::parse(uri).ok().and_then(Uri::sip).is_some_and(|uri| uri.secure)
+}
+
+/// RFC 3261 §12.1.1: whether the Request-URI is a SIPS URI, or the top Record-Route, or without one the Contact.
+fn wants_secure_contact(request: &Request<'_>) -> bool {
+    let first = |name| request.headers.name_addrs(name).unwrap_or_default().first().map(|found| found.uri);
+    let next = first(HeaderName::RecordRoute).or_else(|| first(HeaderName::Contact));
+    is_secure(request.uri) || next.is_some_and(is_secure)
 }
 
 pub(crate) fn tagged(name_addr: &str, tag: &str) -> String {
@@ -223,7 +243,6 @@ fn is_loose(route: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Transport;
     use crate::message::Message;
 
     fn dialog(remote: &str, answer: &str) -> Dialog {
@@ -272,5 +291,17 @@ mod tests {
         assert_eq!(hop("10.0.0.1:5060", "sip:x@10.0.0.2:5062"), "10.0.0.2:5062");
         assert_eq!(hop("127.0.0.1:5060", "sip:x@127.0.0.1:5062"), "127.0.0.1:5062");
         assert_eq!(hop("203.0.113.9:5060", "sip:x@[2001:db8::1]"), "203.0.113.9:5060");
+    }
+
+    #[test]
+    fn our_contact_says_how_we_are_reached() {
+        let contact = |transport, user, secure| {
+            let (local, remote) = ("192.0.2.1:5070".parse().unwrap(), "192.0.2.2:5060".parse().unwrap());
+            contact(&Flow { transport, local, remote }, user, secure)
+        };
+        assert_eq!(contact(Transport::Udp, "me", false), "<sip:me@192.0.2.1:5070>");
+        assert_eq!(contact(Transport::Tcp, "me", false), "<sip:me@192.0.2.1:5070;transport=tcp>");
+        assert_eq!(contact(Transport::Tls, "", false), "<sip:192.0.2.1:5070;transport=tls>");
+        assert_eq!(contact(Transport::Tls, "me", true), "<sips:me@192.0.2.1:5070>");
     }
 }

@@ -141,4 +141,15 @@ mod tests {
         assert_eq!(request.handle_response(start, 200), Reaction::DROP);
         assert_eq!(request.deadline().unwrap().at.duration_since(start).as_secs(), 5);
     }
+
+    #[test]
+    fn over_a_stream_nothing_is_repeated_and_timer_k_is_zero() {
+        let start = Instant::now();
+        let mut request = ClientNonInvite::new(start, Timers::default(), true, vec![]);
+        assert_eq!(request.handle_response(start, 100), Reaction::DELIVER);
+        assert_eq!(sent_at(start, &mut request), (vec![], Some(32000)));
+        let mut request = ClientNonInvite::new(start, Timers::default(), true, vec![]);
+        assert_eq!(request.handle_response(start, 200), Reaction::DELIVER);
+        assert!(request.is_terminated());
+    }
 }
