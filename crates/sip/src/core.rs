@@ -150,6 +150,13 @@ impl Core {
         }
     }
 
+    /// Sends an answer once more, by whichever path leads to the peer by now.
+    pub fn respond_again(&mut self, key: &TransactionKey, payload: Vec<u8>) {
+        if let Some(server) = self.table.servers.get(key) {
+            self.transmit(server.flow, payload);
+        }
+    }
+
     /// Answers a request without remembering it: what repeats it will be answered the same.
     pub fn respond_statelessly(&mut self, echo: &Echo, response: &OutgoingResponse) {
         let to_tag = self.challenger.seal(&format!("{echo:?}"));

@@ -38,6 +38,11 @@ pub enum Input<'a> {
         /// The path.
         flow: Flow,
     },
+    /// A connection is gone, or could not be opened. Whatever is still to be sent opens another one.
+    Closed {
+        /// Its path.
+        flow: Flow,
+    },
 }
 
 /// The next moment at which the machine wants [`Input::Timeout`], and which timer that is.
@@ -93,6 +98,7 @@ impl UserAgent {
             Input::Received { flow, payload } => self.handle_datagram(now, flow, payload),
             Input::Timeout => self.handle_timeout(now),
             Input::Unreachable { flow } => self.handle_unreachable(now, flow),
+            Input::Closed { flow } => self.handle_closed(now, flow),
         }
     }
 

@@ -16,7 +16,7 @@ const MAX_EARLY: usize = 16;
 /// What one fork of our INVITE said before its final response.
 #[derive(Debug)]
 pub(super) struct Early {
-    dialog: Dialog,
+    pub(super) dialog: Dialog,
     /// Some peers do not repeat their description in the 2xx.
     description: Option<SessionDescription>,
     /// RSeq of the last reliable response taken.

@@ -35,6 +35,7 @@ impl InviteSession {
     }
 
     pub fn handle_request(&mut self, core: &mut Core, now: Instant, in_dialog: InDialog<'_>) {
+        self.dialog.reached_by(in_dialog.echo.reply_to);
         // RFC 3261 §12.2.2: out of order.
         if !self.dialog.advance(in_dialog.cseq) {
             return self.respond(core, now, &in_dialog, OutgoingResponse::new(500));

@@ -7,6 +7,7 @@ mod in_dialog;
 mod incoming;
 mod offers;
 mod outgoing;
+mod path;
 mod reliable;
 mod session;
 mod session_timer;
@@ -17,11 +18,10 @@ pub use outgoing::Invite;
 pub(crate) use session::InviteSession;
 pub(crate) use session_timer::SHORTEST as SHORTEST_SESSION;
 
-use std::net::IpAddr;
-
 use crate::message::headers::{HeaderName, Headers};
-use crate::message::{Method, OutgoingRequest, Request, Response, SipUri, Uri};
+use crate::message::{Method, OutgoingRequest, Request, Response, Uri};
 use crate::{Flow, Transport};
+use path::Path;
 
 /// Call-ID and local tag. The remote tag is left out: forks of one INVITE of ours share this.
 pub(crate) type DialogKey = (String, String);
@@ -45,8 +45,7 @@ pub(crate) struct Dialog {
     routes: Vec<String>,
     /// Our Contact value.
     pub contact: String,
-    /// The path by which the peer first reached us or we it.
-    pub flow: Flow,
+    path: Path,
 }
 
 impl Dialog {
@@ -70,7 +69,7 @@ impl Dialog {
             target: request_uri.to_owned(),
             routes: Vec::new(),
             contact: contact(&flow, contact_user, is_secure(request_uri)),
-            flow,
+            path: Path::new(flow),
         }
     }
 
@@ -91,7 +90,7 @@ impl Dialog {
             target: from_uri.to_owned(),
             routes: record_routes(headers).collect(),
             contact: contact(&flow, user, wants_secure_contact(request)),
-            flow,
+            path: Path::new(flow),
         };
         dialog.refresh_target(headers);
         dialog
@@ -135,6 +134,21 @@ impl Dialog {
         self.request_with(Method::Ack, cseq)
     }
 
+    /// Where requests within the dialog are sent: to the first route, else to the remote target.
+    pub fn next_hop(&self) -> Flow {
+        self.path.towards(self.routes.first().map_or(self.target.as_str(), |route| route_uri(route)))
+    }
+
+    /// A connection died.
+    pub fn connection_closed(&mut self, flow: Flow) {
+        self.path.closed(flow);
+    }
+
+    /// A request of theirs came by this path.
+    pub fn reached_by(&mut self, flow: Flow) {
+        self.path.reached_by(flow);
+    }
+
     /// RFC 3261 §12.2.1.1.
     fn request_with(&self, method: Method<'static>, cseq: u32) -> OutgoingRequest {
         let target = self.target.clone();
@@ -160,40 +174,6 @@ impl Dialog {
             headers: Vec::new(),
             content: None,
         }
-    }
-
-    /// Where requests within the dialog are sent: to the first route, else to the remote target, when that is
-    /// an address and not a name; else along the path that the dialog has had from its first message.
-    ///
-    /// An address less reachable than that path (a private one behind a public source) was written by a peer
-    /// that does not know of its NAT; then too the path is kept.
-    pub fn next_hop(&self) -> Flow {
-        let uri = self.routes.first().map_or(self.target.as_str(), |route| route_uri(route));
-        let address = Uri::parse(uri).ok().and_then(Uri::sip).and_then(|uri: SipUri<'_>| uri.socket_addr());
-        match address {
-            Some(remote)
-                if remote.is_ipv4() == self.flow.local.is_ipv4()
-                    && remote.port() != 0
-                    && reach(remote.ip()) >= reach(self.flow.remote.ip()) =>
-            {
-                Flow { remote, ..self.flow }
-            }
-            _ => self.flow,
-        }
-    }
-}
-
-/// How far an address reaches: this host or link, a private network, everywhere.
-fn reach(address: IpAddr) -> u8 {
-    match address.to_canonical() {
-        IpAddr::V4(v4) if v4.is_unspecified() || v4.is_multicast() || v4.is_broadcast() => 0,
-        IpAddr::V4(v4) if v4.is_loopback() || v4.is_link_local() => 1,
-        // RFC 6598: carrier-grade NAT.
-        IpAddr::V4(v4) if v4.is_private() || (v4.octets()[0] == 100 && v4.octets()[1] & 0xc0 == 64) => 2,
-        IpAddr::V6(v6) if v6.is_unspecified() || v6.is_multicast() => 0,
-        IpAddr::V6(v6) if v6.is_loopback() || v6.is_unicast_link_local() => 1,
-        IpAddr::V6(v6) if v6.is_unique_local() => 2,
-        _ => 3,
     }
 }
 
@@ -280,17 +260,6 @@ mod tests {
         let bye = dialog.request(Method::Bye);
         assert_eq!(bye.uri, "sip:203.0.113.2");
         assert_eq!(bye.routes, ["<sip:203.0.113.1;lr>", "<sip:x@203.0.113.3>"]);
-    }
-
-    #[test]
-    fn the_next_hop_is_an_address_or_the_path_we_have() {
-        let hop = |remote, contact| dialog(remote, &format!("Contact: <{contact}>")).next_hop().remote.to_string();
-        assert_eq!(hop("203.0.113.9:5060", "sip:x@203.0.113.3"), "203.0.113.3:5060");
-        assert_eq!(hop("203.0.113.9:5060", "sip:x@pbx.example.com"), "203.0.113.9:5060");
-        assert_eq!(hop("203.0.113.9:4321", "sip:x@192.168.1.5:5060"), "203.0.113.9:4321");
-        assert_eq!(hop("10.0.0.1:5060", "sip:x@10.0.0.2:5062"), "10.0.0.2:5062");
-        assert_eq!(hop("127.0.0.1:5060", "sip:x@127.0.0.1:5062"), "127.0.0.1:5062");
-        assert_eq!(hop("203.0.113.9:5060", "sip:x@[2001:db8::1]"), "203.0.113.9:5060");
     }
 
     #[test]

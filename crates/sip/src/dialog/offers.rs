@@ -9,7 +9,7 @@ use crate::core::Core;
 use crate::message::headers::HeaderName;
 use crate::message::{Method, OutgoingRequest, OutgoingResponse, Response, SdpPart, sdp_part};
 use crate::sdp::SessionDescription;
-use crate::transaction::TransactionKey;
+use crate::transaction::{Silence, TransactionKey};
 use crate::{Config, Event, SessionEnd, WrongState};
 
 /// How often one request is put off because it met one of theirs.
@@ -73,8 +73,8 @@ impl InviteSession {
         }
         if remote.is_invite {
             let payload = response.to_bytes(&remote.echo, &self.dialog.local_tag, &core.config.user_agent);
-            let (timers, flow) = (core.config.timers, remote.echo.reply_to);
-            self.await_ack(AwaitingAck::new(now, &timers, flow, payload, remote.cseq, false, wants_answer));
+            let (timers, cseq) = (core.config.timers, remote.cseq);
+            self.await_ack(AwaitingAck::new(now, &timers, remote.transaction, payload, cseq, false, wants_answer));
         }
         self.answer_when_settled(core, now);
         Ok(())
@@ -297,6 +297,19 @@ impl InviteSession {
             self.offer_answered(core, status, None);
         } else {
             self.timer.retry(now);
+        }
+    }
+
+    /// The transport failed (RFC 3261 §8.1.3.1: as good as a 503), which ends no dialog. What a connection took down
+    /// with it goes by another.
+    pub(super) fn proposal_lost(&mut self, core: &mut Core, now: Instant, key: &TransactionKey, why: Silence) {
+        let Some(proposal) = self.take_proposal(key) else {
+            return;
+        };
+        if why == Silence::ConnectionLost && self.may_reconnect() {
+            self.propose(core, now, proposal);
+        } else {
+            self.proposal_refused(core, now, 503, proposal);
         }
     }
 

@@ -21,13 +21,15 @@ use crate::digest::{Authenticator, Covered};
 use crate::message::headers::RAck;
 use crate::message::{Method, OutgoingRequest, OutgoingResponse, Response};
 use crate::sdp::SessionDescription;
-use crate::transaction::{Owner, TransactionKey};
+use crate::transaction::{Owner, Silence, TransactionKey};
 use crate::{Config, Deadline, Event, Flow, SessionEnd, SessionId, Transmit, WrongState};
 
 /// Content type of a session description.
 pub(super) const SDP: &str = "application/sdp";
 /// Most answers to one INVITE that are acknowledged (forks).
 const MAX_FORKS: usize = 16;
+/// Most requests of one session that are sent again because their connection died.
+const MAX_RECONNECTS: u32 = 3;
 
 #[derive(Debug)]
 pub(crate) struct InviteSession {
@@ -50,6 +52,8 @@ pub(crate) struct InviteSession {
     pub(super) early: Vec<Early>,
     /// A reliable response of ours that had no PRACK before the final one.
     pub(super) unacknowledged: Option<RAck>,
+    /// Requests sent again because their connection died.
+    reconnects: u32,
     /// Our transactions in progress.
     transactions: BTreeSet<TransactionKey>,
     /// The ACKs of the 2xx we got, to be sent again with each repetition.
@@ -99,6 +103,7 @@ impl InviteSession {
             farewell: None,
             early: Vec::new(),
             unacknowledged: None,
+            reconnects: 0,
             transactions: BTreeSet::new(),
             acks: Vec::new(),
         }
@@ -322,21 +327,43 @@ impl InviteSession {
         now: Instant,
         key: &TransactionKey,
         method: Method<'_>,
-        why: &'static str,
+        why: Silence,
     ) {
+        if method == Method::Bye && why == Silence::ConnectionLost && self.may_reconnect() {
+            return self.bye(core, now);
+        }
         match &mut self.state {
             State::Calling(calling) if calling.transaction == *key => {
                 self.close(core, now);
-                self.end(core, SessionEnd::Unanswered { why });
+                self.end(core, SessionEnd::Unanswered { why: why.phrase() });
             }
             State::Canceling(canceling) if canceling.transaction == *key => {
                 self.close(core, now);
             }
+            State::Established(_) if why != Silence::Timeout => self.proposal_lost(core, now, key, why),
             State::Established(_) if !matches!(method, Method::Bye | Method::Prack) => {
                 self.fail(core, now, None, 408, "no answer within the call")
             }
             _ => {}
         }
+    }
+
+    /// A connection died: what follows in the dialog opens another.
+    pub fn connection_closed(&mut self, flow: Flow) {
+        self.dialog.connection_closed(flow);
+        for early in &mut self.early {
+            early.dialog.connection_closed(flow);
+        }
+        let hop = self.dialog.next_hop();
+        for ack in self.acks.iter_mut().filter(|ack| ack.transmit.flow == flow) {
+            ack.transmit.flow = hop;
+        }
+    }
+
+    /// Whether a request that went down with its connection is sent once more.
+    pub(super) fn may_reconnect(&mut self) -> bool {
+        self.reconnects += 1;
+        self.reconnects <= MAX_RECONNECTS
     }
 
     /// A transaction of ours is gone.

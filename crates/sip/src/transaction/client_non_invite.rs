@@ -90,6 +90,11 @@ impl ClientNonInvite {
         matches!(self.state, State::Trying { .. })
     }
 
+    /// Whether no final response has come yet.
+    pub fn is_pending(&self) -> bool {
+        matches!(self.state, State::Trying { .. } | State::Proceeding { .. })
+    }
+
     pub fn abandon(&mut self) {
         self.state = State::Terminated;
     }

@@ -202,7 +202,7 @@ impl UserAgent {
         request: &Request<'_>,
         merge_key: Option<MergeKey>,
     ) {
-        let (timers, flow) = (self.core.config.timers, echo.reply_to);
+        let (timers, flow, reopen) = (self.core.config.timers, echo.reply_to, echo.reopen);
         let reliable = flow.transport.is_reliable();
         let machine = if request.method == Method::Invite {
             let trying = OutgoingResponse::new(100).to_bytes(echo, "", &self.core.config.user_agent);
@@ -211,7 +211,7 @@ impl UserAgent {
             ServerMachine::NonInvite(ServerNonInvite::new(timers, reliable))
         };
         self.core.deadlines.set(Waiting::Server(key.clone()), machine.deadline());
-        self.core.table.insert_server(key.clone(), Server { machine, flow, session: None, merge_key });
+        self.core.table.insert_server(key.clone(), Server { machine, flow, reopen, session: None, merge_key });
     }
 
     pub(super) fn respond(&mut self, now: Instant, key: &TransactionKey, echo: &Echo, response: &OutgoingResponse) {

@@ -6,7 +6,7 @@ use super::UserAgent;
 use crate::deadlines::Waiting;
 use crate::message::headers::HeaderName;
 use crate::message::{Response, readable};
-use crate::transaction::{ClientMachine, Effect, Owner, Reaction, ServerMachine, TransactionKey};
+use crate::transaction::{Client, ClientMachine, Effect, Owner, Reaction, ServerMachine, Silence, TransactionKey};
 use crate::{Event, Flow};
 
 impl UserAgent {
@@ -74,7 +74,7 @@ impl UserAgent {
         let flow = client.flow;
         match effect {
             Some(Effect::Send(payload)) => self.core.transmit(flow, payload),
-            Some(Effect::TimedOut) => self.deliver_silence(now, &key, "timeout"),
+            Some(Effect::TimedOut) => self.deliver_silence(now, &key, Silence::Timeout),
             None => {}
         }
         self.settle_client(&key);
@@ -82,12 +82,28 @@ impl UserAgent {
 
     /// The network refused what we sent on a path: requests on it that nobody has answered are lost.
     pub(super) fn handle_unreachable(&mut self, now: Instant, flow: Flow) {
-        let lost = self
-            .core
-            .table
-            .clients
-            .iter_mut()
-            .filter(|(_, client)| client.flow == flow && client.machine.is_unanswered());
+        self.lose_requests(now, |client| client.flow == flow && client.machine.is_unanswered(), Silence::Unreachable);
+    }
+
+    /// A connection died. Answers of ours take another to where their request says (RFC 3261 §18.2.2), and so does
+    /// what a peer still owes to an INVITE that it has begun to answer; all other requests on it are lost.
+    pub(super) fn handle_closed(&mut self, now: Instant, flow: Flow) {
+        for server in self.core.table.servers.values_mut().filter(|server| server.flow == flow) {
+            server.flow = server.reopen;
+        }
+        for session in self.sessions.values_mut() {
+            session.connection_closed(flow);
+        }
+        self.lose_requests(
+            now,
+            |client| client.flow == flow && client.machine.needs_its_path(),
+            Silence::ConnectionLost,
+        );
+    }
+
+    /// RFC 3261 §8.1.3.1: a fatal error of the transport is as good as a 503.
+    fn lose_requests(&mut self, now: Instant, is_lost: impl Fn(&Client) -> bool, why: Silence) {
+        let lost = self.core.table.clients.iter_mut().filter(|(_, client)| is_lost(client));
         let keys: Vec<_> = lost
             .map(|(key, client)| {
                 client.machine.abandon();
@@ -95,12 +111,12 @@ impl UserAgent {
             })
             .collect();
         for key in keys {
-            self.deliver_silence(now, &key, "unreachable");
+            self.deliver_silence(now, &key, why);
             self.settle_client(&key);
         }
     }
 
-    fn deliver_silence(&mut self, now: Instant, key: &TransactionKey, why: &'static str) {
+    fn deliver_silence(&mut self, now: Instant, key: &TransactionKey, why: Silence) {
         let Some(client) = self.core.table.clients.get(key) else {
             return;
         };
@@ -114,7 +130,7 @@ impl UserAgent {
             }
             Owner::Registration(id) => {
                 if let Some(registration) = self.registrations.get_mut(&id) {
-                    registration.handle_silence(&mut self.core, now, key, why);
+                    registration.handle_silence(&mut self.core, now, key, why.phrase());
                     self.settle_registration(id);
                 }
             }
