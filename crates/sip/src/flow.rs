@@ -60,6 +60,22 @@ pub struct Flow {
     pub remote: SocketAddr,
 }
 
+/// Whom a message goes to, whichever socket of ours it leaves by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Peer {
+    /// The protocol.
+    pub transport: Transport,
+    /// Its address.
+    pub address: SocketAddr,
+}
+
+impl Flow {
+    /// Who is at the other end.
+    pub fn peer(&self) -> Peer {
+        Peer { transport: self.transport, address: self.remote }
+    }
+}
+
 /// A message ready for the wire.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Transmit {
