@@ -38,6 +38,7 @@ mod event;
 mod flow;
 pub mod locate;
 pub mod message;
+mod penalty;
 mod registration;
 pub mod sdp;
 mod transaction;
@@ -47,5 +48,6 @@ pub use config::{Config, Credentials, DigestAlgorithm, Registrar, SessionRefresh
 pub use dialog::Invite;
 pub use event::{Event, RegistrationId, SessionEnd, SessionId};
 pub use flow::{Flow, Peer, Transmit, Transport};
+pub use penalty::Penalties;
 pub use registration::Register;
 pub use user_agent::{Deadline, Input, UserAgent, WrongState};
