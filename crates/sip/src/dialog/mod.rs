@@ -9,12 +9,14 @@ mod offers;
 mod outgoing;
 mod path;
 mod reliable;
+mod reply;
 mod session;
 mod session_timer;
 
 pub(crate) use in_dialog::InDialog;
 pub(crate) use incoming::{NewInvite, session_grant};
 pub use outgoing::Invite;
+pub(crate) use reply::Reply;
 pub(crate) use session::InviteSession;
 pub(crate) use session_timer::SHORTEST as SHORTEST_SESSION;
 

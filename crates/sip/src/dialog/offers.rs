@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use super::InviteSession;
 use super::established::{AwaitingAck, OfferState, Proposal};
 use super::session::{SDP, State, wrong_state};
+use super::{InviteSession, Reply};
 use crate::core::Core;
 use crate::message::headers::HeaderName;
 use crate::message::{Method, OutgoingRequest, OutgoingResponse, Response, SdpPart, sdp_part};
@@ -198,20 +198,14 @@ impl InviteSession {
     }
 
     /// A final response to our re-INVITE or UPDATE (RFC 3261 §14.1, RFC 3311 §5.1, RFC 4028 §7.3).
-    pub(super) fn handle_proposal_response(
-        &mut self,
-        core: &mut Core,
-        now: Instant,
-        key: &TransactionKey,
-        request: &OutgoingRequest,
-        response: &Response<'_>,
-    ) {
-        let Some(proposal) = self.take_proposal(key) else {
+    pub(super) fn handle_proposal_response(&mut self, core: &mut Core, now: Instant, reply: Reply<'_>) {
+        let response = reply.response;
+        let Some(proposal) = self.take_proposal(reply.transaction) else {
             return;
         };
         match response.status {
-            200..300 => self.proposal_accepted(core, now, key, request, response, proposal),
-            401 | 407 => match self.answer_challenge(core, now, request, response) {
+            200..300 => self.proposal_accepted(core, now, reply, proposal),
+            401 | 407 => match self.answer_challenge(core, now, reply) {
                 Some(transaction) => self.await_outcome(transaction, proposal),
                 None => self.proposal_refused(core, now, response.status, proposal),
             },
@@ -251,22 +245,15 @@ impl InviteSession {
         }
     }
 
-    fn proposal_accepted(
-        &mut self,
-        core: &mut Core,
-        now: Instant,
-        key: &TransactionKey,
-        request: &OutgoingRequest,
-        response: &Response<'_>,
-        proposal: Proposal,
-    ) {
+    fn proposal_accepted(&mut self, core: &mut Core, now: Instant, reply: Reply<'_>, proposal: Proposal) {
+        let response = reply.response;
         self.authenticator.succeeded(&mut core.keyring, &response.headers);
         self.dialog.refresh_target(&response.headers);
         self.note_peer(&response.headers);
         self.timer.granted(now, &response.headers);
         if proposal.method == Method::Invite {
             let dialog = self.dialog.clone();
-            self.acknowledge(core, key, request, &dialog);
+            self.acknowledge(core, reply, &dialog);
         }
         if proposal.offer.is_none() {
             if proposal.asked {

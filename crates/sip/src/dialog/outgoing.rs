@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::established::Established;
 use super::offers::announce;
 use super::session::{SDP, State};
-use super::{Dialog, InviteSession};
+use super::{Dialog, InviteSession, Reply};
 use crate::core::Core;
 use crate::digest::Authenticator;
 use crate::message::headers::HeaderName;
@@ -119,22 +119,16 @@ impl InviteSession {
     }
 
     /// A response to the INVITE that is to make the session.
-    pub(super) fn handle_invite_response(
-        &mut self,
-        core: &mut Core,
-        now: Instant,
-        key: &TransactionKey,
-        request: &OutgoingRequest,
-        response: &Response<'_>,
-    ) {
+    pub(super) fn handle_invite_response(&mut self, core: &mut Core, now: Instant, reply: Reply<'_>) {
+        let Reply { request, response, .. } = reply;
         match (&mut self.state, response.status) {
             (State::Calling(calling), ..200) => {
                 calling.provisional = true;
                 if response.status > 100 {
-                    self.progressed(core, now, request, response);
+                    self.progressed(core, now, reply);
                 }
             }
-            (State::Calling(_), 200..300) => self.answered(core, now, key, request, response),
+            (State::Calling(_), 200..300) => self.answered(core, now, reply),
             (State::Calling(_), 422) if self.timer.raise(&response.headers) => {
                 let mut request = OutgoingRequest { cseq: self.dialog.request(Method::Invite).cseq, ..request.clone() };
                 self.timer.ask(&mut request);
@@ -148,7 +142,7 @@ impl InviteSession {
                 self.authorize(core, &mut request);
                 self.send_invite(core, now, request);
             }
-            (State::Calling(_), _) => match self.answer_challenge(core, now, request, response) {
+            (State::Calling(_), _) => match self.answer_challenge(core, now, reply) {
                 Some(transaction) => self.await_answer(transaction),
                 None => {
                     self.close(core, now);
@@ -158,9 +152,9 @@ impl InviteSession {
             (State::Canceling(canceling), ..200) => canceling.send(core, now),
             // The 200 crossed our CANCEL (RFC 3261 §15).
             (State::Canceling(_), 200..300) => {
-                self.dialog = self.dialog_of_2xx(response);
+                self.dialog = self.dialog_of_2xx(reply);
                 let dialog = self.dialog.clone();
-                self.acknowledge(core, key, request, &dialog);
+                self.acknowledge(core, reply, &dialog);
                 self.bye(core, now);
             }
             (State::Canceling(_), _) => self.close(core, now),
@@ -168,18 +162,12 @@ impl InviteSession {
         }
     }
 
-    fn answered(
-        &mut self,
-        core: &mut Core,
-        now: Instant,
-        key: &TransactionKey,
-        request: &OutgoingRequest,
-        response: &Response<'_>,
-    ) {
-        self.dialog = self.dialog_of_2xx(response);
+    fn answered(&mut self, core: &mut Core, now: Instant, reply: Reply<'_>) {
+        let response = reply.response;
+        self.dialog = self.dialog_of_2xx(reply);
         self.authenticator.succeeded(&mut core.keyring, &response.headers);
         let dialog = self.dialog.clone();
-        self.acknowledge(core, key, request, &dialog);
+        self.acknowledge(core, reply, &dialog);
         let description = match sdp_part(&response.headers, response.body) {
             SdpPart::Found(body) => SessionDescription::parse(body).ok(),
             SdpPart::Absent => self.early_description(&dialog.remote_tag),

@@ -9,17 +9,17 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
-use super::Dialog;
 use super::early::Early;
 use super::established::Established;
 use super::farewell;
 use super::incoming::Ringing;
 use super::outgoing::{Calling, Canceling};
 use super::session_timer::SessionTimer;
+use super::{Dialog, Reply};
 use crate::core::Core;
 use crate::digest::{Authenticator, Covered};
 use crate::message::headers::RAck;
-use crate::message::{Method, OutgoingRequest, OutgoingResponse, Response};
+use crate::message::{Method, OutgoingRequest, OutgoingResponse};
 use crate::sdp::SessionDescription;
 use crate::transaction::{Owner, Silence, TransactionKey};
 use crate::{Config, Deadline, Event, Flow, SessionEnd, SessionId, Transmit, WrongState};
@@ -225,9 +225,9 @@ impl InviteSession {
         &mut self,
         core: &mut Core,
         now: Instant,
-        refused: &OutgoingRequest,
-        response: &Response<'_>,
+        reply: Reply<'_>,
     ) -> Option<TransactionKey> {
+        let (refused, response) = (reply.request, reply.response);
         let answers = matches!(response.status, 401 | 407)
             && self.authenticator.is_for(self.dialog.next_hop().remote.ip())
             && self.authenticator.challenged(&mut core.keyring, response.status, &response.headers);
@@ -241,73 +241,54 @@ impl InviteSession {
     }
 
     /// ACK for a 2xx: kept, because each repetition of the 2xx gets it again (RFC 3261 §13.2.2.4).
-    pub(super) fn acknowledge(
-        &mut self,
-        core: &mut Core,
-        invite: &TransactionKey,
-        request: &OutgoingRequest,
-        dialog: &Dialog,
-    ) {
-        let mut ack = dialog.ack(request.cseq);
-        ack.headers.extend(request.headers.iter().filter(|(name, _)| is_authorization(name)).cloned());
+    pub(super) fn acknowledge(&mut self, core: &mut Core, reply: Reply<'_>, dialog: &Dialog) {
+        let mut ack = dialog.ack(reply.request.cseq);
+        ack.headers.extend(reply.request.headers.iter().filter(|(name, _)| is_authorization(name)).cloned());
         let flow = dialog.next_hop();
         let branch = core.branch();
         let payload = ack.to_bytes(&flow, &branch, &core.config.user_agent);
         let transmit = Transmit { flow, payload };
         core.transmits.push_back(transmit.clone());
         if self.acks.len() < MAX_FORKS {
-            self.acks.push(Ack { invite: invite.clone(), to_tag: dialog.remote_tag.clone(), transmit });
+            self.acks.push(Ack { invite: reply.transaction.clone(), to_tag: dialog.remote_tag.clone(), transmit });
         }
     }
 
     /// A 2xx after the one that made the dialog: a repetition gets its ACK again, an answer of another fork
     /// an ACK and a BYE.
-    pub(super) fn handle_late_2xx(
-        &mut self,
-        core: &mut Core,
-        now: Instant,
-        invite: &TransactionKey,
-        request: &OutgoingRequest,
-        response: &Response<'_>,
-    ) {
-        let to_tag = response.headers.to().ok().and_then(|to| to.tag()).unwrap_or_default();
-        if let Some(ack) = self.acks.iter().find(|ack| ack.invite == *invite && ack.to_tag == to_tag) {
+    pub(super) fn handle_late_2xx(&mut self, core: &mut Core, now: Instant, reply: Reply<'_>) {
+        let known = |ack: &&Ack| ack.invite == *reply.transaction && ack.to_tag == reply.to_tag();
+        if let Some(ack) = self.acks.iter().find(known) {
             core.transmits.push_back(ack.transmit.clone());
             return;
         }
         if self.acks.len() >= MAX_FORKS {
             return;
         }
-        let mut fork = self.dialog_of_2xx(response);
-        self.acknowledge(core, invite, request, &fork);
+        let mut fork = self.dialog_of_2xx(reply);
+        self.acknowledge(core, reply, &fork);
         let mut bye = fork.request(Method::Bye);
         bye.headers.push(("Reason".to_owned(), farewell::COMPLETED_ELSEWHERE.to_owned()));
         core.start(now, fork.next_hop(), bye, Owner::Nobody);
     }
 
     /// A response to a request of ours.
-    pub fn handle_response(
-        &mut self,
-        core: &mut Core,
-        now: Instant,
-        key: &TransactionKey,
-        request: &OutgoingRequest,
-        response: &Response<'_>,
-    ) {
+    pub fn handle_response(&mut self, core: &mut Core, now: Instant, reply: Reply<'_>) {
+        let (key, response) = (reply.transaction, reply.response);
         let initial = match &self.state {
             State::Calling(calling) => calling.transaction == *key,
             State::Canceling(canceling) => canceling.transaction == *key,
             _ => false,
         };
-        match (request.method, response.status) {
-            (Method::Invite, _) if initial => self.handle_invite_response(core, now, key, request, response),
+        match (reply.request.method, response.status) {
+            (Method::Invite, _) if initial => self.handle_invite_response(core, now, reply),
             (_, ..200) => {}
-            _ if self.is_proposal(key) => self.handle_proposal_response(core, now, key, request, response),
-            (Method::Invite, 200..300) => self.handle_late_2xx(core, now, key, request, response),
+            _ if self.is_proposal(key) => self.handle_proposal_response(core, now, reply),
+            (Method::Invite, 200..300) => self.handle_late_2xx(core, now, reply),
             (Method::Invite, _) => {}
-            (Method::Prack, _) => self.handle_prack_response(core, now, request, response),
+            (Method::Prack, _) => self.handle_prack_response(core, now, reply),
             (_, 401 | 407) => {
-                let _ = self.answer_challenge(core, now, request, response);
+                let _ = self.answer_challenge(core, now, reply);
             }
             // RFC 3261 §12.2.1.2: these say that the dialog is gone.
             (Method::Bye, _) => {}

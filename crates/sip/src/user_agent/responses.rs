@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use super::UserAgent;
 use crate::deadlines::Waiting;
+use crate::dialog::Reply;
 use crate::message::headers::HeaderName;
 use crate::message::{Response, readable};
 use crate::transaction::{Client, ClientMachine, Effect, Owner, Reaction, ServerMachine, Silence, TransactionKey};
@@ -45,8 +46,9 @@ impl UserAgent {
         match owner {
             Owner::Session(id) => {
                 let request = client.request.clone();
+                let reply = Reply { transaction: key, request: &request, response };
                 if let Some(session) = self.sessions.get_mut(&id) {
-                    session.handle_response(&mut self.core, now, key, &request, response);
+                    session.handle_response(&mut self.core, now, reply);
                     self.settle_session(id);
                 }
             }
