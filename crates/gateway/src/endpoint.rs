@@ -157,7 +157,7 @@ impl Endpoint {
             let registration = self.user_agent.register(
                 clock::now(),
                 sip::Register {
-                    flow,
+                    hops: vec![flow.into()],
                     registrar: format!("sip:{}", trunk.domain),
                     address_of_record: format!("sip:{user}@{}", trunk.domain),
                     contact_user: user.clone(),
@@ -281,6 +281,8 @@ impl Endpoint {
             Event::Unregistered { registration } => drop(book.trunks.remove(&registration)),
             Event::Bound { username, flow, .. } => tracing::info!(username, remote = %flow.remote, "bound"),
             Event::OptionsAnswered { flow, status } => tracing::debug!(remote = %flow.remote, status, "options"),
+            Event::TargetFailed { flow, why, .. } => tracing::debug!(remote = %flow.remote, why, "target failed"),
+            Event::TargetAnswered { flow } => tracing::debug!(remote = %flow.remote, "target answers again"),
             Event::Discarded { flow, why } => tracing::debug!(remote = %flow.remote, why, "message discarded"),
             Event::Progress { session, .. }
             | Event::Answered { session, .. }

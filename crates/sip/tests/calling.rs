@@ -53,7 +53,10 @@ fn silence_is_unanswered_after_timer_b() {
     let mut wire = Wire::new();
     calling(&mut wire);
     assert_eq!(wire.wait(Duration::from_secs(33)).len(), 6);
-    assert!(matches!(wire.events()[..], [Event::Ended { end: SessionEnd::Unanswered { why: "timeout" }, .. }]));
+    assert!(matches!(
+        wire.events()[..],
+        [Event::TargetFailed { .. }, Event::Ended { end: SessionEnd::Unanswered { why: "timeout" }, .. }]
+    ));
     assert_eq!((wire.agent.session_count(), wire.agent.transaction_count()), (0, 0));
 }
 
@@ -62,7 +65,10 @@ fn an_unreachable_peer_is_known_at_once() {
     let mut wire = Wire::new();
     calling(&mut wire);
     wire.agent.handle_input(wire.now, Input::Unreachable { flow: flow() });
-    assert!(matches!(wire.events()[..], [Event::Ended { end: SessionEnd::Unanswered { why: "unreachable" }, .. }]));
+    assert!(matches!(
+        wire.events()[..],
+        [Event::TargetFailed { .. }, Event::Ended { end: SessionEnd::Unanswered { why: "unreachable" }, .. }]
+    ));
     assert_eq!(wire.agent.transaction_count(), 0);
 }
 
@@ -301,7 +307,7 @@ fn options_are_answered_or_met_with_silence() {
 
 fn registering(wire: &mut Wire) -> String {
     let register = Register {
-        flow: flow(),
+        hops: vec![flow().into()],
         registrar: "sip:trunk.test".into(),
         address_of_record: "sip:alice@trunk.test".into(),
         contact_user: "alice".into(),
@@ -349,10 +355,13 @@ fn failures_are_retried_with_growing_waits_and_403_is_final() {
     }
     wire.receive(&response(&register, "503 Busy", "r", "Retry-After: 500 (later)\n", ""));
     assert!(
-        matches!(wire.events()[..], [Event::RegistrationFailed { retry_in: Some(wait), .. }] if wait == Duration::from_secs(500))
+        matches!(wire.events()[..], [Event::TargetFailed { .. }, Event::RegistrationFailed { retry_in: Some(wait), .. }] if wait == Duration::from_secs(500))
     );
     register = wire.wait(Duration::from_secs(500)).remove(0);
     wire.receive(&response(&register, "403 Forbidden", "r", "", ""));
-    assert!(matches!(wire.events()[..], [Event::RegistrationFailed { status: Some(403), retry_in: None, .. }]));
+    assert!(matches!(
+        wire.events()[..],
+        [Event::TargetAnswered { .. }, Event::RegistrationFailed { status: Some(403), retry_in: None, .. }]
+    ));
     assert!(wire.wait(Duration::from_secs(10_000)).is_empty());
 }

@@ -11,7 +11,7 @@ use wire::{SDP, Wire, called_in, description, firsts, flow, request, response};
 /// One of each kind of message, some of them for a call in progress.
 fn messages(wire: &mut Wire) -> Vec<String> {
     let invite = Invite {
-        flow: flow(),
+        hops: vec![flow().into()],
         request_uri: "sip:bob@example.test".into(),
         from: "sip:alice@example.test".into(),
         display_name: Some("Alice".into()),

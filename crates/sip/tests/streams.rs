@@ -39,7 +39,10 @@ fn an_invite_over_a_stream_says_so_and_is_sent_once() {
         let contact = format!("<sip:alice@192.0.2.1:5060;transport={parameter}>");
         assert_eq!(field(&invite, "Contact"), Some(contact.as_str()));
         assert!(wire.wait(Duration::from_secs(33)).is_empty());
-        assert!(matches!(wire.events()[..], [Event::Ended { end: SessionEnd::Unanswered { why: "timeout" }, .. }]));
+        assert!(matches!(
+            wire.events()[..],
+            [Event::TargetFailed { .. }, Event::Ended { end: SessionEnd::Unanswered { why: "timeout" }, .. }]
+        ));
     }
 }
 
@@ -48,7 +51,10 @@ fn an_invite_whose_connection_dies_unanswered_fails_at_once() {
     let mut wire = Wire::over(Transport::Tcp);
     calling(&mut wire);
     assert!(close(&mut wire).is_empty());
-    assert!(matches!(wire.events()[..], [Event::Ended { end: SessionEnd::Unanswered { why: "connection lost" }, .. }]));
+    assert!(matches!(
+        wire.events()[..],
+        [Event::TargetFailed { .. }, Event::Ended { end: SessionEnd::Unanswered { why: "connection lost" }, .. }]
+    ));
     assert_eq!(wire.agent.transaction_count(), 0);
 }
 

@@ -94,6 +94,7 @@ impl InviteSession {
         let early = self.early.iter().find(|early| early.dialog.remote_tag == reply.to_tag());
         let mut dialog = early.map_or(&self.dialog, |early| &early.dialog).clone();
         dialog.remote_cseq = self.dialog.remote_cseq;
+        dialog.start_over(reply.flow);
         dialog.adopt(reply.response);
         dialog
     }

@@ -1,5 +1,6 @@
 //! Dialogs (RFC 3261 §12) and the INVITE sessions that live in them.
 
+mod attempt;
 mod early;
 mod established;
 mod farewell;
@@ -45,8 +46,9 @@ pub(crate) struct Dialog {
     target: String,
     /// Route values, brackets included.
     routes: Vec<String>,
-    /// Our Contact value.
+    /// Our Contact value, and its user part.
     pub contact: String,
+    contact_user: String,
     path: Path,
 }
 
@@ -71,6 +73,7 @@ impl Dialog {
             target: request_uri.to_owned(),
             routes: Vec::new(),
             contact: contact(&flow, contact_user, is_secure(request_uri)),
+            contact_user: contact_user.to_owned(),
             path: Path::new(flow),
         }
     }
@@ -92,6 +95,7 @@ impl Dialog {
             target: from_uri.to_owned(),
             routes: record_routes(headers).collect(),
             contact: contact(&flow, user, wants_secure_contact(request)),
+            contact_user: user.to_owned(),
             path: Path::new(flow),
         };
         dialog.refresh_target(headers);
@@ -139,6 +143,14 @@ impl Dialog {
     /// Where requests within the dialog are sent: to the first route, else to the remote target.
     pub fn next_hop(&self) -> Flow {
         self.path.towards(self.routes.first().map_or(self.target.as_str(), |route| route_uri(route)))
+    }
+
+    /// The INVITE goes by another path.
+    pub fn start_over(&mut self, flow: Flow) {
+        if self.path.flow() != flow {
+            self.path = Path::new(flow);
+            self.contact = contact(&flow, &self.contact_user, is_secure(&self.target));
+        }
     }
 
     /// A connection died.

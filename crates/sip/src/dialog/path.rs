@@ -18,6 +18,10 @@ impl Path {
         Self { flow, closed: false }
     }
 
+    pub fn flow(&self) -> Flow {
+        self.flow
+    }
+
     pub fn closed(&mut self, flow: Flow) {
         self.closed |= self.flow == flow;
     }

@@ -1,5 +1,6 @@
 //! A response of theirs beside the request of ours that it answers.
 
+use crate::Flow;
 use crate::message::{OutgoingRequest, Response};
 use crate::transaction::TransactionKey;
 
@@ -8,6 +9,8 @@ use crate::transaction::TransactionKey;
 pub(crate) struct Reply<'a> {
     pub transaction: &'a TransactionKey,
     pub request: &'a OutgoingRequest,
+    /// The path that the request took.
+    pub flow: Flow,
     pub response: &'a Response<'a>,
 }
 

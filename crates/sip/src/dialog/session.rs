@@ -218,6 +218,13 @@ impl InviteSession {
         request.headers.extend(credentials);
     }
 
+    /// Whether it makes sense to answer a challenge: it comes from the trunk, and we have not answered it before.
+    pub(super) fn takes_challenge(&mut self, core: &mut Core, reply: Reply<'_>) -> bool {
+        let response = reply.response;
+        self.authenticator.is_for(reply.flow.remote.ip())
+            && self.authenticator.challenged(&mut core.keyring, response.status, &response.headers)
+    }
+
     /// Sends a challenged request again with credentials; `None` when that makes no sense.
     ///
     /// Calls of others have no credentials here, so a callee cannot extract ours.
@@ -227,11 +234,8 @@ impl InviteSession {
         now: Instant,
         reply: Reply<'_>,
     ) -> Option<TransactionKey> {
-        let (refused, response) = (reply.request, reply.response);
-        let answers = matches!(response.status, 401 | 407)
-            && self.authenticator.is_for(self.dialog.next_hop().remote.ip())
-            && self.authenticator.challenged(&mut core.keyring, response.status, &response.headers);
-        if !answers {
+        let refused = reply.request;
+        if !matches!(reply.response.status, 401 | 407) || !self.takes_challenge(core, reply) {
             return None;
         }
         let fresh = self.dialog.request(refused.method);
@@ -282,10 +286,9 @@ impl InviteSession {
         };
         match (reply.request.method, response.status) {
             (Method::Invite, _) if initial => self.handle_invite_response(core, now, reply),
+            (Method::Invite, _) if !self.is_proposal(key) => self.handle_stray_reply(core, now, reply),
             (_, ..200) => {}
             _ if self.is_proposal(key) => self.handle_proposal_response(core, now, reply),
-            (Method::Invite, 200..300) => self.handle_late_2xx(core, now, reply),
-            (Method::Invite, _) => {}
             (Method::Prack, _) => self.handle_prack_response(core, now, reply),
             (_, 401 | 407) => {
                 let _ = self.answer_challenge(core, now, reply);
@@ -313,16 +316,14 @@ impl InviteSession {
         if method == Method::Bye && why == Silence::ConnectionLost && self.may_reconnect() {
             return self.bye(core, now);
         }
-        match &mut self.state {
-            State::Calling(calling) if calling.transaction == *key => {
-                self.close(core, now);
-                self.end(core, SessionEnd::Unanswered { why: why.phrase() });
-            }
+        match &self.state {
+            State::Calling(calling) if calling.transaction == *key => self.attempt_lost(core, now, why),
             State::Canceling(canceling) if canceling.transaction == *key => {
                 self.close(core, now);
             }
             State::Established(_) if why != Silence::Timeout => self.proposal_lost(core, now, key, why),
-            State::Established(_) if !matches!(method, Method::Bye | Method::Prack) => {
+            // An INVITE that another hop has answered may stay without.
+            State::Established(_) if method == Method::Info || self.is_proposal(key) => {
                 self.fail(core, now, None, 408, "no answer within the call")
             }
             _ => {}
@@ -365,7 +366,7 @@ impl InviteSession {
                 established.deadline().into_iter().chain(timer).min_by_key(|deadline| deadline.at)
             }
             State::Closing { abandon_at } => Some(Deadline { at: *abandon_at, timer: "end of a closing session" }),
-            State::Calling(_) => None,
+            State::Calling(calling) => calling.deadline(),
         }
     }
 
@@ -376,6 +377,7 @@ impl InviteSession {
                 self.abandon(core, now);
             }
             State::Closing { abandon_at } if *abandon_at <= now => self.abandon(core, now),
+            State::Calling(_) => self.handle_calling_timeout(core, now),
             State::Ringing(_) => self.handle_ringing_timeout(core, now),
             State::Established(_) => self.handle_established_timeout(core, now),
             _ => {}

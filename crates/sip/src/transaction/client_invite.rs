@@ -91,6 +91,13 @@ impl ClientInvite {
         matches!(self.state, State::Calling { .. })
     }
 
+    /// What is not answered yet is not sent again.
+    pub fn stop_retransmission(&mut self) {
+        if let State::Calling { timer_a, .. } = &mut self.state {
+            *timer_a = None;
+        }
+    }
+
     pub fn abandon(&mut self) {
         self.state = State::Terminated;
     }

@@ -95,6 +95,13 @@ impl ClientNonInvite {
         matches!(self.state, State::Trying { .. } | State::Proceeding { .. })
     }
 
+    /// What is not answered yet is not sent again.
+    pub fn stop_retransmission(&mut self) {
+        if let State::Trying { timer_e, .. } | State::Proceeding { timer_e, .. } = &mut self.state {
+            *timer_e = None;
+        }
+    }
+
     pub fn abandon(&mut self) {
         self.state = State::Terminated;
     }

@@ -123,6 +123,13 @@ impl ClientMachine {
         }
     }
 
+    pub fn stop_retransmission(&mut self) {
+        match self {
+            Self::Invite(invite) => invite.stop_retransmission(),
+            Self::NonInvite(request) => request.stop_retransmission(),
+        }
+    }
+
     pub fn abandon(&mut self) {
         match self {
             Self::Invite(invite) => invite.abandon(),

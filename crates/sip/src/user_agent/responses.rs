@@ -22,6 +22,7 @@ impl UserAgent {
             return self.core.discard(flow, "response with a broken header field");
         }
         let (request, path) = (&client.request, client.flow);
+        let is_alive = response.status != 503;
         let Reaction { deliver, send } = match &mut client.machine {
             ClientMachine::Invite(invite) => invite.handle_response(now, response.status, || {
                 let to = response.headers.first(HeaderName::To).map(readable).unwrap_or_default();
@@ -31,6 +32,9 @@ impl UserAgent {
         };
         if let Some(ack) = send {
             self.core.transmit(path, ack);
+        }
+        if is_alive {
+            self.core.target_answered(path);
         }
         if deliver {
             self.deliver_response(now, &key, response);
@@ -46,7 +50,7 @@ impl UserAgent {
         match owner {
             Owner::Session(id) => {
                 let request = client.request.clone();
-                let reply = Reply { transaction: key, request: &request, response };
+                let reply = Reply { transaction: key, request: &request, flow, response };
                 if let Some(session) = self.sessions.get_mut(&id) {
                     session.handle_response(&mut self.core, now, reply);
                     self.settle_session(id);
@@ -132,7 +136,7 @@ impl UserAgent {
             }
             Owner::Registration(id) => {
                 if let Some(registration) = self.registrations.get_mut(&id) {
-                    registration.handle_silence(&mut self.core, now, key, why.phrase());
+                    registration.handle_silence(&mut self.core, now, key, why);
                     self.settle_registration(id);
                 }
             }

@@ -81,7 +81,7 @@ pub const CONTACT: &str = "Contact: <sip:them@192.0.2.2:5060>\n";
 /// A call of ours, with credentials for `alice`, and the INVITE that went out.
 pub fn calling(wire: &mut Wire) -> (SessionId, String) {
     let invite = Invite {
-        flow: wire.flow,
+        hops: vec![wire.flow.into()],
         request_uri: "sip:bob@example.test".into(),
         from: "sip:alice@example.test".into(),
         display_name: None,
