@@ -289,7 +289,8 @@ impl Endpoint {
             | Event::Acknowledged { session, .. }
             | Event::Offer { session, .. }
             | Event::OfferAnswered { session, .. }
-            | Event::Info { session, .. } => self.tell_call(session, event, book),
+            | Event::Info { session, .. }
+            | Event::InfoAnswered { session, .. } => self.tell_call(session, event, book),
             Event::Ended { session, .. } => {
                 self.tell_call(session, event, book);
                 book.calls.remove(&session);

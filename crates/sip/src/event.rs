@@ -85,6 +85,13 @@ pub enum Event {
         /// Its body.
         body: Vec<u8>,
     },
+    /// An INFO of ours has its final answer, so that the next may follow.
+    InfoAnswered {
+        /// The call.
+        session: SessionId,
+        /// Status code; `None` when there was no answer or no way to send it.
+        status: Option<u16>,
+    },
     /// The session is over and nothing more follows for it.
     Ended {
         /// The call.

@@ -250,7 +250,10 @@ fn a_peer_that_forgot_the_call_ends_it() {
     wire.agent.info(wire.now, session, "application/dtmf", b"5").unwrap();
     let info = wire.sent().remove(0);
     assert!(wire.receive(&response(&info, "481 Gone", "", "", "")).is_empty());
-    assert!(matches!(wire.events()[..], [Event::Ended { end: SessionEnd::Failed { status: Some(481), .. }, .. }]));
+    assert!(matches!(
+        wire.events()[..],
+        [Event::InfoAnswered { .. }, Event::Ended { end: SessionEnd::Failed { status: Some(481), .. }, .. }]
+    ));
 }
 
 #[test]
@@ -259,7 +262,10 @@ fn a_peer_that_falls_silent_within_the_call_ends_it() {
     let (session, _) = established(&mut wire);
     wire.agent.info(wire.now, session, "application/dtmf", b"5").unwrap();
     wire.wait(Duration::from_secs(33));
-    assert!(matches!(wire.events()[..], [Event::Ended { end: SessionEnd::Failed { status: None, .. }, .. }]));
+    assert!(matches!(
+        wire.events()[..],
+        [Event::InfoAnswered { .. }, Event::Ended { end: SessionEnd::Failed { status: None, .. }, .. }]
+    ));
     wire.wait(Duration::from_secs(100));
     assert_eq!(wire.agent.transaction_count(), 0);
 }
@@ -364,4 +370,32 @@ fn failures_are_retried_with_growing_waits_and_403_is_final() {
         [Event::TargetAnswered { .. }, Event::RegistrationFailed { status: Some(403), retry_in: None, .. }]
     ));
     assert!(wire.wait(Duration::from_secs(10_000)).is_empty());
+}
+
+#[test]
+fn the_answer_to_an_info_is_told_and_a_challenge_is_none() {
+    let mut wire = Wire::new();
+    let (session, _) = called_out(&mut wire, "");
+    let info = |wire: &mut Wire| {
+        wire.agent.info(wire.now, session, "application/dtmf-relay", b"Signal=1").unwrap();
+        wire.sent().remove(0)
+    };
+    let first = info(&mut wire);
+    let again = wire.receive(&response(&first, "407 Proxy Authentication Required", "", CHALLENGE, ""));
+    assert!(wire.events().is_empty());
+    wire.receive(&response(&again[0], "200 OK", "", "", ""));
+    assert!(matches!(wire.events()[..], [Event::InfoAnswered { status: Some(200), .. }]));
+    let refused = info(&mut wire);
+    wire.receive(&response(&refused, "415 Unsupported Media Type", "", "", ""));
+    assert!(matches!(wire.events()[..], [Event::InfoAnswered { status: Some(415), .. }]));
+    info(&mut wire);
+    wire.agent.handle_input(wire.now, Input::Unreachable { flow: flow() });
+    assert!(matches!(wire.events()[..], [Event::InfoAnswered { status: None, .. }]));
+    info(&mut wire);
+    wire.wait(Duration::from_secs(33));
+    let events = wire.events();
+    assert!(matches!(
+        events[..],
+        [Event::InfoAnswered { status: None, .. }, Event::Ended { end: SessionEnd::Failed { .. }, .. }]
+    ));
 }

@@ -152,7 +152,7 @@ impl Story {
             Event::OfferAnswered { status: 200, .. } => self.offers_answered += 1,
             Event::Ended { end, .. } => self.ended[at] = Some(end),
             Event::Progress { .. } | Event::Info { .. } | Event::OfferAnswered { .. } | Event::Discarded { .. } => {}
-            Event::TargetFailed { .. } | Event::TargetAnswered { .. } => {}
+            Event::InfoAnswered { .. } | Event::TargetFailed { .. } | Event::TargetAnswered { .. } => {}
             other => panic!("{other:?}"),
         }
     }
@@ -268,5 +268,7 @@ fn info_and_options_go_both_ways() {
         matches!(link.take(Side::B), Some(Event::Info { content_type, body, .. }) if content_type == "application/dtmf-relay" && body == b"Signal=1")
     );
     assert!(matches!(link.take(Side::A), Some(Event::Info { body, .. }) if body == b"2"));
+    assert!(matches!(link.take(Side::A), Some(Event::InfoAnswered { status: Some(200), .. })));
+    assert!(matches!(link.take(Side::B), Some(Event::InfoAnswered { status: Some(200), .. })));
     assert!(matches!(link.take(Side::B), Some(Event::OptionsAnswered { status: Some(200), .. })));
 }

@@ -75,14 +75,6 @@ impl InviteSession {
         }
     }
 
-    fn handle_info(&mut self, core: &mut Core, now: Instant, info: &InDialog<'_>) {
-        self.respond(core, now, info, OutgoingResponse::new(200));
-        if !info.request.body.is_empty() && !self.is_over() {
-            let content_type = info.request.headers.content_type().unwrap_or_default();
-            core.emit(Event::Info { session: self.id, content_type, body: info.request.body.to_vec() });
-        }
-    }
-
     /// A re-INVITE (RFC 3261 §14.2) or an UPDATE (RFC 3311 §5.2).
     fn handle_offer(&mut self, core: &mut Core, now: Instant, in_dialog: InDialog<'_>) {
         let is_invite = in_dialog.request.method == Method::Invite;

@@ -6,6 +6,7 @@ mod established;
 mod farewell;
 mod in_dialog;
 mod incoming;
+mod info;
 mod offers;
 mod outgoing;
 mod path;

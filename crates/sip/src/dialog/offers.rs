@@ -97,17 +97,6 @@ impl InviteSession {
         core.respond(now, &remote.transaction, &remote.echo, &self.dialog.local_tag, &response);
         true
     }
-
-    pub fn info(&mut self, core: &mut Core, now: Instant, content_type: &str, body: &[u8]) -> Result<(), WrongState> {
-        if self.is_over() || !matches!(self.state, State::Established(_)) {
-            return wrong_state("info");
-        }
-        let mut request = self.dialog.request(Method::Info);
-        request.content = Some((content_type.to_owned(), body.to_vec()));
-        self.authorize(core, &mut request);
-        self.send(core, now, request);
-        Ok(())
-    }
 }
 
 // What goes out.

@@ -290,17 +290,11 @@ impl InviteSession {
             (_, ..200) => {}
             _ if self.is_proposal(key) => self.handle_proposal_response(core, now, reply),
             (Method::Prack, _) => self.handle_prack_response(core, now, reply),
+            (Method::Info, _) => self.handle_info_response(core, now, reply),
             (_, 401 | 407) => {
                 let _ = self.answer_challenge(core, now, reply);
             }
-            // RFC 3261 §12.2.1.2: these say that the dialog is gone.
-            (Method::Bye, _) => {}
-            (_, 481) => {
-                self.close(core, now);
-                self.end(core, SessionEnd::Failed { status: Some(481), why: "the peer knows no such call" });
-            }
-            (_, 408) => self.fail(core, now, Some(408), 408, "request timeout within the call"),
-            _ => self.authenticator.succeeded(&mut core.keyring, &response.headers),
+            _ => {}
         }
     }
 
@@ -321,9 +315,10 @@ impl InviteSession {
             State::Canceling(canceling) if canceling.transaction == *key => {
                 self.close(core, now);
             }
+            State::Established(_) if method == Method::Info => self.info_lost(core, now, why),
             State::Established(_) if why != Silence::Timeout => self.proposal_lost(core, now, key, why),
             // An INVITE that another hop has answered may stay without.
-            State::Established(_) if method == Method::Info || self.is_proposal(key) => {
+            State::Established(_) if self.is_proposal(key) => {
                 self.fail(core, now, None, 408, "no answer within the call")
             }
             _ => {}
