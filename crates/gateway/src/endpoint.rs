@@ -285,13 +285,16 @@ impl Endpoint {
             }
             Event::Bound { username, flow, .. } => tracing::info!(username, remote = %flow.remote, "bound"),
             Event::OptionsAnswered { flow, status } => tracing::debug!(remote = %flow.remote, status, "options"),
+            Event::TargetFailed { flow, why, .. } => tracing::debug!(remote = %flow.remote, why, "target failed"),
+            Event::TargetAnswered { flow } => tracing::debug!(remote = %flow.remote, "target answers again"),
             Event::Discarded { flow, why } => tracing::debug!(remote = %flow.remote, why, "message discarded"),
             Event::Progress { session, .. }
             | Event::Answered { session, .. }
             | Event::Acknowledged { session, .. }
             | Event::Offer { session, .. }
             | Event::OfferAnswered { session, .. }
-            | Event::Info { session, .. } => self.tell_call(session, event, book),
+            | Event::Info { session, .. }
+            | Event::InfoAnswered { session, .. } => self.tell_call(session, event, book),
             Event::Ended { session, .. } => {
                 self.tell_call(session, event, book);
                 book.calls.remove(&session);

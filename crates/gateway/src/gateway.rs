@@ -236,7 +236,7 @@ impl Gateway {
         let prepared = setup::outbound(inner, trunk, flow, &dial)?;
         let caller = dial.caller_id.as_deref().unwrap_or(&trunk.caller_id);
         let invite = sip::Invite {
-            flow,
+            hops: vec![flow.into()],
             request_uri,
             from: format!("sip:{caller}@{}", trunk.domain),
             display_name: None,

@@ -114,7 +114,7 @@ impl Registrations {
 fn register(trunk: &Trunk, flow: Flow) -> sip::Register {
     let user = trunk.credentials.as_ref().map_or(&trunk.caller_id, |credentials| &credentials.username);
     sip::Register {
-        flow,
+        hops: vec![flow.into()],
         registrar: format!("sip:{}", trunk.domain),
         address_of_record: format!("sip:{user}@{}", trunk.domain),
         contact_user: user.clone(),

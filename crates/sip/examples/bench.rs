@@ -156,7 +156,7 @@ impl Pair {
 
     fn call(&mut self) {
         let invite = Invite {
-            flow: self.there,
+            hops: vec![self.there.into()],
             request_uri: "sip:+15550100@trunk.test".to_owned(),
             from: "sip:+15550199@trunk.test".to_owned(),
             display_name: None,

@@ -9,6 +9,9 @@ pub struct Config {
     pub user_agent: String,
     /// RFC 3261 §17 timer values.
     pub timers: Timers,
+    /// How long a hop may take to say anything at all, 100 included, before the next one is tried. The last one has
+    /// until Timer B or F.
+    pub first_reply: Duration,
     /// When set, REGISTER and INVITE are challenged and REGISTER is accepted: the far end of a trunk.
     pub registrar: Option<Registrar>,
     /// Sessions at a time, ours and theirs; beyond it a new INVITE is refused with 503.
@@ -28,11 +31,15 @@ pub struct Config {
 /// Default for [`Config::max_sessions`].
 const MAX_SESSIONS: usize = 4096;
 
+/// Default for [`Config::first_reply`]: four tries over UDP.
+const FIRST_REPLY: Duration = Duration::from_secs(4);
+
 impl Default for Config {
     fn default() -> Self {
         Self {
             user_agent: "offhook".to_owned(),
             timers: Timers::default(),
+            first_reply: FIRST_REPLY,
             registrar: None,
             max_sessions: MAX_SESSIONS,
             session_expires: None,

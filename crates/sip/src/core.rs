@@ -1,6 +1,6 @@
 //! What every machine of a user agent shares: randomness, transactions, deadlines and the two queues.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use rand_chacha::ChaCha12Rng;
@@ -9,10 +9,16 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 use crate::deadlines::{Deadlines, Waiting};
 use crate::digest::{Challenger, Keyring};
 use crate::message::{Echo, Method, OutgoingRequest, OutgoingResponse};
+use crate::route::Left;
 use crate::transaction::{
     Client, ClientInvite, ClientMachine, ClientNonInvite, MAGIC_COOKIE, Owner, ServerMachine, Table, TransactionKey,
 };
 use crate::{Config, Deadline, Event, Flow, Transmit};
+
+/// As long as any of ours.
+const USUAL_BRANCH: &str = "z9hG4bK-0123456789abcdef";
+/// Most failed hops whose return is told.
+const MAX_FAILED: usize = 256;
 
 #[derive(Debug)]
 pub(crate) struct Core {
@@ -24,6 +30,8 @@ pub(crate) struct Core {
     pub deadlines: Deadlines,
     pub transmits: VecDeque<Transmit>,
     pub events: VecDeque<Event>,
+    /// Hops that failed, and have not answered since.
+    failed: BTreeSet<Flow>,
     /// Sessions whose end the shell has not been told.
     pub live_sessions: usize,
     rng: ChaCha12Rng,
@@ -42,6 +50,7 @@ impl Core {
             deadlines: Deadlines::default(),
             transmits: VecDeque::new(),
             events: VecDeque::new(),
+            failed: BTreeSet::new(),
             live_sessions: 0,
             rng,
         }
@@ -84,6 +93,41 @@ impl Core {
     pub fn start(&mut self, now: Instant, flow: Flow, request: OutgoingRequest, owner: Owner) -> TransactionKey {
         let branch = self.branch();
         self.start_with(now, flow, request, owner, &branch)
+    }
+
+    /// How many bytes a request comes to by a path.
+    pub fn size_of(&self, request: &OutgoingRequest, flow: Flow) -> usize {
+        request.to_bytes(&flow, USUAL_BRANCH, &self.config.user_agent).len()
+    }
+
+    /// A hop failed: the shell learns it, and later when it is back.
+    pub fn target_failed(&mut self, flow: Flow, why: Left, retry_after: Option<Duration>) {
+        if self.failed.len() < MAX_FAILED {
+            self.failed.insert(flow);
+        }
+        self.emit(Event::TargetFailed { flow, why: why.phrase(), retry_after });
+    }
+
+    /// A request of ours was answered.
+    pub fn target_answered(&mut self, flow: Flow) {
+        if self.failed.remove(&flow) {
+            self.emit(Event::TargetAnswered { flow });
+        }
+    }
+
+    /// Another request takes the place of this one, which is not sent again. What is answered is still heard.
+    pub fn supersede(&mut self, now: Instant, key: &TransactionKey) {
+        if let Some(client) = self.table.clients.get_mut(key) {
+            client.machine.stop_retransmission();
+            let deadline = client.machine.deadline();
+            let ended = client.machine.is_terminated().then_some(Deadline { at: now, timer: "superseded" });
+            self.deadlines.set(Waiting::Client(key.clone()), ended.or(deadline));
+        }
+    }
+
+    /// Whether an INVITE has been canceled.
+    pub fn is_canceled(&self, invite: &TransactionKey) -> bool {
+        self.table.clients.contains_key(&TransactionKey::client(invite.branch(), &Method::Cancel))
     }
 
     /// Sends the CANCEL of an INVITE: same branch, same path (RFC 3261 §9.1).
@@ -147,6 +191,13 @@ impl Core {
         self.deadlines.set(Waiting::Server(key.clone()), deadline);
         if send {
             self.transmit(flow, payload);
+        }
+    }
+
+    /// Sends an answer once more, by whichever path leads to the peer by now.
+    pub fn respond_again(&mut self, key: &TransactionKey, payload: Vec<u8>) {
+        if let Some(server) = self.table.servers.get(key) {
+            self.transmit(server.flow, payload);
         }
     }
 

@@ -85,6 +85,13 @@ pub enum Event {
         /// Its body.
         body: Vec<u8>,
     },
+    /// An INFO of ours has its final answer, so that the next may follow.
+    InfoAnswered {
+        /// The call.
+        session: SessionId,
+        /// Status code; `None` when there was no answer or no way to send it.
+        status: Option<u16>,
+    },
     /// The session is over and nothing more follows for it.
     Ended {
         /// The call.
@@ -130,6 +137,20 @@ pub enum Event {
         flow: Flow,
         /// Status code.
         status: Option<u16>,
+    },
+    /// A hop of an INVITE or REGISTER of ours failed; whether or not there is another. OPTIONS say so themselves.
+    TargetFailed {
+        /// The path that was tried.
+        flow: Flow,
+        /// In a static phrase.
+        why: &'static str,
+        /// From a 503: how long to leave it alone.
+        retry_after: Option<Duration>,
+    },
+    /// A hop that had failed has answered a request.
+    TargetAnswered {
+        /// The path by which it answered.
+        flow: Flow,
     },
     /// A message that was dropped or refused; for the log and counters, at most one a message.
     Discarded {

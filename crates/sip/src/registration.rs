@@ -3,18 +3,20 @@
 use std::time::{Duration, Instant};
 
 use crate::core::Core;
-use crate::dialog::{contact, tagged};
+use crate::dialog::{contact, is_secure, tagged};
 use crate::digest::{Authenticator, Covered};
 use crate::message::headers::{HeaderName, NameAddr};
 use crate::message::{Method, OutgoingRequest, Response, Uri, number, readable};
-use crate::transaction::{Owner, TransactionKey};
-use crate::{Credentials, Deadline, Event, Flow, RegistrationId};
+use crate::route::{Left, Route};
+use crate::transaction::{Owner, Silence, TransactionKey};
+use crate::{Credentials, Deadline, Event, Flow, Hop, RegistrationId};
 
 /// A REGISTER to send and keep fresh.
 #[derive(Debug, Clone)]
 pub struct Register {
-    /// The path to the registrar.
-    pub flow: Flow,
+    /// The registrar's addresses in the order in which to try them, all of one trunk. When none answers, the next
+    /// attempt starts with the first.
+    pub hops: Vec<Hop>,
     /// Request-URI, such as `sip:trunk.test`.
     pub registrar: String,
     /// Address of record, such as `sip:gateway@trunk.test`.
@@ -40,6 +42,9 @@ const REFRESH_SOONEST: Duration = Duration::from_secs(1);
 pub(crate) struct Registration {
     id: RegistrationId,
     register: Register,
+    route: Route,
+    /// The path of the last request.
+    flow: Flow,
     call_id: String,
     local_tag: String,
     cseq: u32,
@@ -52,6 +57,8 @@ pub(crate) struct Registration {
 enum State {
     Registering {
         transaction: TransactionKey,
+        /// When the next hop gets its turn, unless this one has said anything.
+        first_reply_at: Option<Instant>,
     },
     Registered {
         refresh_at: Instant,
@@ -67,11 +74,12 @@ enum State {
 }
 
 impl Registration {
-    pub fn start(core: &mut Core, now: Instant, id: RegistrationId, register: Register) -> Self {
+    pub fn start(core: &mut Core, now: Instant, id: RegistrationId, register: Register, route: Route) -> Self {
         let (call_id, local_tag) = (core.token(), core.token());
-        let authenticator = Authenticator::new(register.flow.remote.ip(), register.credentials.clone());
-        let state = State::Waiting { retry_at: now };
-        let mut registration = Self { id, register, call_id, local_tag, cseq: 0, authenticator, failures: 0, state };
+        let authenticator = Authenticator::new(route.addresses(), register.credentials.clone());
+        let (flow, state) = (route.first(), State::Waiting { retry_at: now });
+        let mut registration =
+            Self { id, register, route, flow, call_id, local_tag, cseq: 0, authenticator, failures: 0, state };
         registration.send_register(core, now);
         registration
     }
@@ -93,7 +101,32 @@ impl Registration {
 
     fn send_register(&mut self, core: &mut Core, now: Instant) {
         let transaction = self.send(core, now, self.register.expires);
-        self.state = State::Registering { transaction };
+        let first_reply_at = self.route.has_more(self.flow).then(|| now + core.config.first_reply);
+        self.state = State::Registering { transaction, first_reply_at };
+    }
+
+    /// From the next request on; a hop that is not new to us keeps what it gave us.
+    pub fn reroute(&mut self, hops: Vec<Hop>) {
+        if let Some(route) = Route::new(hops.clone()) {
+            self.register.hops = hops;
+            self.authenticator = Authenticator::new(route.addresses(), self.register.credentials.clone());
+            self.route = route;
+        }
+    }
+
+    /// Leaves the hop in use for the next (RFC 3263 §4.3); whether there is one.
+    fn try_next(&mut self, core: &mut Core, now: Instant, why: Left, retry_after: Option<Duration>) -> bool {
+        let State::Registering { transaction, .. } = &self.state else {
+            return false;
+        };
+        core.target_failed(self.flow, why, retry_after);
+        if !self.route.leave(self.flow, why) {
+            return false;
+        }
+        core.supersede(now, transaction);
+        self.authenticator.start_anew();
+        self.send_register(core, now);
+        true
     }
 
     /// RFC 3261 §10.2: the same Call-ID for all, the CSeq one higher each time.
@@ -109,7 +142,7 @@ impl Registration {
             to: address,
             call_id: self.call_id.clone(),
             cseq: self.cseq,
-            contact: Some(contact(&register.flow, &register.contact_user)),
+            contact: None,
             headers: vec![("Expires".to_owned(), expires.as_secs().to_string())],
             content: None,
         };
@@ -117,18 +150,30 @@ impl Registration {
         let covered = Covered { method: "REGISTER", uri: &request.uri, body: &[] };
         let credentials = self.authenticator.headers(&mut core.keyring, covered, &cnonce);
         request.headers.extend(credentials);
-        core.start(now, register.flow, request, Owner::Registration(self.id))
+        self.flow = self.route.path(core.size_of(&request, self.flow));
+        request.contact = Some(self.contact());
+        core.start(now, self.flow, request, Owner::Registration(self.id))
+    }
+
+    fn contact(&self) -> String {
+        contact(&self.flow, &self.register.contact_user, is_secure(&self.register.registrar))
     }
 
     fn is_current(&self, key: &TransactionKey) -> bool {
         match &self.state {
-            State::Registering { transaction } | State::Unregistering { transaction } => transaction == key,
+            State::Registering { transaction, .. } | State::Unregistering { transaction } => transaction == key,
             _ => false,
         }
     }
 
     pub fn handle_response(&mut self, core: &mut Core, now: Instant, key: &TransactionKey, response: &Response<'_>) {
-        if !self.is_current(key) || response.status < 200 {
+        if !self.is_current(key) {
+            return;
+        }
+        if response.status < 200 {
+            if let State::Registering { first_reply_at, .. } = &mut self.state {
+                *first_reply_at = None;
+            }
             return;
         }
         let removing = matches!(self.state, State::Unregistering { .. });
@@ -137,12 +182,12 @@ impl Registration {
             200..300 => self.granted(core, now, response),
             status @ (401 | 407) => {
                 if self.authenticator.challenged(&mut core.keyring, status, &response.headers) {
-                    let expires = if removing { Duration::ZERO } else { self.register.expires };
-                    let transaction = self.send(core, now, expires);
-                    self.state = match removing {
-                        true => State::Unregistering { transaction },
-                        false => State::Registering { transaction },
-                    };
+                    if removing {
+                        let transaction = self.send(core, now, Duration::ZERO);
+                        self.state = State::Unregistering { transaction };
+                    } else {
+                        self.send_register(core, now);
+                    }
                 } else if removing {
                     self.removed(core);
                 } else {
@@ -164,19 +209,26 @@ impl Registration {
             status @ 403 => self.refused_for_good(core, status, readable(response.reason)),
             status => {
                 let retry_after = response.headers.retry_after().map(|seconds| Duration::from_secs(seconds.into()));
+                if status == 503 && self.try_next(core, now, Left::Refused, retry_after) {
+                    return;
+                }
                 self.failed(core, now, Some(status), readable(response.reason), retry_after);
             }
         }
     }
 
     /// No answer, or the network refused the request.
-    pub fn handle_silence(&mut self, core: &mut Core, now: Instant, key: &TransactionKey, why: &'static str) {
+    pub fn handle_silence(&mut self, core: &mut Core, now: Instant, key: &TransactionKey, why: Silence) {
         match &self.state {
             State::Unregistering { transaction } if transaction == key => self.removed(core),
-            State::Registering { transaction } if transaction == key => {
-                self.failed(core, now, None, why.to_owned(), None)
-            }
+            State::Registering { transaction, .. } if transaction == key => self.attempt_lost(core, now, why),
             _ => {}
+        }
+    }
+
+    fn attempt_lost(&mut self, core: &mut Core, now: Instant, why: Silence) {
+        if !self.try_next(core, now, Left::Silence(why), None) {
+            self.failed(core, now, None, why.phrase().to_owned(), None);
         }
     }
 
@@ -193,7 +245,7 @@ impl Registration {
 
     /// What the registrar says about our Contact among those it lists (RFC 3261 §10.2.4).
     fn granted_time(&self, response: &Response<'_>) -> Duration {
-        let ours = contact(&self.register.flow, &self.register.contact_user);
+        let ours = self.contact();
         let ours = ours.trim_start_matches('<').trim_end_matches('>');
         let contacts = response.headers.name_addrs(HeaderName::Contact).unwrap_or_default();
         let mine = |contact: &&NameAddr<'_>| same_place(contact.uri, ours);
@@ -214,6 +266,9 @@ impl Registration {
         let most = (BACK_OFF * 2u32.saturating_pow(self.failures.min(16))).min(BACK_OFF_MOST);
         self.failures += 1;
         self.authenticator.start_anew();
+        if let Some(route) = Route::new(self.register.hops.clone()) {
+            self.route = route;
+        }
         let wait = core.random_between(most / 2, most).max(retry_after.unwrap_or_default()).min(EXPIRES_MOST);
         self.state = State::Waiting { retry_at: now + wait };
         core.emit(Event::RegistrationFailed { registration: self.id, status, reason, retry_in: Some(wait) });
@@ -233,6 +288,7 @@ impl Registration {
         match self.state {
             State::Registered { refresh_at } => Some(Deadline { at: refresh_at, timer: "registration refresh" }),
             State::Waiting { retry_at } => Some(Deadline { at: retry_at, timer: "registration retry" }),
+            State::Registering { first_reply_at: Some(at), .. } => Some(Deadline { at, timer: "first reply" }),
             _ => None,
         }
     }
@@ -240,6 +296,11 @@ impl Registration {
     pub fn handle_timeout(&mut self, core: &mut Core, now: Instant) {
         if matches!(self.state, State::Registered { refresh_at: at } | State::Waiting { retry_at: at } if at <= now) {
             self.send_register(core, now);
+        }
+        if let State::Registering { first_reply_at, .. } = &mut self.state
+            && first_reply_at.take_if(|at| *at <= now).is_some()
+        {
+            self.try_next(core, now, Left::NoReply, None);
         }
     }
 }

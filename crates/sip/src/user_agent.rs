@@ -12,9 +12,10 @@ use crate::deadlines::Waiting;
 use crate::dialog::{DialogKey, Invite, InviteSession};
 use crate::message::{self, Message, Method, OutgoingRequest, Uri};
 use crate::registration::{Register, Registration};
+use crate::route::Route;
 use crate::sdp::SessionDescription;
 use crate::transaction::Owner;
-use crate::{Config, Event, Flow, RegistrationId, SessionEnd, SessionId, Transmit};
+use crate::{Config, Event, Flow, Hop, RegistrationId, SessionEnd, SessionId, Transmit};
 
 /// Methods allowed, for Allow.
 pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK";
@@ -36,6 +37,11 @@ pub enum Input<'a> {
     /// The network refused a message on this path (ICMP, no route).
     Unreachable {
         /// The path.
+        flow: Flow,
+    },
+    /// A connection is gone, or could not be opened. Whatever is still to be sent opens another one.
+    Closed {
+        /// Its path.
         flow: Flow,
     },
 }
@@ -93,6 +99,7 @@ impl UserAgent {
             Input::Received { flow, payload } => self.handle_datagram(now, flow, payload),
             Input::Timeout => self.handle_timeout(now),
             Input::Unreachable { flow } => self.handle_unreachable(now, flow),
+            Input::Closed { flow } => self.handle_closed(now, flow),
         }
     }
 
@@ -117,10 +124,23 @@ impl UserAgent {
     /// Registers, and keeps the binding fresh.
     pub fn register(&mut self, now: Instant, register: Register) -> RegistrationId {
         let id = RegistrationId(self.take_id());
-        let registration = Registration::start(&mut self.core, now, id, register);
+        let Some(route) = Route::new(register.hops.clone()) else {
+            let reason = "nowhere to send it".to_owned();
+            let failed = Event::RegistrationFailed { registration: id, status: None, reason, retry_in: None };
+            self.core.emit(failed);
+            return id;
+        };
+        let registration = Registration::start(&mut self.core, now, id, register, route);
         self.registrations.insert(id, registration);
         self.settle_registration(id);
         id
+    }
+
+    /// Other hops for a registration, from its next request on.
+    pub fn reroute(&mut self, registration: RegistrationId, hops: Vec<Hop>) {
+        if let Some(known) = self.registrations.get_mut(&registration) {
+            known.reroute(hops);
+        }
     }
 
     /// Removes the binding; `Event::Unregistered` follows.
@@ -135,6 +155,7 @@ impl UserAgent {
     /// Calls somebody.
     pub fn invite(&mut self, now: Instant, invite: Invite) -> SessionId {
         let id = SessionId(self.take_id());
+        let route = Route::new(invite.hops.clone());
         let obstacle = if self.core.live_sessions >= self.core.config.max_sessions {
             Some("too many sessions")
         } else if Uri::parse(&invite.request_uri).is_err() || Uri::parse(&invite.from).is_err() {
@@ -142,11 +163,12 @@ impl UserAgent {
         } else {
             None
         };
-        if let Some(why) = obstacle {
+        let (Some(route), None) = (route, obstacle) else {
+            let why = obstacle.unwrap_or("nowhere to send it");
             self.core.emit(Event::Ended { session: id, end: SessionEnd::Unanswered { why } });
             return id;
-        }
-        let session = InviteSession::call(&mut self.core, now, id, invite);
+        };
+        let session = InviteSession::call(&mut self.core, now, id, invite, route);
         self.dialogs.insert(session.key(), id);
         self.sessions.insert(id, session);
         self.settle_session(id);
@@ -258,7 +280,7 @@ impl UserAgent {
             to: format!("<{uri}>"),
             call_id,
             cseq: 1,
-            contact: Some(crate::dialog::contact(&flow, "")),
+            contact: Some(crate::dialog::contact(&flow, "", crate::dialog::is_secure(uri))),
             headers: vec![("Accept".to_owned(), "application/sdp".to_owned())],
             content: None,
         };

@@ -53,7 +53,10 @@ fn silence_is_unanswered_after_timer_b() {
     let mut wire = Wire::new();
     calling(&mut wire);
     assert_eq!(wire.wait(Duration::from_secs(33)).len(), 6);
-    assert!(matches!(wire.events()[..], [Event::Ended { end: SessionEnd::Unanswered { why: "timeout" }, .. }]));
+    assert!(matches!(
+        wire.events()[..],
+        [Event::TargetFailed { .. }, Event::Ended { end: SessionEnd::Unanswered { why: "timeout" }, .. }]
+    ));
     assert_eq!((wire.agent.session_count(), wire.agent.transaction_count()), (0, 0));
 }
 
@@ -62,7 +65,10 @@ fn an_unreachable_peer_is_known_at_once() {
     let mut wire = Wire::new();
     calling(&mut wire);
     wire.agent.handle_input(wire.now, Input::Unreachable { flow: flow() });
-    assert!(matches!(wire.events()[..], [Event::Ended { end: SessionEnd::Unanswered { why: "unreachable" }, .. }]));
+    assert!(matches!(
+        wire.events()[..],
+        [Event::TargetFailed { .. }, Event::Ended { end: SessionEnd::Unanswered { why: "unreachable" }, .. }]
+    ));
     assert_eq!(wire.agent.transaction_count(), 0);
 }
 
@@ -244,7 +250,10 @@ fn a_peer_that_forgot_the_call_ends_it() {
     wire.agent.info(wire.now, session, "application/dtmf", b"5").unwrap();
     let info = wire.sent().remove(0);
     assert!(wire.receive(&response(&info, "481 Gone", "", "", "")).is_empty());
-    assert!(matches!(wire.events()[..], [Event::Ended { end: SessionEnd::Failed { status: Some(481), .. }, .. }]));
+    assert!(matches!(
+        wire.events()[..],
+        [Event::InfoAnswered { .. }, Event::Ended { end: SessionEnd::Failed { status: Some(481), .. }, .. }]
+    ));
 }
 
 #[test]
@@ -253,7 +262,10 @@ fn a_peer_that_falls_silent_within_the_call_ends_it() {
     let (session, _) = established(&mut wire);
     wire.agent.info(wire.now, session, "application/dtmf", b"5").unwrap();
     wire.wait(Duration::from_secs(33));
-    assert!(matches!(wire.events()[..], [Event::Ended { end: SessionEnd::Failed { status: None, .. }, .. }]));
+    assert!(matches!(
+        wire.events()[..],
+        [Event::InfoAnswered { .. }, Event::Ended { end: SessionEnd::Failed { status: None, .. }, .. }]
+    ));
     wire.wait(Duration::from_secs(100));
     assert_eq!(wire.agent.transaction_count(), 0);
 }
@@ -301,7 +313,7 @@ fn options_are_answered_or_met_with_silence() {
 
 fn registering(wire: &mut Wire) -> String {
     let register = Register {
-        flow: flow(),
+        hops: vec![flow().into()],
         registrar: "sip:trunk.test".into(),
         address_of_record: "sip:alice@trunk.test".into(),
         contact_user: "alice".into(),
@@ -349,10 +361,41 @@ fn failures_are_retried_with_growing_waits_and_403_is_final() {
     }
     wire.receive(&response(&register, "503 Busy", "r", "Retry-After: 500 (later)\n", ""));
     assert!(
-        matches!(wire.events()[..], [Event::RegistrationFailed { retry_in: Some(wait), .. }] if wait == Duration::from_secs(500))
+        matches!(wire.events()[..], [Event::TargetFailed { .. }, Event::RegistrationFailed { retry_in: Some(wait), .. }] if wait == Duration::from_secs(500))
     );
     register = wire.wait(Duration::from_secs(500)).remove(0);
     wire.receive(&response(&register, "403 Forbidden", "r", "", ""));
-    assert!(matches!(wire.events()[..], [Event::RegistrationFailed { status: Some(403), retry_in: None, .. }]));
+    assert!(matches!(
+        wire.events()[..],
+        [Event::TargetAnswered { .. }, Event::RegistrationFailed { status: Some(403), retry_in: None, .. }]
+    ));
     assert!(wire.wait(Duration::from_secs(10_000)).is_empty());
+}
+
+#[test]
+fn the_answer_to_an_info_is_told_and_a_challenge_is_none() {
+    let mut wire = Wire::new();
+    let (session, _) = called_out(&mut wire, "");
+    let info = |wire: &mut Wire| {
+        wire.agent.info(wire.now, session, "application/dtmf-relay", b"Signal=1").unwrap();
+        wire.sent().remove(0)
+    };
+    let first = info(&mut wire);
+    let again = wire.receive(&response(&first, "407 Proxy Authentication Required", "", CHALLENGE, ""));
+    assert!(wire.events().is_empty());
+    wire.receive(&response(&again[0], "200 OK", "", "", ""));
+    assert!(matches!(wire.events()[..], [Event::InfoAnswered { status: Some(200), .. }]));
+    let refused = info(&mut wire);
+    wire.receive(&response(&refused, "415 Unsupported Media Type", "", "", ""));
+    assert!(matches!(wire.events()[..], [Event::InfoAnswered { status: Some(415), .. }]));
+    info(&mut wire);
+    wire.agent.handle_input(wire.now, Input::Unreachable { flow: flow() });
+    assert!(matches!(wire.events()[..], [Event::InfoAnswered { status: None, .. }]));
+    info(&mut wire);
+    wire.wait(Duration::from_secs(33));
+    let events = wire.events();
+    assert!(matches!(
+        events[..],
+        [Event::InfoAnswered { status: None, .. }, Event::Ended { end: SessionEnd::Failed { .. }, .. }]
+    ));
 }

@@ -59,7 +59,7 @@ fn the_same_nonce_refused_is_final() {
 fn a_registration_and_a_call_share_what_their_trunk_gave() {
     let mut wire = Wire::new();
     let register = Register {
-        flow: flow(),
+        hops: vec![flow().into()],
         registrar: "sip:trunk.test".into(),
         address_of_record: "sip:alice@trunk.test".into(),
         contact_user: "alice".into(),

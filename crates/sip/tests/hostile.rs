@@ -5,13 +5,13 @@ mod wire;
 use std::time::Duration;
 
 use sip::sdp::{Direction, SessionDescription};
-use sip::{Config, Input, Invite};
-use wire::{SDP, Wire, description, flow, request, response};
+use sip::{Config, Event, Input, Invite};
+use wire::{SDP, Wire, called_in, description, firsts, flow, request, response};
 
 /// One of each kind of message, some of them for a call in progress.
 fn messages(wire: &mut Wire) -> Vec<String> {
     let invite = Invite {
-        flow: flow(),
+        hops: vec![flow().into()],
         request_uri: "sip:bob@example.test".into(),
         from: "sip:alice@example.test".into(),
         display_name: Some("Alice".into()),
@@ -120,6 +120,29 @@ fn a_flood_of_calls_is_refused_beyond_the_limit_and_forgotten() {
     }
     assert_eq!((wire.agent.session_count(), refused), (100, 4900));
     assert_eq!(wire.agent.transaction_count(), 100);
+}
+
+#[test]
+fn a_flood_of_requests_keeps_no_call_from_ending() {
+    let mut wire = Wire::new();
+    let (_, to_tag, _) = called_in(&mut wire, "");
+    wire.receive(&request("INVITE", "ringing", 1, "", "", SDP).replace("Call-ID: c1", "Call-ID: c2"));
+    let ringing = wire.incoming();
+    let options = |number: usize| {
+        request("OPTIONS", &format!("o{number}"), 1, "", "", "").replace("Call-ID: c1", &format!("Call-ID: o{number}"))
+    };
+    for number in 0..32_768 {
+        wire.receive(&options(number));
+    }
+    let unavailable = "SIP/2.0 503 Service Unavailable";
+    assert_eq!(firsts(&wire.receive(&options(40_000))), [unavailable]);
+    assert_eq!(firsts(&wire.receive(&request("BYE", "9", 2, "guessed", "", ""))), [unavailable]);
+    assert_eq!(firsts(&wire.receive(&request("CANCEL", "guessed", 1, "", "", ""))), [unavailable]);
+    assert_eq!(firsts(&wire.receive(&request("BYE", "9", 2, &to_tag, "", ""))), ["SIP/2.0 200 OK"]);
+    let cancel = request("CANCEL", "ringing", 1, "", "", "").replace("Call-ID: c1", "Call-ID: c2");
+    assert_eq!(firsts(&wire.receive(&cancel)), ["SIP/2.0 200 OK", "SIP/2.0 487 Request Terminated"]);
+    assert!(wire.events().iter().any(|event| matches!(event, Event::Ended { session, .. } if *session == ringing)));
+    assert_eq!(wire.agent.session_count(), 0);
 }
 
 #[test]

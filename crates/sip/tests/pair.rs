@@ -134,7 +134,8 @@ fn act(link: &mut Link, side: Side, session: sip::SessionId) {
 impl Story {
     fn tell(&mut self, link: &mut Link, side: Side, session: &mut Option<sip::SessionId>, event: Event) {
         let at = side as usize;
-        assert!(self.ended[at].is_none() || matches!(event, Event::Discarded { .. }), "after the end: {event:?}");
+        let is_about_the_call = !matches!(event, Event::Discarded { .. } | Event::TargetAnswered { .. });
+        assert!(self.ended[at].is_none() || !is_about_the_call, "after the end: {event:?}");
         match event {
             Event::Incoming { session: new, .. } => {
                 assert!(session.replace(new).is_none(), "one INVITE is one call");
@@ -151,6 +152,7 @@ impl Story {
             Event::OfferAnswered { status: 200, .. } => self.offers_answered += 1,
             Event::Ended { end, .. } => self.ended[at] = Some(end),
             Event::Progress { .. } | Event::Info { .. } | Event::OfferAnswered { .. } | Event::Discarded { .. } => {}
+            Event::InfoAnswered { .. } | Event::TargetFailed { .. } | Event::TargetAnswered { .. } => {}
             other => panic!("{other:?}"),
         }
     }
@@ -266,5 +268,7 @@ fn info_and_options_go_both_ways() {
         matches!(link.take(Side::B), Some(Event::Info { content_type, body, .. }) if content_type == "application/dtmf-relay" && body == b"Signal=1")
     );
     assert!(matches!(link.take(Side::A), Some(Event::Info { body, .. }) if body == b"2"));
+    assert!(matches!(link.take(Side::A), Some(Event::InfoAnswered { status: Some(200), .. })));
+    assert!(matches!(link.take(Side::B), Some(Event::InfoAnswered { status: Some(200), .. })));
     assert!(matches!(link.take(Side::B), Some(Event::OptionsAnswered { status: Some(200), .. })));
 }

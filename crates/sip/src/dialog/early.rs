@@ -2,11 +2,11 @@
 
 use std::time::Instant;
 
-use super::{Dialog, InviteSession};
+use super::{Dialog, InviteSession, Reply};
 use crate::Event;
 use crate::core::Core;
 use crate::message::headers::HeaderName;
-use crate::message::{Method, OutgoingRequest, Response, SdpPart, readable, sdp_part};
+use crate::message::{Method, OutgoingRequest, SdpPart, readable, sdp_part};
 use crate::sdp::SessionDescription;
 use crate::transaction::Owner;
 
@@ -16,7 +16,7 @@ const MAX_EARLY: usize = 16;
 /// What one fork of our INVITE said before its final response.
 #[derive(Debug)]
 pub(super) struct Early {
-    dialog: Dialog,
+    pub(super) dialog: Dialog,
     /// Some peers do not repeat their description in the 2xx.
     description: Option<SessionDescription>,
     /// RSeq of the last reliable response taken.
@@ -25,14 +25,9 @@ pub(super) struct Early {
 
 impl InviteSession {
     /// A provisional response above 100.
-    pub(super) fn progressed(
-        &mut self,
-        core: &mut Core,
-        now: Instant,
-        request: &OutgoingRequest,
-        response: &Response<'_>,
-    ) {
-        let early = self.early_dialog(response);
+    pub(super) fn progressed(&mut self, core: &mut Core, now: Instant, reply: Reply<'_>) {
+        let Reply { request, response, .. } = reply;
+        let early = self.early_dialog(reply);
         let rseq = response.headers.optional_number(HeaderName::RSeq).ok().flatten();
         let rseq = rseq.filter(|_| response.headers.lists(HeaderName::Require, "100rel"));
         if let (Some(index), Some(rseq)) = (early, rseq) {
@@ -59,16 +54,15 @@ impl InviteSession {
     }
 
     /// The early dialog of a response; the To tag may be missing on a 183, which is a dialog too.
-    fn early_dialog(&mut self, response: &Response<'_>) -> Option<usize> {
-        let tag = response.headers.to().ok().and_then(|to| to.tag()).unwrap_or_default();
-        if let Some(known) = self.early.iter().position(|early| early.dialog.remote_tag == tag) {
+    fn early_dialog(&mut self, reply: Reply<'_>) -> Option<usize> {
+        if let Some(known) = self.early.iter().position(|early| early.dialog.remote_tag == reply.to_tag()) {
             return Some(known);
         }
         if self.early.len() >= MAX_EARLY {
             return None;
         }
         let mut dialog = self.dialog.clone();
-        dialog.adopt(response);
+        dialog.adopt(reply.response);
         self.early.push(Early { dialog, description: None, rseq: None });
         Some(self.early.len() - 1)
     }
@@ -82,15 +76,9 @@ impl InviteSession {
 
     /// A final response to a PRACK. Only a challenge asks for anything: a refusal is followed by that of the
     /// INVITE, if it matters.
-    pub(super) fn handle_prack_response(
-        &mut self,
-        core: &mut Core,
-        now: Instant,
-        request: &OutgoingRequest,
-        response: &Response<'_>,
-    ) {
-        let tag = response.headers.to().ok().and_then(|to| to.tag()).unwrap_or_default();
-        let known = self.early.iter().position(|early| early.dialog.remote_tag == tag);
+    pub(super) fn handle_prack_response(&mut self, core: &mut Core, now: Instant, reply: Reply<'_>) {
+        let Reply { request, response, .. } = reply;
+        let known = self.early.iter().position(|early| early.dialog.remote_tag == reply.to_tag());
         if let Some(index) = known
             && matches!(response.status, 401 | 407)
             && self.authenticator.is_for(self.early[index].dialog.next_hop().remote.ip())
@@ -102,12 +90,12 @@ impl InviteSession {
     }
 
     /// The dialog that a 2xx makes: with what its early dialog has counted up.
-    pub(super) fn dialog_of_2xx(&self, response: &Response<'_>) -> Dialog {
-        let tag = response.headers.to().ok().and_then(|to| to.tag()).unwrap_or_default();
-        let early = self.early.iter().find(|early| early.dialog.remote_tag == tag);
+    pub(super) fn dialog_of_2xx(&self, reply: Reply<'_>) -> Dialog {
+        let early = self.early.iter().find(|early| early.dialog.remote_tag == reply.to_tag());
         let mut dialog = early.map_or(&self.dialog, |early| &early.dialog).clone();
         dialog.remote_cseq = self.dialog.remote_cseq;
-        dialog.adopt(response);
+        dialog.start_over(reply.flow);
+        dialog.adopt(reply.response);
         dialog
     }
 

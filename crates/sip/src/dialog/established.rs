@@ -9,7 +9,7 @@ use crate::core::Core;
 use crate::message::{Echo, Method};
 use crate::sdp::SessionDescription;
 use crate::transaction::{Retransmit, TransactionKey};
-use crate::{Deadline, Flow, Timers};
+use crate::{Deadline, Timers};
 
 #[derive(Debug)]
 pub(super) struct Established {
@@ -56,7 +56,7 @@ pub(super) struct Remote {
 /// Our 2xx, repeated until its ACK over any transport (RFC 3261 §13.3.1.4).
 #[derive(Debug)]
 pub(super) struct AwaitingAck {
-    flow: Flow,
+    transaction: TransactionKey,
     payload: Vec<u8>,
     pub cseq: u32,
     /// Of the INVITE that made the session.
@@ -71,14 +71,14 @@ impl AwaitingAck {
     pub fn new(
         now: Instant,
         timers: &Timers,
-        flow: Flow,
+        transaction: TransactionKey,
         payload: Vec<u8>,
         cseq: u32,
         is_first: bool,
         wants_answer: bool,
     ) -> Self {
         let (retransmit, give_up_at) = (Retransmit::first(now, timers.t1), now + timers.patience());
-        Self { flow, payload, cseq, is_first, wants_answer, retransmit, give_up_at }
+        Self { transaction, payload, cseq, is_first, wants_answer, retransmit, give_up_at }
     }
 }
 
@@ -159,7 +159,7 @@ impl InviteSession {
             }
             if ack.retransmit.at <= now {
                 ack.retransmit = ack.retransmit.next(now, Some(core.config.timers.t2));
-                core.transmit(ack.flow, ack.payload.clone());
+                core.respond_again(&ack.transaction, ack.payload.clone());
             }
         }
         if self.is_over() {

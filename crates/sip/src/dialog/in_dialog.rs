@@ -35,6 +35,7 @@ impl InviteSession {
     }
 
     pub fn handle_request(&mut self, core: &mut Core, now: Instant, in_dialog: InDialog<'_>) {
+        self.dialog.reached_by(in_dialog.echo.reply_to);
         // RFC 3261 §12.2.2: out of order.
         if !self.dialog.advance(in_dialog.cseq) {
             return self.respond(core, now, &in_dialog, OutgoingResponse::new(500));
@@ -71,14 +72,6 @@ impl InviteSession {
                 self.close(core, now);
                 self.end(core, end);
             }
-        }
-    }
-
-    fn handle_info(&mut self, core: &mut Core, now: Instant, info: &InDialog<'_>) {
-        self.respond(core, now, info, OutgoingResponse::new(200));
-        if !info.request.body.is_empty() && !self.is_over() {
-            let content_type = info.request.headers.content_type().unwrap_or_default();
-            core.emit(Event::Info { session: self.id, content_type, body: info.request.body.to_vec() });
         }
     }
 

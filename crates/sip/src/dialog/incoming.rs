@@ -186,9 +186,9 @@ impl InviteSession {
         self.timer.start_granted(now, &ringing.grant);
         core.respond(now, &ringing.transaction, &ringing.echo, &ringing.local_tag, &response);
         let payload = response.to_bytes(&ringing.echo, &ringing.local_tag, &core.config.user_agent);
-        let (timers, flow) = (core.config.timers, ringing.echo.reply_to);
+        let (timers, transaction) = (core.config.timers, ringing.transaction.clone());
         let wants_answer = !ringing.has_offer && !settled;
-        let ack = AwaitingAck::new(now, &timers, flow, payload, ringing.cseq, true, wants_answer);
+        let ack = AwaitingAck::new(now, &timers, transaction, payload, ringing.cseq, true, wants_answer);
         self.unacknowledged = ringing.reliable.unacknowledged().map(|rseq| RAck { rseq, cseq: ringing.cseq });
         self.local = description.or(self.local.take());
         self.state = State::Established(Box::new(Established::awaiting(ack)));

@@ -1,27 +1,31 @@
 //! Dialogs (RFC 3261 §12) and the INVITE sessions that live in them.
 
+mod attempt;
 mod early;
 mod established;
 mod farewell;
 mod in_dialog;
 mod incoming;
+mod info;
 mod offers;
 mod outgoing;
+mod path;
 mod reliable;
+mod reply;
 mod session;
 mod session_timer;
 
 pub(crate) use in_dialog::InDialog;
 pub(crate) use incoming::{NewInvite, session_grant};
 pub use outgoing::Invite;
+pub(crate) use reply::Reply;
 pub(crate) use session::InviteSession;
 pub(crate) use session_timer::SHORTEST as SHORTEST_SESSION;
 
-use std::net::IpAddr;
-
-use crate::Flow;
 use crate::message::headers::{HeaderName, Headers};
-use crate::message::{Method, OutgoingRequest, Request, Response, SipUri, Uri};
+use crate::message::{Method, OutgoingRequest, Request, Response, Uri};
+use crate::{Flow, Transport};
+use path::Path;
 
 /// Call-ID and local tag. The remote tag is left out: forks of one INVITE of ours share this.
 pub(crate) type DialogKey = (String, String);
@@ -43,10 +47,10 @@ pub(crate) struct Dialog {
     target: String,
     /// Route values, brackets included.
     routes: Vec<String>,
-    /// Our Contact value.
+    /// Our Contact value, and its user part.
     pub contact: String,
-    /// The path by which the peer first reached us or we it.
-    pub flow: Flow,
+    contact_user: String,
+    path: Path,
 }
 
 impl Dialog {
@@ -69,8 +73,9 @@ impl Dialog {
             remote_cseq: None,
             target: request_uri.to_owned(),
             routes: Vec::new(),
-            contact: contact(&flow, contact_user),
-            flow,
+            contact: contact(&flow, contact_user, is_secure(request_uri)),
+            contact_user: contact_user.to_owned(),
+            path: Path::new(flow),
         }
     }
 
@@ -90,8 +95,9 @@ impl Dialog {
             remote_cseq: headers.cseq().ok().map(|cseq| cseq.number),
             target: from_uri.to_owned(),
             routes: record_routes(headers).collect(),
-            contact: contact(&flow, user),
-            flow,
+            contact: contact(&flow, user, wants_secure_contact(request)),
+            contact_user: user.to_owned(),
+            path: Path::new(flow),
         };
         dialog.refresh_target(headers);
         dialog
@@ -135,6 +141,29 @@ impl Dialog {
         self.request_with(Method::Ack, cseq)
     }
 
+    /// Where requests within the dialog are sent: to the first route, else to the remote target.
+    pub fn next_hop(&self) -> Flow {
+        self.path.towards(self.routes.first().map_or(self.target.as_str(), |route| route_uri(route)))
+    }
+
+    /// The INVITE goes by another path.
+    pub fn start_over(&mut self, flow: Flow) {
+        if self.path.flow() != flow {
+            self.path = Path::new(flow);
+            self.contact = contact(&flow, &self.contact_user, is_secure(&self.target));
+        }
+    }
+
+    /// A connection died.
+    pub fn connection_closed(&mut self, flow: Flow) {
+        self.path.closed(flow);
+    }
+
+    /// A request of theirs came by this path.
+    pub fn reached_by(&mut self, flow: Flow) {
+        self.path.reached_by(flow);
+    }
+
     /// RFC 3261 §12.2.1.1.
     fn request_with(&self, method: Method<'static>, cseq: u32) -> OutgoingRequest {
         let target = self.target.clone();
@@ -161,45 +190,31 @@ impl Dialog {
             content: None,
         }
     }
-
-    /// Where requests within the dialog are sent: to the first route, else to the remote target, when that is
-    /// an address and not a name; else along the path that the dialog has had from its first message.
-    ///
-    /// An address less reachable than that path (a private one behind a public source) was written by a peer
-    /// that does not know of its NAT; then too the path is kept.
-    pub fn next_hop(&self) -> Flow {
-        let uri = self.routes.first().map_or(self.target.as_str(), |route| route_uri(route));
-        let address = Uri::parse(uri).ok().and_then(Uri::sip).and_then(|uri: SipUri<'_>| uri.socket_addr());
-        match address {
-            Some(remote)
-                if remote.is_ipv4() == self.flow.local.is_ipv4()
-                    && remote.port() != 0
-                    && reach(remote.ip()) >= reach(self.flow.remote.ip()) =>
-            {
-                Flow { remote, ..self.flow }
-            }
-            _ => self.flow,
-        }
-    }
 }
 
-/// How far an address reaches: this host or link, a private network, everywhere.
-fn reach(address: IpAddr) -> u8 {
-    match address.to_canonical() {
-        IpAddr::V4(v4) if v4.is_unspecified() || v4.is_multicast() || v4.is_broadcast() => 0,
-        IpAddr::V4(v4) if v4.is_loopback() || v4.is_link_local() => 1,
-        // RFC 6598: carrier-grade NAT.
-        IpAddr::V4(v4) if v4.is_private() || (v4.octets()[0] == 100 && v4.octets()[1] & 0xc0 == 64) => 2,
-        IpAddr::V6(v6) if v6.is_unspecified() || v6.is_multicast() => 0,
-        IpAddr::V6(v6) if v6.is_loopback() || v6.is_unicast_link_local() => 1,
-        IpAddr::V6(v6) if v6.is_unique_local() => 2,
-        _ => 3,
-    }
+/// Our Contact: the user at our end of the flow, as a SIPS URI where the peer's own URI is one.
+pub(crate) fn contact(flow: &Flow, user: &str, secure: bool) -> String {
+    let scheme = if secure { "sips" } else { "sip" };
+    let at = if user.is_empty() { "" } else { "@" };
+    let transport = match flow.transport {
+        Transport::Udp => "",
+        // RFC 3261 §26.2.2: over `sips:` TLS goes without saying.
+        Transport::Tcp | Transport::Tls if secure => "",
+        Transport::Tcp => ";transport=tcp",
+        Transport::Tls => ";transport=tls",
+    };
+    format!("<{scheme}:{user}{at}{}{transport}>", flow.local)
 }
 
-/// Our Contact: the user at our end of the flow.
-pub(crate) fn contact(flow: &Flow, user: &str) -> String {
-    if user.is_empty() { format!("<sip:{}>", flow.local) } else { format!("<sip:{user}@{}>", flow.local) }
+pub(crate) fn is_secure(uri: &str) -> bool {
+    Uri::parse(uri).ok().and_then(Uri::sip).is_some_and(|uri| uri.secure)
+}
+
+/// RFC 3261 §12.1.1: whether the Request-URI is a SIPS URI, or the top Record-Route, or without one the Contact.
+fn wants_secure_contact(request: &Request<'_>) -> bool {
+    let first = |name| request.headers.name_addrs(name).unwrap_or_default().first().map(|found| found.uri);
+    let next = first(HeaderName::RecordRoute).or_else(|| first(HeaderName::Contact));
+    is_secure(request.uri) || next.is_some_and(is_secure)
 }
 
 pub(crate) fn tagged(name_addr: &str, tag: &str) -> String {
@@ -223,7 +238,6 @@ fn is_loose(route: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Transport;
     use crate::message::Message;
 
     fn dialog(remote: &str, answer: &str) -> Dialog {
@@ -264,13 +278,14 @@ mod tests {
     }
 
     #[test]
-    fn the_next_hop_is_an_address_or_the_path_we_have() {
-        let hop = |remote, contact| dialog(remote, &format!("Contact: <{contact}>")).next_hop().remote.to_string();
-        assert_eq!(hop("203.0.113.9:5060", "sip:x@203.0.113.3"), "203.0.113.3:5060");
-        assert_eq!(hop("203.0.113.9:5060", "sip:x@pbx.example.com"), "203.0.113.9:5060");
-        assert_eq!(hop("203.0.113.9:4321", "sip:x@192.168.1.5:5060"), "203.0.113.9:4321");
-        assert_eq!(hop("10.0.0.1:5060", "sip:x@10.0.0.2:5062"), "10.0.0.2:5062");
-        assert_eq!(hop("127.0.0.1:5060", "sip:x@127.0.0.1:5062"), "127.0.0.1:5062");
-        assert_eq!(hop("203.0.113.9:5060", "sip:x@[2001:db8::1]"), "203.0.113.9:5060");
+    fn our_contact_says_how_we_are_reached() {
+        let contact = |transport, user, secure| {
+            let (local, remote) = ("192.0.2.1:5070".parse().unwrap(), "192.0.2.2:5060".parse().unwrap());
+            contact(&Flow { transport, local, remote }, user, secure)
+        };
+        assert_eq!(contact(Transport::Udp, "me", false), "<sip:me@192.0.2.1:5070>");
+        assert_eq!(contact(Transport::Tcp, "me", false), "<sip:me@192.0.2.1:5070;transport=tcp>");
+        assert_eq!(contact(Transport::Tls, "", false), "<sip:192.0.2.1:5070;transport=tls>");
+        assert_eq!(contact(Transport::Tls, "me", true), "<sips:me@192.0.2.1:5070>");
     }
 }

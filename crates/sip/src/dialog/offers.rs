@@ -2,14 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use super::InviteSession;
 use super::established::{AwaitingAck, OfferState, Proposal};
 use super::session::{SDP, State, wrong_state};
+use super::{InviteSession, Reply};
 use crate::core::Core;
 use crate::message::headers::HeaderName;
 use crate::message::{Method, OutgoingRequest, OutgoingResponse, Response, SdpPart, sdp_part};
 use crate::sdp::SessionDescription;
-use crate::transaction::TransactionKey;
+use crate::transaction::{Silence, TransactionKey};
 use crate::{Config, Event, SessionEnd, WrongState};
 
 /// How often one request is put off because it met one of theirs.
@@ -73,8 +73,8 @@ impl InviteSession {
         }
         if remote.is_invite {
             let payload = response.to_bytes(&remote.echo, &self.dialog.local_tag, &core.config.user_agent);
-            let (timers, flow) = (core.config.timers, remote.echo.reply_to);
-            self.await_ack(AwaitingAck::new(now, &timers, flow, payload, remote.cseq, false, wants_answer));
+            let (timers, cseq) = (core.config.timers, remote.cseq);
+            self.await_ack(AwaitingAck::new(now, &timers, remote.transaction, payload, cseq, false, wants_answer));
         }
         self.answer_when_settled(core, now);
         Ok(())
@@ -96,17 +96,6 @@ impl InviteSession {
         let response = OutgoingResponse::new(status);
         core.respond(now, &remote.transaction, &remote.echo, &self.dialog.local_tag, &response);
         true
-    }
-
-    pub fn info(&mut self, core: &mut Core, now: Instant, content_type: &str, body: &[u8]) -> Result<(), WrongState> {
-        if self.is_over() || !matches!(self.state, State::Established(_)) {
-            return wrong_state("info");
-        }
-        let mut request = self.dialog.request(Method::Info);
-        request.content = Some((content_type.to_owned(), body.to_vec()));
-        self.authorize(core, &mut request);
-        self.send(core, now, request);
-        Ok(())
     }
 }
 
@@ -198,20 +187,14 @@ impl InviteSession {
     }
 
     /// A final response to our re-INVITE or UPDATE (RFC 3261 §14.1, RFC 3311 §5.1, RFC 4028 §7.3).
-    pub(super) fn handle_proposal_response(
-        &mut self,
-        core: &mut Core,
-        now: Instant,
-        key: &TransactionKey,
-        request: &OutgoingRequest,
-        response: &Response<'_>,
-    ) {
-        let Some(proposal) = self.take_proposal(key) else {
+    pub(super) fn handle_proposal_response(&mut self, core: &mut Core, now: Instant, reply: Reply<'_>) {
+        let response = reply.response;
+        let Some(proposal) = self.take_proposal(reply.transaction) else {
             return;
         };
         match response.status {
-            200..300 => self.proposal_accepted(core, now, key, request, response, proposal),
-            401 | 407 => match self.answer_challenge(core, now, request, response) {
+            200..300 => self.proposal_accepted(core, now, reply, proposal),
+            401 | 407 => match self.answer_challenge(core, now, reply) {
                 Some(transaction) => self.await_outcome(transaction, proposal),
                 None => self.proposal_refused(core, now, response.status, proposal),
             },
@@ -251,22 +234,15 @@ impl InviteSession {
         }
     }
 
-    fn proposal_accepted(
-        &mut self,
-        core: &mut Core,
-        now: Instant,
-        key: &TransactionKey,
-        request: &OutgoingRequest,
-        response: &Response<'_>,
-        proposal: Proposal,
-    ) {
+    fn proposal_accepted(&mut self, core: &mut Core, now: Instant, reply: Reply<'_>, proposal: Proposal) {
+        let response = reply.response;
         self.authenticator.succeeded(&mut core.keyring, &response.headers);
         self.dialog.refresh_target(&response.headers);
         self.note_peer(&response.headers);
         self.timer.granted(now, &response.headers);
         if proposal.method == Method::Invite {
             let dialog = self.dialog.clone();
-            self.acknowledge(core, key, request, &dialog);
+            self.acknowledge(core, reply, &dialog);
         }
         if proposal.offer.is_none() {
             if proposal.asked {
@@ -297,6 +273,19 @@ impl InviteSession {
             self.offer_answered(core, status, None);
         } else {
             self.timer.retry(now);
+        }
+    }
+
+    /// The transport failed (RFC 3261 §8.1.3.1: as good as a 503), which ends no dialog. What a connection took down
+    /// with it goes by another.
+    pub(super) fn proposal_lost(&mut self, core: &mut Core, now: Instant, key: &TransactionKey, why: Silence) {
+        let Some(proposal) = self.take_proposal(key) else {
+            return;
+        };
+        if why == Silence::ConnectionLost && self.may_reconnect() {
+            self.propose(core, now, proposal);
+        } else {
+            self.proposal_refused(core, now, 503, proposal);
         }
     }
 

@@ -1,24 +1,26 @@
 //! The calling side until the first 2xx: early dialogs, challenges, CANCEL and its races.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::established::Established;
 use super::offers::announce;
 use super::session::{SDP, State};
-use super::{Dialog, InviteSession};
+use super::{Dialog, InviteSession, Reply};
 use crate::core::Core;
 use crate::digest::Authenticator;
 use crate::message::headers::HeaderName;
 use crate::message::{Method, OutgoingRequest, Response, SdpPart, readable, sdp_part};
+use crate::route::{Left, Route};
 use crate::sdp::SessionDescription;
 use crate::transaction::TransactionKey;
-use crate::{Credentials, Deadline, Event, Flow, SessionEnd, SessionId};
+use crate::{Credentials, Deadline, Event, Flow, Hop, SessionEnd, SessionId};
 
 /// An INVITE to send.
 #[derive(Debug, Clone)]
 pub struct Invite {
-    /// The path to the next hop.
-    pub flow: Flow,
+    /// The next hop's addresses in the order in which to try them: all of one trunk, to all of which the credentials
+    /// may go and all of which can reach the address in the offer.
+    pub hops: Vec<Hop>,
     /// Request-URI and To: `sip:+15550100@trunk.test`.
     pub request_uri: String,
     /// From, such as `sip:+15550199@trunk.test`.
@@ -39,8 +41,19 @@ pub struct Invite {
 #[derive(Debug)]
 pub(super) struct Calling {
     pub transaction: TransactionKey,
+    /// Where the INVITE may go, the hop in use first, and the path that it took.
+    pub route: Route,
+    pub flow: Flow,
+    /// When the next hop gets its turn, unless this one has said anything.
+    pub first_reply_at: Option<Instant>,
     /// Whether a provisional response came, so that a CANCEL may follow it.
-    provisional: bool,
+    pub provisional: bool,
+}
+
+impl Calling {
+    pub fn deadline(&self) -> Option<Deadline> {
+        self.first_reply_at.map(|at| Deadline { at, timer: "first reply" })
+    }
 }
 
 /// We gave up; the INVITE still waits for its final response.
@@ -76,36 +89,35 @@ impl Canceling {
 
 impl InviteSession {
     /// Sends the INVITE.
-    pub fn call(core: &mut Core, now: Instant, id: SessionId, invite: Invite) -> Self {
+    pub fn call(core: &mut Core, now: Instant, id: SessionId, invite: Invite, route: Route) -> Self {
+        let flow = route.first();
         let (call_id, local_tag) = (core.token(), core.token());
-        let call_id = format!("{call_id}@{}", invite.flow.local.ip());
+        let call_id = format!("{call_id}@{}", flow.local.ip());
         let from = match &invite.display_name {
             Some(name) => format!("\"{}\" <{}>", name.replace('\\', "\\\\").replace('"', "\\\""), invite.from),
             None => format!("<{}>", invite.from),
         };
-        let mut dialog =
-            Dialog::calling(invite.flow, call_id, local_tag, from, &invite.request_uri, &invite.contact_user);
+        let mut dialog = Dialog::calling(flow, call_id, local_tag, from, &invite.request_uri, &invite.contact_user);
         let mut request = dialog.request(Method::Invite);
         request.headers = invite.headers;
         announce(&core.config, &mut request);
         request.content = Some((SDP.to_owned(), invite.offer.to_bytes()));
-        let authenticator = Authenticator::new(dialog.next_hop().remote.ip(), invite.credentials);
+        let authenticator = Authenticator::new(route.addresses(), invite.credentials);
         let mut session = Self::new(core, id, dialog, State::Closing { abandon_at: now }, true, authenticator);
         session.local = Some(invite.offer);
         session.timer.ask(&mut request);
-        session.authorize(core, &mut request);
-        session.send_invite(core, now, request);
+        session.attempt(core, now, route, request);
         session
     }
 
-    fn send_invite(&mut self, core: &mut Core, now: Instant, request: OutgoingRequest) {
-        let transaction = self.send(core, now, request);
-        self.await_answer(transaction);
-    }
-
-    fn await_answer(&mut self, transaction: TransactionKey) {
-        self.early.clear();
-        self.state = State::Calling(Calling { transaction, provisional: false });
+    /// Sends the refused INVITE again, changed, to the same hop.
+    fn ask_again(&mut self, core: &mut Core, now: Instant, request: OutgoingRequest) {
+        let State::Calling(calling) = &self.state else {
+            return;
+        };
+        let route = calling.route.clone();
+        let request = OutgoingRequest { cseq: self.dialog.request(Method::Invite).cseq, ..request };
+        self.attempt(core, now, route, request);
     }
 
     pub(super) fn cancel(&mut self, core: &mut Core, now: Instant) {
@@ -119,48 +131,26 @@ impl InviteSession {
     }
 
     /// A response to the INVITE that is to make the session.
-    pub(super) fn handle_invite_response(
-        &mut self,
-        core: &mut Core,
-        now: Instant,
-        key: &TransactionKey,
-        request: &OutgoingRequest,
-        response: &Response<'_>,
-    ) {
-        match (&mut self.state, response.status) {
-            (State::Calling(calling), ..200) => {
-                calling.provisional = true;
+    pub(super) fn handle_invite_response(&mut self, core: &mut Core, now: Instant, reply: Reply<'_>) {
+        let response = reply.response;
+        match (&self.state, response.status) {
+            (State::Calling(_), ..200) => {
+                if let State::Calling(calling) = &mut self.state {
+                    calling.provisional = true;
+                    calling.first_reply_at = None;
+                }
                 if response.status > 100 {
-                    self.progressed(core, now, request, response);
+                    self.progressed(core, now, reply);
                 }
             }
-            (State::Calling(_), 200..300) => self.answered(core, now, key, request, response),
-            (State::Calling(_), 422) if self.timer.raise(&response.headers) => {
-                let mut request = OutgoingRequest { cseq: self.dialog.request(Method::Invite).cseq, ..request.clone() };
-                self.timer.ask(&mut request);
-                self.authorize(core, &mut request);
-                self.send_invite(core, now, request);
-            }
-            // RFC 3262 §4: the callee will not go on without, and we can.
-            (State::Calling(_), 421) if wants_100rel(request, response) => {
-                let mut request = OutgoingRequest { cseq: self.dialog.request(Method::Invite).cseq, ..request.clone() };
-                request.headers.push(("Supported".to_owned(), "100rel".to_owned()));
-                self.authorize(core, &mut request);
-                self.send_invite(core, now, request);
-            }
-            (State::Calling(_), _) => match self.answer_challenge(core, now, request, response) {
-                Some(transaction) => self.await_answer(transaction),
-                None => {
-                    self.close(core, now);
-                    self.end(core, rejection(response));
-                }
-            },
-            (State::Canceling(canceling), ..200) => canceling.send(core, now),
+            (State::Calling(_), 200..300) => self.answered(core, now, reply),
+            (State::Calling(_), _) => self.refused(core, now, reply),
+            (State::Canceling(_), ..200) => self.send_cancel(core, now),
             // The 200 crossed our CANCEL (RFC 3261 §15).
             (State::Canceling(_), 200..300) => {
-                self.dialog = self.dialog_of_2xx(response);
+                self.dialog = self.dialog_of_2xx(reply);
                 let dialog = self.dialog.clone();
-                self.acknowledge(core, key, request, &dialog);
+                self.acknowledge(core, reply, &dialog);
                 self.bye(core, now);
             }
             (State::Canceling(_), _) => self.close(core, now),
@@ -168,18 +158,43 @@ impl InviteSession {
         }
     }
 
-    fn answered(
-        &mut self,
-        core: &mut Core,
-        now: Instant,
-        key: &TransactionKey,
-        request: &OutgoingRequest,
-        response: &Response<'_>,
-    ) {
-        self.dialog = self.dialog_of_2xx(response);
+    /// A refusal: by some the callee asks for another INVITE, by one a hop for another hop.
+    fn refused(&mut self, core: &mut Core, now: Instant, reply: Reply<'_>) {
+        let response = reply.response;
+        let mut request = reply.request.clone();
+        match response.status {
+            422 if self.timer.raise(&response.headers) => {
+                self.timer.ask(&mut request);
+                self.ask_again(core, now, request);
+            }
+            // RFC 3262 §4: the callee will not go on without, and we can.
+            421 if wants_100rel(&request, response) => {
+                request.headers.push(("Supported".to_owned(), "100rel".to_owned()));
+                self.ask_again(core, now, request);
+            }
+            401 | 407 if self.takes_challenge(core, reply) => self.ask_again(core, now, request),
+            // RFC 3263 §4.3: of all refusals only this one is that of a hop and not of a callee.
+            503 if self.try_next(core, now, Left::Refused, retry_after(response)) => {}
+            _ => {
+                self.close(core, now);
+                self.end(core, rejection(response));
+            }
+        }
+    }
+
+    /// The CANCEL that waited for a provisional response.
+    fn send_cancel(&mut self, core: &mut Core, now: Instant) {
+        if let State::Canceling(canceling) = &mut self.state {
+            canceling.send(core, now);
+        }
+    }
+
+    fn answered(&mut self, core: &mut Core, now: Instant, reply: Reply<'_>) {
+        let response = reply.response;
+        self.dialog = self.dialog_of_2xx(reply);
         self.authenticator.succeeded(&mut core.keyring, &response.headers);
         let dialog = self.dialog.clone();
-        self.acknowledge(core, key, request, &dialog);
+        self.acknowledge(core, reply, &dialog);
         let description = match sdp_part(&response.headers, response.body) {
             SdpPart::Found(body) => SessionDescription::parse(body).ok(),
             SdpPart::Absent => self.early_description(&dialog.remote_tag),
@@ -210,6 +225,10 @@ impl Canceling {
 fn wants_100rel(request: &OutgoingRequest, response: &Response<'_>) -> bool {
     let offered = request.headers.iter().any(|(name, value)| name == "Supported" && value.contains("100rel"));
     !offered && response.headers.lists(HeaderName::Require, "100rel")
+}
+
+fn retry_after(response: &Response<'_>) -> Option<Duration> {
+    response.headers.retry_after().map(|seconds| Duration::from_secs(seconds.into()))
 }
 
 fn rejection(response: &Response<'_>) -> SessionEnd {

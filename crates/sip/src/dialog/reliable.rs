@@ -123,7 +123,7 @@ impl InviteSession {
         } else if outstanding.retransmit.at <= now {
             // Unlike a final response it is repeated at doubling intervals without an upper bound.
             outstanding.retransmit = outstanding.retransmit.next(now, None);
-            core.transmit(ringing.echo.reply_to, outstanding.payload.clone());
+            core.respond_again(&ringing.transaction, outstanding.payload.clone());
         }
     }
 

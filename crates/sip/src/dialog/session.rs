@@ -9,25 +9,27 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
-use super::Dialog;
 use super::early::Early;
 use super::established::Established;
 use super::farewell;
 use super::incoming::Ringing;
 use super::outgoing::{Calling, Canceling};
 use super::session_timer::SessionTimer;
+use super::{Dialog, Reply};
 use crate::core::Core;
 use crate::digest::{Authenticator, Covered};
 use crate::message::headers::RAck;
-use crate::message::{Method, OutgoingRequest, OutgoingResponse, Response};
+use crate::message::{Method, OutgoingRequest, OutgoingResponse};
 use crate::sdp::SessionDescription;
-use crate::transaction::{Owner, TransactionKey};
+use crate::transaction::{Owner, Silence, TransactionKey};
 use crate::{Config, Deadline, Event, Flow, SessionEnd, SessionId, Transmit, WrongState};
 
 /// Content type of a session description.
 pub(super) const SDP: &str = "application/sdp";
 /// Most answers to one INVITE that are acknowledged (forks).
 const MAX_FORKS: usize = 16;
+/// Most requests of one session that are sent again because their connection died.
+const MAX_RECONNECTS: u32 = 3;
 
 #[derive(Debug)]
 pub(crate) struct InviteSession {
@@ -50,6 +52,8 @@ pub(crate) struct InviteSession {
     pub(super) early: Vec<Early>,
     /// A reliable response of ours that had no PRACK before the final one.
     pub(super) unacknowledged: Option<RAck>,
+    /// Requests sent again because their connection died.
+    reconnects: u32,
     /// Our transactions in progress.
     transactions: BTreeSet<TransactionKey>,
     /// The ACKs of the 2xx we got, to be sent again with each repetition.
@@ -99,6 +103,7 @@ impl InviteSession {
             farewell: None,
             early: Vec::new(),
             unacknowledged: None,
+            reconnects: 0,
             transactions: BTreeSet::new(),
             acks: Vec::new(),
         }
@@ -213,6 +218,13 @@ impl InviteSession {
         request.headers.extend(credentials);
     }
 
+    /// Whether it makes sense to answer a challenge: it comes from the trunk, and we have not answered it before.
+    pub(super) fn takes_challenge(&mut self, core: &mut Core, reply: Reply<'_>) -> bool {
+        let response = reply.response;
+        self.authenticator.is_for(reply.flow.remote.ip())
+            && self.authenticator.challenged(&mut core.keyring, response.status, &response.headers)
+    }
+
     /// Sends a challenged request again with credentials; `None` when that makes no sense.
     ///
     /// Calls of others have no credentials here, so a callee cannot extract ours.
@@ -220,13 +232,10 @@ impl InviteSession {
         &mut self,
         core: &mut Core,
         now: Instant,
-        refused: &OutgoingRequest,
-        response: &Response<'_>,
+        reply: Reply<'_>,
     ) -> Option<TransactionKey> {
-        let answers = matches!(response.status, 401 | 407)
-            && self.authenticator.is_for(self.dialog.next_hop().remote.ip())
-            && self.authenticator.challenged(&mut core.keyring, response.status, &response.headers);
-        if !answers {
+        let refused = reply.request;
+        if !matches!(reply.response.status, 401 | 407) || !self.takes_challenge(core, reply) {
             return None;
         }
         let fresh = self.dialog.request(refused.method);
@@ -236,82 +245,56 @@ impl InviteSession {
     }
 
     /// ACK for a 2xx: kept, because each repetition of the 2xx gets it again (RFC 3261 §13.2.2.4).
-    pub(super) fn acknowledge(
-        &mut self,
-        core: &mut Core,
-        invite: &TransactionKey,
-        request: &OutgoingRequest,
-        dialog: &Dialog,
-    ) {
-        let mut ack = dialog.ack(request.cseq);
-        ack.headers.extend(request.headers.iter().filter(|(name, _)| is_authorization(name)).cloned());
+    pub(super) fn acknowledge(&mut self, core: &mut Core, reply: Reply<'_>, dialog: &Dialog) {
+        let mut ack = dialog.ack(reply.request.cseq);
+        ack.headers.extend(reply.request.headers.iter().filter(|(name, _)| is_authorization(name)).cloned());
         let flow = dialog.next_hop();
         let branch = core.branch();
         let payload = ack.to_bytes(&flow, &branch, &core.config.user_agent);
         let transmit = Transmit { flow, payload };
         core.transmits.push_back(transmit.clone());
         if self.acks.len() < MAX_FORKS {
-            self.acks.push(Ack { invite: invite.clone(), to_tag: dialog.remote_tag.clone(), transmit });
+            self.acks.push(Ack { invite: reply.transaction.clone(), to_tag: dialog.remote_tag.clone(), transmit });
         }
     }
 
     /// A 2xx after the one that made the dialog: a repetition gets its ACK again, an answer of another fork
     /// an ACK and a BYE.
-    pub(super) fn handle_late_2xx(
-        &mut self,
-        core: &mut Core,
-        now: Instant,
-        invite: &TransactionKey,
-        request: &OutgoingRequest,
-        response: &Response<'_>,
-    ) {
-        let to_tag = response.headers.to().ok().and_then(|to| to.tag()).unwrap_or_default();
-        if let Some(ack) = self.acks.iter().find(|ack| ack.invite == *invite && ack.to_tag == to_tag) {
+    pub(super) fn handle_late_2xx(&mut self, core: &mut Core, now: Instant, reply: Reply<'_>) {
+        let known = |ack: &&Ack| ack.invite == *reply.transaction && ack.to_tag == reply.to_tag();
+        if let Some(ack) = self.acks.iter().find(known) {
             core.transmits.push_back(ack.transmit.clone());
             return;
         }
         if self.acks.len() >= MAX_FORKS {
             return;
         }
-        let mut fork = self.dialog_of_2xx(response);
-        self.acknowledge(core, invite, request, &fork);
+        let mut fork = self.dialog_of_2xx(reply);
+        self.acknowledge(core, reply, &fork);
         let mut bye = fork.request(Method::Bye);
         bye.headers.push(("Reason".to_owned(), farewell::COMPLETED_ELSEWHERE.to_owned()));
         core.start(now, fork.next_hop(), bye, Owner::Nobody);
     }
 
     /// A response to a request of ours.
-    pub fn handle_response(
-        &mut self,
-        core: &mut Core,
-        now: Instant,
-        key: &TransactionKey,
-        request: &OutgoingRequest,
-        response: &Response<'_>,
-    ) {
+    pub fn handle_response(&mut self, core: &mut Core, now: Instant, reply: Reply<'_>) {
+        let (key, response) = (reply.transaction, reply.response);
         let initial = match &self.state {
             State::Calling(calling) => calling.transaction == *key,
             State::Canceling(canceling) => canceling.transaction == *key,
             _ => false,
         };
-        match (request.method, response.status) {
-            (Method::Invite, _) if initial => self.handle_invite_response(core, now, key, request, response),
+        match (reply.request.method, response.status) {
+            (Method::Invite, _) if initial => self.handle_invite_response(core, now, reply),
+            (Method::Invite, _) if !self.is_proposal(key) => self.handle_stray_reply(core, now, reply),
             (_, ..200) => {}
-            _ if self.is_proposal(key) => self.handle_proposal_response(core, now, key, request, response),
-            (Method::Invite, 200..300) => self.handle_late_2xx(core, now, key, request, response),
-            (Method::Invite, _) => {}
-            (Method::Prack, _) => self.handle_prack_response(core, now, request, response),
+            _ if self.is_proposal(key) => self.handle_proposal_response(core, now, reply),
+            (Method::Prack, _) => self.handle_prack_response(core, now, reply),
+            (Method::Info, _) => self.handle_info_response(core, now, reply),
             (_, 401 | 407) => {
-                let _ = self.answer_challenge(core, now, request, response);
+                let _ = self.answer_challenge(core, now, reply);
             }
-            // RFC 3261 §12.2.1.2: these say that the dialog is gone.
-            (Method::Bye, _) => {}
-            (_, 481) => {
-                self.close(core, now);
-                self.end(core, SessionEnd::Failed { status: Some(481), why: "the peer knows no such call" });
-            }
-            (_, 408) => self.fail(core, now, Some(408), 408, "request timeout within the call"),
-            _ => self.authenticator.succeeded(&mut core.keyring, &response.headers),
+            _ => {}
         }
     }
 
@@ -322,21 +305,42 @@ impl InviteSession {
         now: Instant,
         key: &TransactionKey,
         method: Method<'_>,
-        why: &'static str,
+        why: Silence,
     ) {
-        match &mut self.state {
-            State::Calling(calling) if calling.transaction == *key => {
-                self.close(core, now);
-                self.end(core, SessionEnd::Unanswered { why });
-            }
+        if method == Method::Bye && why == Silence::ConnectionLost && self.may_reconnect() {
+            return self.bye(core, now);
+        }
+        match &self.state {
+            State::Calling(calling) if calling.transaction == *key => self.attempt_lost(core, now, why),
             State::Canceling(canceling) if canceling.transaction == *key => {
                 self.close(core, now);
             }
-            State::Established(_) if !matches!(method, Method::Bye | Method::Prack) => {
+            State::Established(_) if method == Method::Info => self.info_lost(core, now, why),
+            State::Established(_) if why != Silence::Timeout => self.proposal_lost(core, now, key, why),
+            // An INVITE that another hop has answered may stay without.
+            State::Established(_) if self.is_proposal(key) => {
                 self.fail(core, now, None, 408, "no answer within the call")
             }
             _ => {}
         }
+    }
+
+    /// A connection died: what follows in the dialog opens another.
+    pub fn connection_closed(&mut self, flow: Flow) {
+        self.dialog.connection_closed(flow);
+        for early in &mut self.early {
+            early.dialog.connection_closed(flow);
+        }
+        let hop = self.dialog.next_hop();
+        for ack in self.acks.iter_mut().filter(|ack| ack.transmit.flow == flow) {
+            ack.transmit.flow = hop;
+        }
+    }
+
+    /// Whether a request that went down with its connection is sent once more.
+    pub(super) fn may_reconnect(&mut self) -> bool {
+        self.reconnects += 1;
+        self.reconnects <= MAX_RECONNECTS
     }
 
     /// A transaction of ours is gone.
@@ -357,7 +361,7 @@ impl InviteSession {
                 established.deadline().into_iter().chain(timer).min_by_key(|deadline| deadline.at)
             }
             State::Closing { abandon_at } => Some(Deadline { at: *abandon_at, timer: "end of a closing session" }),
-            State::Calling(_) => None,
+            State::Calling(calling) => calling.deadline(),
         }
     }
 
@@ -368,6 +372,7 @@ impl InviteSession {
                 self.abandon(core, now);
             }
             State::Closing { abandon_at } if *abandon_at <= now => self.abandon(core, now),
+            State::Calling(_) => self.handle_calling_timeout(core, now),
             State::Ringing(_) => self.handle_ringing_timeout(core, now),
             State::Established(_) => self.handle_established_timeout(core, now),
             _ => {}

@@ -31,13 +31,20 @@ struct Trunk {
 #[derive(Debug)]
 pub(crate) struct Authenticator {
     /// Whom alone they are for.
-    identity: Option<(IpAddr, Credentials)>,
+    identity: Option<Identity>,
     /// Answers to challenges since the last success.
     attempts: u32,
     /// Realms whose challenge to the request in hand has been answered.
     answered: Vec<(bool, String)>,
     /// The nonces that the request in hand used.
     used: Vec<String>,
+}
+
+/// A trunk: its addresses, of which the lowest names it to the keyring, and who we are there.
+#[derive(Debug)]
+struct Identity {
+    addresses: Vec<IpAddr>,
+    credentials: Credentials,
 }
 
 /// The parts of a request that its credentials cover.
@@ -80,10 +87,17 @@ impl Keyring {
     }
 }
 
+impl Identity {
+    fn named(&self) -> Option<(IpAddr, &Credentials)> {
+        Some((*self.addresses.first()?, &self.credentials))
+    }
+}
+
 impl Authenticator {
-    /// For requests to this address.
-    pub fn new(address: IpAddr, credentials: Option<Credentials>) -> Self {
-        let identity = credentials.map(|credentials| (address, credentials));
+    /// For requests to these addresses, all of one trunk.
+    pub fn new(mut addresses: Vec<IpAddr>, credentials: Option<Credentials>) -> Self {
+        addresses.sort_unstable();
+        let identity = credentials.map(|credentials| Identity { addresses, credentials });
         Self { identity, attempts: 0, answered: Vec::new(), used: Vec::new() }
     }
 
@@ -94,7 +108,7 @@ impl Authenticator {
 
     /// Whether credentials may go to this address at all.
     pub fn is_for(&self, address: IpAddr) -> bool {
-        self.identity.as_ref().is_some_and(|(own, _)| *own == address)
+        self.identity.as_ref().is_some_and(|identity| identity.addresses.contains(&address))
     }
 
     /// Takes the challenges of a 401 or 407; whether it makes sense to send the request again.
@@ -102,7 +116,7 @@ impl Authenticator {
     /// Credentials that were refused are never sent again: a second challenge for the same request is answered
     /// only when it says `stale` with another nonce, or when the first try used a nonce of an earlier request.
     pub fn challenged(&mut self, keyring: &mut Keyring, status: u16, headers: &Headers<'_>) -> bool {
-        let Some((address, credentials)) = &self.identity else {
+        let Some((address, credentials)) = self.identity.as_ref().and_then(Identity::named) else {
             return false;
         };
         if self.attempts >= MAX_ATTEMPTS {
@@ -127,7 +141,7 @@ impl Authenticator {
         if chosen.is_empty() {
             return false;
         }
-        let spaces = keyring.of(*address, credentials);
+        let spaces = keyring.of(address, credentials);
         for (space, _) in chosen {
             self.answered.push((proxy, space.realm.clone()));
             let is_same = |known: &Space| known.proxy == proxy && known.realm == space.realm;
@@ -149,14 +163,14 @@ impl Authenticator {
     /// bring the next one (RFC 7616 §3.5).
     pub fn succeeded(&mut self, keyring: &mut Keyring, headers: &Headers<'_>) {
         self.start_anew();
-        let Some((address, credentials)) = &self.identity else {
+        let Some((address, credentials)) = self.identity.as_ref().and_then(Identity::named) else {
             return;
         };
         for (proxy, name) in [(false, HeaderName::AuthenticationInfo), (true, HeaderName::ProxyAuthenticationInfo)] {
             let Some(info) = headers.first(name) else { continue };
             let params = auth_values(&[b"Digest ", info].concat());
             let next = params.first().and_then(|params| params.get("nextnonce")).filter(|next| !next.is_empty());
-            let spaces = keyring.of(*address, credentials);
+            let spaces = keyring.of(address, credentials);
             if let (Some(next), Some(space)) = (next, spaces.iter_mut().rev().find(|space| space.proxy == proxy)) {
                 space.renew(next);
             }
@@ -172,10 +186,10 @@ impl Authenticator {
 
     /// The header fields for a request, counting each nonce up: also for one that nobody has challenged yet.
     pub fn headers(&mut self, keyring: &mut Keyring, covered: Covered<'_>, cnonce: &str) -> Vec<(String, String)> {
-        let Some((address, credentials)) = &self.identity else {
+        let Some((address, credentials)) = self.identity.as_ref().and_then(Identity::named) else {
             return Vec::new();
         };
-        let spaces = keyring.of(*address, credentials);
+        let spaces = keyring.of(address, credentials);
         // What the request before this one used says nothing about this one's.
         self.used = spaces.iter().map(|space| space.nonce.clone()).collect();
         spaces.iter_mut().map(|space| space.header(credentials, covered, cnonce)).collect()

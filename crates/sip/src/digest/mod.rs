@@ -91,7 +91,7 @@ mod tests {
 
     fn client() -> Client {
         let credentials = Credentials { username: "Mufasa".into(), password: "Circle of Life".into() };
-        let authenticator = Authenticator::new("192.0.2.2".parse().unwrap(), Some(credentials));
+        let authenticator = Authenticator::new(vec!["192.0.2.2".parse().unwrap()], Some(credentials));
         Client { keyring: Keyring::default(), authenticator }
     }
 
@@ -252,7 +252,7 @@ mod tests {
     fn what_one_trunk_gave_is_not_shown_to_another_and_old_ones_are_forgotten() {
         let mut client = challenged("WWW-Authenticate: Digest realm=\"r\", nonce=\"n\"");
         let credentials = Credentials { username: "Mufasa".into(), password: "Circle of Life".into() };
-        let at = |address: [u8; 4]| Authenticator::new(address.into(), Some(credentials.clone()));
+        let at = |address: [u8; 4]| Authenticator::new(vec![address.into()], Some(credentials.clone()));
         let covered = Covered { method: "INVITE", uri: "sip:x", body: &[] };
         let mut shown = |address| at(address).headers(&mut client.keyring, covered, "c").len();
         assert_eq!((shown([192, 0, 2, 2]), shown([192, 0, 2, 3])), (1, 0));

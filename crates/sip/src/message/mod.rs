@@ -7,6 +7,7 @@
 //! assert_eq!(request.headers.top_via().unwrap().branch(), Some("z9hG4bK1"));
 //! ```
 
+mod framing;
 pub mod headers;
 mod method;
 mod multipart;
@@ -17,6 +18,7 @@ mod status;
 mod uri;
 mod writer;
 
+pub use framing::{Frame, Framing};
 pub use headers::{Header, HeaderName, Headers};
 pub use method::Method;
 pub(crate) use multipart::{SdpPart, sdp_part};

@@ -187,8 +187,28 @@ fn split_field(field: &[u8]) -> Option<Header<'_>> {
     is_legal.then(|| Header { name, raw_name, value: trim(&field[colon + 1..]) })
 }
 
+/// Whether a start line is that of a SIP message, however faulty.
+pub(super) fn is_start_line(line: &[u8]) -> bool {
+    !matches!(StartLine::parse(line), Err(Error::NotSip))
+}
+
+/// The Content-Length in a start line with its header fields.
+pub(super) fn declared_length(head: &[u8]) -> Result<Option<usize>, &'static str> {
+    let mut lines = Lines { rest: head };
+    lines.next_line();
+    let headers = lines.headers(&mut None).map_err(|_| "too many header fields")?;
+    content_length(&headers)
+}
+
 /// The body that Content-Length delimits; over datagrams all the rest when it is absent (RFC 3261 §18.3).
 fn body<'a>(headers: &Headers<'_>, rest: &'a [u8]) -> Result<&'a [u8], &'static str> {
+    match content_length(headers)? {
+        None => Ok(rest),
+        Some(length) => rest.get(..length).ok_or("Content-Length beyond the datagram"),
+    }
+}
+
+fn content_length(headers: &Headers<'_>) -> Result<Option<usize>, &'static str> {
     let mut length: Option<usize> = None;
     for value in headers.all(HeaderName::ContentLength) {
         let this = number(value).ok_or("Content-Length")?;
@@ -197,10 +217,7 @@ fn body<'a>(headers: &Headers<'_>, rest: &'a [u8]) -> Result<&'a [u8], &'static 
         }
         length = Some(this);
     }
-    match length {
-        None => Ok(rest),
-        Some(length) => rest.get(..length).ok_or("Content-Length beyond the datagram"),
-    }
+    Ok(length)
 }
 
 #[cfg(test)]

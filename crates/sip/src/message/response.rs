@@ -31,6 +31,8 @@ pub(crate) struct Echo {
     call_id: Option<Vec<u8>>,
     cseq: Option<Vec<u8>>,
     pub reply_to: Flow,
+    /// Where they go once the connection of `reply_to` is gone.
+    pub reopen: Flow,
 }
 
 impl Echo {
@@ -49,6 +51,7 @@ impl Echo {
             call_id: own(HeaderName::CallId),
             cseq: own(HeaderName::CSeq),
             reply_to: Flow { remote: reply_address(&top, flow), ..*flow },
+            reopen: Flow { remote: sent_by_address(&top, flow), ..*flow },
         })
     }
 }
@@ -80,10 +83,15 @@ fn stamped(via: &Via<'_>, flow: &Flow) -> Vec<u8> {
     text
 }
 
-/// The source when rport asks for it, else the source address with the sent-by port (RFC 3261 §18.2.2). `maddr`
-/// is not followed: it would let a stranger aim our responses.
+/// Over a stream the connection that the request came by, and the source when rport asks for it (RFC 3261 §18.2.2,
+/// RFC 3581 §4).
 fn reply_address(via: &Via<'_>, flow: &Flow) -> SocketAddr {
-    if via.wants_rport() { flow.remote } else { SocketAddr::new(flow.remote.ip(), via.port.unwrap_or(5060)) }
+    if flow.transport.is_reliable() || via.wants_rport() { flow.remote } else { sent_by_address(via, flow) }
+}
+
+/// The source address with the sent-by port. `maddr` is not followed: it would let a stranger aim our responses.
+fn sent_by_address(via: &Via<'_>, flow: &Flow) -> SocketAddr {
+    SocketAddr::new(flow.remote.ip(), via.port.unwrap_or(flow.transport.default_port()))
 }
 
 /// A response of ours.
@@ -153,13 +161,14 @@ mod tests {
     use crate::message::Message;
 
     fn echo(via: &str) -> Echo {
+        echo_over(Transport::Udp, via)
+    }
+
+    fn echo_over(transport: Transport, via: &str) -> Echo {
         let text = format!("OPTIONS sip:a@b SIP/2.0\r\n{via}\r\nTo: <sip:a@b>\r\n\r\n");
         let Ok(Message::Request(request)) = Message::parse(text.as_bytes()) else { panic!() };
-        let flow = Flow {
-            transport: Transport::Udp,
-            local: "192.0.2.1:5060".parse().unwrap(),
-            remote: "198.51.100.7:4444".parse().unwrap(),
-        };
+        let flow =
+            Flow { transport, local: "192.0.2.1:5060".parse().unwrap(), remote: "198.51.100.7:4444".parse().unwrap() };
         Echo::of(&request, &flow).unwrap()
     }
 
@@ -186,6 +195,17 @@ mod tests {
             "198.51.100.7:5060".parse().unwrap()
         );
         assert_eq!(echo("Via: SIP/2.0/UDP host:5070;branch=1").reply_to.remote, "198.51.100.7:5070".parse().unwrap());
+    }
+
+    #[test]
+    fn over_a_stream_the_connection_is_kept_and_else_sent_by_is_opened() {
+        let remotes = |transport, via| {
+            let echo = echo_over(transport, via);
+            (echo.reply_to.remote.to_string(), echo.reopen.remote.to_string())
+        };
+        let (connection, own) = ("198.51.100.7:4444".to_owned(), |port| format!("198.51.100.7:{port}"));
+        assert_eq!(remotes(Transport::Tcp, "Via: SIP/2.0/TCP host:5070;branch=1"), (connection.clone(), own(5070)));
+        assert_eq!(remotes(Transport::Tls, "Via: SIP/2.0/TLS host;branch=1;rport"), (connection, own(5061)));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use memchr::memchr;
 
 use super::{Invalid, number};
+use crate::Transport;
 
 /// A URI over borrowed text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,10 +101,21 @@ impl<'a> SipUri<'a> {
         })
     }
 
-    /// Where it points when the host is an address and not a name; port 5060 (5061 for `sips:`) unless given.
+    /// The transport it asks for; `None` when it leaves the choice, or names one that we have not.
+    pub fn transport(&self) -> Option<Transport> {
+        let named = self.parameter("transport").and_then(Transport::from_parameter);
+        if self.secure { Some(Transport::Tls) } else { named }
+    }
+
+    /// The address that its host is, unless that is a name.
+    pub fn ip(&self) -> Option<IpAddr> {
+        literal_address(self.host)
+    }
+
+    /// Where it points when the host is an address and not a name; without a port the transport's own.
     pub fn socket_addr(&self) -> Option<SocketAddr> {
-        let default = if self.secure { 5061 } else { 5060 };
-        Some(SocketAddr::new(literal_address(self.host)?, self.port.unwrap_or(default)))
+        let default = self.transport().unwrap_or(Transport::Udp).default_port();
+        Some(SocketAddr::new(self.ip()?, self.port.unwrap_or(default)))
     }
 }
 
@@ -156,6 +168,9 @@ mod tests {
         );
         assert_eq!(uri.headers, "subject=x");
         assert_eq!(uri.socket_addr(), Some("[2001:db8::1]:5071".parse().unwrap()));
+        assert_eq!(uri.transport(), Some(Transport::Tls), "RFC 3261 §26.2.2: secure is TLS, over whatever it says");
+        assert_eq!(sip("sip:192.0.2.1;transport=TLS").socket_addr(), Some("192.0.2.1:5061".parse().unwrap()));
+        assert_eq!(sip("sip:192.0.2.1;transport=sctp").transport(), None);
     }
 
     #[test]

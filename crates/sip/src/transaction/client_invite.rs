@@ -91,6 +91,13 @@ impl ClientInvite {
         matches!(self.state, State::Calling { .. })
     }
 
+    /// What is not answered yet is not sent again.
+    pub fn stop_retransmission(&mut self) {
+        if let State::Calling { timer_a, .. } = &mut self.state {
+            *timer_a = None;
+        }
+    }
+
     pub fn abandon(&mut self) {
         self.state = State::Terminated;
     }
@@ -165,5 +172,23 @@ mod tests {
         assert_eq!(invite.deadline().unwrap().at.duration_since(start), Duration::from_secs(32));
         assert_eq!(run_out(start, &mut invite), (vec![], None));
         assert!(invite.is_terminated());
+    }
+
+    #[test]
+    fn over_a_stream_nothing_is_repeated_and_timer_b_stays() {
+        let start = Instant::now();
+        let mut invite = ClientInvite::new(start, Timers::default(), true, b"INVITE".to_vec());
+        assert_eq!(run_out(start, &mut invite), (vec![], Some(32000)));
+    }
+
+    #[test]
+    fn over_a_stream_timer_d_is_zero_and_timer_m_is_not() {
+        let start = Instant::now();
+        let mut refused = ClientInvite::new(start, Timers::default(), true, vec![]);
+        assert_eq!(refused.handle_response(start, 486, || b"ACK".to_vec()).send, Some(b"ACK".to_vec()));
+        assert_eq!(refused.deadline().unwrap().at, start);
+        let mut accepted = ClientInvite::new(start, Timers::default(), true, vec![]);
+        accepted.handle_response(start, 200, Vec::new);
+        assert_eq!(accepted.deadline().unwrap().at.duration_since(start), Duration::from_secs(32));
     }
 }

@@ -90,6 +90,18 @@ impl ClientNonInvite {
         matches!(self.state, State::Trying { .. })
     }
 
+    /// Whether no final response has come yet.
+    pub fn is_pending(&self) -> bool {
+        matches!(self.state, State::Trying { .. } | State::Proceeding { .. })
+    }
+
+    /// What is not answered yet is not sent again.
+    pub fn stop_retransmission(&mut self) {
+        if let State::Trying { timer_e, .. } | State::Proceeding { timer_e, .. } = &mut self.state {
+            *timer_e = None;
+        }
+    }
+
     pub fn abandon(&mut self) {
         self.state = State::Terminated;
     }
@@ -140,5 +152,16 @@ mod tests {
         assert_eq!(request.handle_response(start, 200), Reaction::DELIVER);
         assert_eq!(request.handle_response(start, 200), Reaction::DROP);
         assert_eq!(request.deadline().unwrap().at.duration_since(start).as_secs(), 5);
+    }
+
+    #[test]
+    fn over_a_stream_nothing_is_repeated_and_timer_k_is_zero() {
+        let start = Instant::now();
+        let mut request = ClientNonInvite::new(start, Timers::default(), true, vec![]);
+        assert_eq!(request.handle_response(start, 100), Reaction::DELIVER);
+        assert_eq!(sent_at(start, &mut request), (vec![], Some(32000)));
+        let mut request = ClientNonInvite::new(start, Timers::default(), true, vec![]);
+        assert_eq!(request.handle_response(start, 200), Reaction::DELIVER);
+        assert!(request.is_terminated());
     }
 }

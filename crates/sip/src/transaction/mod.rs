@@ -30,6 +30,28 @@ pub(crate) enum Effect {
     TimedOut,
 }
 
+/// Why a request of ours gets no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Silence {
+    /// Timer B or F.
+    Timeout,
+    /// The network took nothing.
+    Unreachable,
+    /// The connection that carried it is gone.
+    ConnectionLost,
+}
+
+impl Silence {
+    /// For the shell, in a static phrase.
+    pub fn phrase(self) -> &'static str {
+        match self {
+            Self::Timeout => "timeout",
+            Self::Unreachable => "unreachable",
+            Self::ConnectionLost => "connection lost",
+        }
+    }
+}
+
 /// What a client machine makes of a response.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Reaction {

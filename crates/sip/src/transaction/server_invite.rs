@@ -185,4 +185,21 @@ mod tests {
         assert!(!invite.handle_ack(start));
         assert_eq!(invite.deadline().unwrap().at.duration_since(start).as_secs(), 32);
     }
+
+    #[test]
+    fn over_a_stream_a_refusal_goes_out_once_and_timer_i_is_zero() {
+        let start = Instant::now();
+        let mut invite = ServerInvite::new(start, Timers::default(), true, b"100".to_vec());
+        assert!(invite.respond(start, 486, b"486"));
+        assert_eq!(
+            invite.deadline(),
+            Some(Deadline { at: start + Duration::from_secs(32), timer: "Timer H (wait for ACK)" })
+        );
+        assert!(invite.handle_ack(start));
+        invite.handle_timeout(start);
+        assert!(invite.is_terminated());
+        let mut answered = ServerInvite::new(start, Timers::default(), true, b"100".to_vec());
+        assert!(answered.respond(start, 200, b"200"));
+        assert_eq!(answered.deadline().unwrap().at.duration_since(start).as_secs(), 32, "RFC 6026: Timer L stays");
+    }
 }

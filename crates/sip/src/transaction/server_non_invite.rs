@@ -76,4 +76,13 @@ mod tests {
         request.handle_timeout(end);
         assert!(request.is_terminated());
     }
+
+    #[test]
+    fn over_a_stream_timer_j_is_zero() {
+        let start = Instant::now();
+        let mut request = ServerNonInvite::new(Timers::default(), true);
+        assert!(request.respond(start, b"200"));
+        request.handle_timeout(start);
+        assert!(request.is_terminated());
+    }
 }

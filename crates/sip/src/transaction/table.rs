@@ -115,6 +115,21 @@ impl ClientMachine {
         }
     }
 
+    /// Whether it fails with the connection that it took (RFC 3261 figures 5 and 6: transport errors).
+    pub fn needs_its_path(&self) -> bool {
+        match self {
+            Self::Invite(invite) => invite.is_unanswered(),
+            Self::NonInvite(request) => request.is_pending(),
+        }
+    }
+
+    pub fn stop_retransmission(&mut self) {
+        match self {
+            Self::Invite(invite) => invite.stop_retransmission(),
+            Self::NonInvite(request) => request.stop_retransmission(),
+        }
+    }
+
     pub fn abandon(&mut self) {
         match self {
             Self::Invite(invite) => invite.abandon(),
@@ -136,6 +151,8 @@ pub(crate) struct Server {
     pub machine: ServerMachine,
     /// Where its responses go.
     pub flow: Flow,
+    /// Where they go once that connection is gone.
+    pub reopen: Flow,
     /// The session that an INVITE made, for CANCEL.
     pub session: Option<SessionId>,
     /// What a merged copy of it would have in common with it.

@@ -13,8 +13,10 @@ use crate::transaction::{
 };
 use crate::{Config, Flow, SessionId};
 
-/// Most transactions of others at a time; beyond it new requests are refused without remembering them.
+/// Transactions of others at a time beyond which requests outside calls are refused without remembering them.
 const MAX_SERVER_TRANSACTIONS: usize = 32_768;
+/// The same for a request that belongs to a call or cancels one: a flood must not keep calls from ending.
+const MAX_SERVER_TRANSACTIONS_IN_CALLS: usize = 65_536;
 /// Retry-After of a 503 for want of room.
 const OVERLOAD_RETRY: Duration = Duration::from_secs(10);
 /// Bodies that we read.
@@ -95,10 +97,22 @@ impl UserAgent {
             }
             return;
         }
-        if self.core.table.servers.len() >= MAX_SERVER_TRANSACTIONS {
+        if self.core.table.servers.len() >= self.room_for(request, &addressed) {
             return self.refuse_for_overload(flow, &echo, OVERLOAD_RETRY);
         }
         self.handle_new_request(now, flow, key, echo, request, &addressed);
+    }
+
+    /// Most transactions beside which a request still gets one of its own. A tag or branch that is only claimed
+    /// earns no more room.
+    fn room_for(&self, request: &Request<'_>, addressed: &Addressed<'_>) -> usize {
+        let belongs = match request.method {
+            Method::Cancel => {
+                self.core.table.servers.contains_key(&TransactionKey::canceled_by(request, &addressed.via))
+            }
+            _ => self.session_between(addressed).is_some(),
+        };
+        if belongs { MAX_SERVER_TRANSACTIONS_IN_CALLS } else { MAX_SERVER_TRANSACTIONS }
     }
 
     fn handle_ack(
@@ -188,7 +202,7 @@ impl UserAgent {
         request: &Request<'_>,
         merge_key: Option<MergeKey>,
     ) {
-        let (timers, flow) = (self.core.config.timers, echo.reply_to);
+        let (timers, flow, reopen) = (self.core.config.timers, echo.reply_to, echo.reopen);
         let reliable = flow.transport.is_reliable();
         let machine = if request.method == Method::Invite {
             let trying = OutgoingResponse::new(100).to_bytes(echo, "", &self.core.config.user_agent);
@@ -197,7 +211,7 @@ impl UserAgent {
             ServerMachine::NonInvite(ServerNonInvite::new(timers, reliable))
         };
         self.core.deadlines.set(Waiting::Server(key.clone()), machine.deadline());
-        self.core.table.insert_server(key.clone(), Server { machine, flow, session: None, merge_key });
+        self.core.table.insert_server(key.clone(), Server { machine, flow, reopen, session: None, merge_key });
     }
 
     pub(super) fn respond(&mut self, now: Instant, key: &TransactionKey, echo: &Echo, response: &OutgoingResponse) {

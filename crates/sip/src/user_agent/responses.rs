@@ -4,9 +4,10 @@ use std::time::Instant;
 
 use super::UserAgent;
 use crate::deadlines::Waiting;
+use crate::dialog::Reply;
 use crate::message::headers::HeaderName;
 use crate::message::{Response, readable};
-use crate::transaction::{ClientMachine, Effect, Owner, Reaction, ServerMachine, TransactionKey};
+use crate::transaction::{Client, ClientMachine, Effect, Owner, Reaction, ServerMachine, Silence, TransactionKey};
 use crate::{Event, Flow};
 
 impl UserAgent {
@@ -21,6 +22,7 @@ impl UserAgent {
             return self.core.discard(flow, "response with a broken header field");
         }
         let (request, path) = (&client.request, client.flow);
+        let is_alive = response.status != 503;
         let Reaction { deliver, send } = match &mut client.machine {
             ClientMachine::Invite(invite) => invite.handle_response(now, response.status, || {
                 let to = response.headers.first(HeaderName::To).map(readable).unwrap_or_default();
@@ -30,6 +32,9 @@ impl UserAgent {
         };
         if let Some(ack) = send {
             self.core.transmit(path, ack);
+        }
+        if is_alive {
+            self.core.target_answered(path);
         }
         if deliver {
             self.deliver_response(now, &key, response);
@@ -45,8 +50,9 @@ impl UserAgent {
         match owner {
             Owner::Session(id) => {
                 let request = client.request.clone();
+                let reply = Reply { transaction: key, request: &request, flow, response };
                 if let Some(session) = self.sessions.get_mut(&id) {
-                    session.handle_response(&mut self.core, now, key, &request, response);
+                    session.handle_response(&mut self.core, now, reply);
                     self.settle_session(id);
                 }
             }
@@ -74,7 +80,7 @@ impl UserAgent {
         let flow = client.flow;
         match effect {
             Some(Effect::Send(payload)) => self.core.transmit(flow, payload),
-            Some(Effect::TimedOut) => self.deliver_silence(now, &key, "timeout"),
+            Some(Effect::TimedOut) => self.deliver_silence(now, &key, Silence::Timeout),
             None => {}
         }
         self.settle_client(&key);
@@ -82,12 +88,28 @@ impl UserAgent {
 
     /// The network refused what we sent on a path: requests on it that nobody has answered are lost.
     pub(super) fn handle_unreachable(&mut self, now: Instant, flow: Flow) {
-        let lost = self
-            .core
-            .table
-            .clients
-            .iter_mut()
-            .filter(|(_, client)| client.flow == flow && client.machine.is_unanswered());
+        self.lose_requests(now, |client| client.flow == flow && client.machine.is_unanswered(), Silence::Unreachable);
+    }
+
+    /// A connection died. Answers of ours take another to where their request says (RFC 3261 §18.2.2), and so does
+    /// what a peer still owes to an INVITE that it has begun to answer; all other requests on it are lost.
+    pub(super) fn handle_closed(&mut self, now: Instant, flow: Flow) {
+        for server in self.core.table.servers.values_mut().filter(|server| server.flow == flow) {
+            server.flow = server.reopen;
+        }
+        for session in self.sessions.values_mut() {
+            session.connection_closed(flow);
+        }
+        self.lose_requests(
+            now,
+            |client| client.flow == flow && client.machine.needs_its_path(),
+            Silence::ConnectionLost,
+        );
+    }
+
+    /// RFC 3261 §8.1.3.1: a fatal error of the transport is as good as a 503.
+    fn lose_requests(&mut self, now: Instant, is_lost: impl Fn(&Client) -> bool, why: Silence) {
+        let lost = self.core.table.clients.iter_mut().filter(|(_, client)| is_lost(client));
         let keys: Vec<_> = lost
             .map(|(key, client)| {
                 client.machine.abandon();
@@ -95,12 +117,12 @@ impl UserAgent {
             })
             .collect();
         for key in keys {
-            self.deliver_silence(now, &key, "unreachable");
+            self.deliver_silence(now, &key, why);
             self.settle_client(&key);
         }
     }
 
-    fn deliver_silence(&mut self, now: Instant, key: &TransactionKey, why: &'static str) {
+    fn deliver_silence(&mut self, now: Instant, key: &TransactionKey, why: Silence) {
         let Some(client) = self.core.table.clients.get(key) else {
             return;
         };

@@ -85,7 +85,7 @@ impl Link {
 
     pub fn call(&mut self, credentials: Option<Credentials>) -> SessionId {
         let invite = Invite {
-            flow: flow(Side::A),
+            hops: vec![flow(Side::A).into()],
             request_uri: "sip:bob@192.0.2.2".into(),
             from: "sip:alice@a.test".into(),
             display_name: Some("Alice, \"A\"".into()),
@@ -99,7 +99,7 @@ impl Link {
 
     pub fn register(&mut self, credentials: Credentials) -> RegistrationId {
         let register = Register {
-            flow: flow(Side::A),
+            hops: vec![flow(Side::A).into()],
             registrar: "sip:trunk.test".into(),
             address_of_record: "sip:alice@trunk.test".into(),
             contact_user: "alice".into(),

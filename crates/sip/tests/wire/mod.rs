@@ -11,6 +11,8 @@ use sip::{Config, Credentials, Event, Flow, Input, Invite, SessionId, Transport,
 pub struct Wire {
     pub agent: UserAgent,
     pub now: Instant,
+    /// By which the peer's messages come.
+    pub flow: Flow,
 }
 
 impl Wire {
@@ -19,7 +21,12 @@ impl Wire {
     }
 
     pub fn with(config: Config) -> Self {
-        Self { agent: UserAgent::new(config, [7; 32]), now: Instant::now() }
+        Self { agent: UserAgent::new(config, [7; 32]), now: Instant::now(), flow: flow() }
+    }
+
+    /// The same over a connection.
+    pub fn over(transport: Transport) -> Self {
+        Self { flow: Flow { transport, ..flow() }, ..Self::new() }
     }
 
     /// Hands over a message; lines may end in bare LF. What the agent sends back.
@@ -28,7 +35,7 @@ impl Wire {
     }
 
     pub fn receive_bytes(&mut self, payload: &[u8]) -> Vec<String> {
-        self.agent.handle_input(self.now, Input::Received { flow: flow(), payload });
+        self.agent.handle_input(self.now, Input::Received { flow: self.flow, payload });
         self.sent()
     }
 
@@ -46,8 +53,12 @@ impl Wire {
     }
 
     pub fn sent(&mut self) -> Vec<String> {
+        self.sent_by_path().into_iter().map(|(_, message)| message).collect()
+    }
+
+    pub fn sent_by_path(&mut self) -> Vec<(Flow, String)> {
         std::iter::from_fn(|| self.agent.poll_transmit())
-            .map(|transmit| String::from_utf8_lossy(&transmit.payload).into_owned())
+            .map(|transmit| (transmit.flow, String::from_utf8_lossy(&transmit.payload).into_owned()))
             .collect()
     }
 
@@ -70,7 +81,7 @@ pub const CONTACT: &str = "Contact: <sip:them@192.0.2.2:5060>\n";
 /// A call of ours, with credentials for `alice`, and the INVITE that went out.
 pub fn calling(wire: &mut Wire) -> (SessionId, String) {
     let invite = Invite {
-        flow: flow(),
+        hops: vec![wire.flow.into()],
         request_uri: "sip:bob@example.test".into(),
         from: "sip:alice@example.test".into(),
         display_name: None,

@@ -1,0 +1,121 @@
+//! The path that a dialog takes: the one it has, or a better one that its peer names.
+
+use std::net::{IpAddr, SocketAddr};
+
+use crate::Flow;
+use crate::message::{SipUri, Uri};
+
+/// The path by which the peer first reached us or we it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Path {
+    flow: Flow,
+    /// Whether its connection is gone; a path of datagrams has none.
+    closed: bool,
+}
+
+impl Path {
+    pub fn new(flow: Flow) -> Self {
+        Self { flow, closed: false }
+    }
+
+    pub fn flow(&self) -> Flow {
+        self.flow
+    }
+
+    pub fn closed(&mut self, flow: Flow) {
+        self.closed |= self.flow == flow;
+    }
+
+    /// A connection that the peer opens in place of one that is gone leads to it, NAT or not.
+    pub fn reached_by(&mut self, flow: Flow) {
+        if self.closed && flow.transport == self.flow.transport {
+            *self = Self::new(flow);
+        }
+    }
+
+    /// Where a request goes whose next hop is this URI: there, when it is an address and not a name, else along the
+    /// path that the dialog has had from its first message.
+    ///
+    /// An address less reachable than that path (a private one behind a public source) was written by a peer
+    /// that does not know of its NAT; then too the path is kept. And whoever is at the other end of an open
+    /// connection is not called by a second one.
+    pub fn towards(&self, uri: &str) -> Flow {
+        let named = Uri::parse(uri).ok().and_then(Uri::sip).and_then(|uri| self.address(&uri));
+        match named {
+            Some(remote)
+                if remote.is_ipv4() == self.flow.local.is_ipv4()
+                    && remote.port() != 0
+                    && reach(remote.ip()) >= reach(self.flow.remote.ip())
+                    && !self.is_connected_to(remote.ip()) =>
+            {
+                Flow { remote, ..self.flow }
+            }
+            _ => self.flow,
+        }
+    }
+
+    fn address(&self, uri: &SipUri<'_>) -> Option<SocketAddr> {
+        let port = uri.port.unwrap_or(self.flow.transport.default_port());
+        Some(SocketAddr::new(uri.ip()?, port))
+    }
+
+    fn is_connected_to(&self, host: IpAddr) -> bool {
+        self.flow.transport.is_reliable() && !self.closed && self.flow.remote.ip() == host
+    }
+}
+
+/// How far an address reaches: this host or link, a private network, everywhere.
+fn reach(address: IpAddr) -> u8 {
+    match address.to_canonical() {
+        IpAddr::V4(v4) if v4.is_unspecified() || v4.is_multicast() || v4.is_broadcast() => 0,
+        IpAddr::V4(v4) if v4.is_loopback() || v4.is_link_local() => 1,
+        // RFC 6598: carrier-grade NAT.
+        IpAddr::V4(v4) if v4.is_private() || (v4.octets()[0] == 100 && v4.octets()[1] & 0xc0 == 64) => 2,
+        IpAddr::V6(v6) if v6.is_unspecified() || v6.is_multicast() => 0,
+        IpAddr::V6(v6) if v6.is_loopback() || v6.is_unicast_link_local() => 1,
+        IpAddr::V6(v6) if v6.is_unique_local() => 2,
+        _ => 3,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Transport;
+
+    fn flow(transport: Transport, remote: &str) -> Flow {
+        Flow { transport, local: "192.0.2.1:5060".parse().unwrap(), remote: remote.parse().unwrap() }
+    }
+
+    #[test]
+    fn the_next_hop_is_an_address_or_the_path_we_have() {
+        let hop = |remote, uri| Path::new(flow(Transport::Udp, remote)).towards(uri).remote.to_string();
+        assert_eq!(hop("203.0.113.9:5060", "sip:x@203.0.113.3"), "203.0.113.3:5060");
+        assert_eq!(hop("203.0.113.9:5060", "sip:x@pbx.example.com"), "203.0.113.9:5060");
+        assert_eq!(hop("203.0.113.9:4321", "sip:x@192.168.1.5:5060"), "203.0.113.9:4321");
+        assert_eq!(hop("10.0.0.1:5060", "sip:x@10.0.0.2:5062"), "10.0.0.2:5062");
+        assert_eq!(hop("127.0.0.1:5060", "sip:x@127.0.0.1:5062"), "127.0.0.1:5062");
+        assert_eq!(hop("203.0.113.9:5060", "sip:x@[2001:db8::1]"), "203.0.113.9:5060");
+    }
+
+    #[test]
+    fn an_open_connection_is_kept_and_a_lost_one_gives_way_to_the_target() {
+        let target = "sip:x@203.0.113.9:5070;transport=tcp";
+        let mut path = Path::new(flow(Transport::Tcp, "203.0.113.9:40001"));
+        assert_eq!(path.towards(target).remote.port(), 40001);
+        assert_eq!(path.towards("sip:x@203.0.113.8").remote.to_string(), "203.0.113.8:5060");
+        path.closed(flow(Transport::Tcp, "203.0.113.9:40002"));
+        assert_eq!(path.towards(target).remote.port(), 40001, "another's connection");
+        path.closed(flow(Transport::Tcp, "203.0.113.9:40001"));
+        assert_eq!(path.towards(target), flow(Transport::Tcp, "203.0.113.9:5070"));
+        assert_eq!(path.towards("sip:x@10.0.0.1").remote.port(), 40001, "nowhere better");
+        path.reached_by(flow(Transport::Tcp, "203.0.113.9:40003"));
+        assert_eq!(path.towards(target).remote.port(), 40003);
+    }
+
+    #[test]
+    fn the_port_unless_given_is_that_of_the_transport_in_use() {
+        let path = Path::new(flow(Transport::Tls, "203.0.113.9:40001"));
+        assert_eq!(path.towards("sip:x@203.0.113.8;transport=tls").remote.port(), 5061);
+    }
+}
