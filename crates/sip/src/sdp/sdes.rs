@@ -45,8 +45,10 @@ pub struct Sdes {
     theirs: Option<MasterKey>,
     /// The stream has the profile RTP/SAVP.
     is_secure: bool,
-    /// Our latest offer had it.
+    /// Our latest description had it.
     offered_secure: bool,
+    /// Tag and suite of our latest answer: a session is refreshed by offering what stands (RFC 4028 §7.4).
+    answered: Option<(u32, Suite)>,
     /// The stream went on without SRTP: our keys must not be used again.
     is_spent: bool,
 }
@@ -57,7 +59,7 @@ impl Sdes {
         let mut rng = ChaCha12Rng::from_seed(seed);
         let ours = Suite::ALL.map(|suite| MasterKey::draw(suite, &mut rng));
         let is_secure = policy == SrtpPolicy::Required;
-        Self { policy, rng, ours, theirs: None, is_secure, offered_secure: is_secure, is_spent: false }
+        Self { policy, rng, ours, theirs: None, is_secure, offered_secure: is_secure, answered: None, is_spent: false }
     }
 
     /// Our offer: the suite in use first, then the others.
@@ -93,12 +95,15 @@ impl Sdes {
             let line = Crypto { tag: crypto.tag, key: key.clone() };
             let keys = SrtpKeys { send: key, receive: crypto.key.clone() };
             self.is_secure = theirs.is_secure;
+            self.offered_secure = theirs.is_secure;
+            self.answered = Some((line.tag, line.key.suite()));
             return Ok(negotiation::answer_with(offer, capabilities, theirs, Some((line, keys))));
         }
         let plain = streams.iter().find(|theirs| !theirs.is_secure);
         match plain {
             Some(theirs) if self.policy == SrtpPolicy::Preferred => {
                 self.go_on_without();
+                self.offered_secure = false;
                 Ok(negotiation::answer_with(offer, capabilities, theirs, None))
             }
             _ if streams.is_empty() => Err(Error::NoCommonCodec),
@@ -106,7 +111,7 @@ impl Sdes {
         }
     }
 
-    /// What the stream became by their answer to our latest offer.
+    /// What the stream became by their answer to our latest offer, or to our latest description offered again.
     pub fn accept(&mut self, capabilities: &Capabilities, answer: &SessionDescription) -> Result<Negotiated, Error> {
         if self.policy == SrtpPolicy::Off {
             return negotiation::accept(capabilities, answer);
@@ -128,9 +133,11 @@ impl Sdes {
             [CryptoLine::Unusable] => return Err(Error::Srtp("no usable key in the answer")),
             _ => return Err(Error::Srtp("several keys in the answer")),
         };
-        let ours = (1..).zip(&self.ours).find(|(tag, _)| *tag == crypto.tag).map(|(_, ours)| ours);
-        let ours = ours.filter(|ours| ours.suite() == crypto.key.suite());
-        let ours = ours.ok_or(Error::Srtp("the answer takes a key that was not offered"))?.clone();
+        let suite = crypto.key.suite();
+        let ours = (1..).zip(&self.ours).find(|(_, ours)| ours.suite() == suite);
+        let ours = ours.filter(|(tag, _)| *tag == crypto.tag || self.answered == Some((crypto.tag, suite)));
+        let (_, ours) = ours.ok_or(Error::Srtp("the answer takes a key that was not offered"))?;
+        let ours = ours.clone();
         if ours == crypto.key {
             return Err(ECHOED);
         }

@@ -223,6 +223,15 @@ fn the_suite_and_profile_in_use_come_first_when_we_offer_again() {
 }
 
 #[test]
+fn a_refresh_that_offers_our_answer_again_may_be_answered() {
+    let offer = "m=audio 5004 RTP/SAVP 0\na=crypto:1 AES_CM_128_HMAC_SHA1_32 inline:KEY";
+    let mut sdes = sdes(SrtpPolicy::Required);
+    let key = our_key(&mut sdes, offer);
+    assert_eq!(sdes.accept(&ours(), &theirs(offer)).unwrap().srtp.map(|keys| keys.send), key);
+    assert!(sdes.accept(&ours(), &theirs(&offer.replace(":1 ", ":2 "))).is_err());
+}
+
+#[test]
 fn our_own_key_is_not_taken_as_theirs() {
     let mut sdes = sdes(SrtpPolicy::Required);
     let echoed = sdes.offer(&ours());
