@@ -4,13 +4,17 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::{Impairment, Network};
+use crate::{Impairment, Network, TlsFiles};
 
 /// A gateway.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// UDP addresses for SIP; port 0 takes any free one, and `[::]` answers IPv4 as well.
-    pub listen: Vec<SocketAddr>,
+    /// Where SIP comes in; port 0 takes any free one, and `[::]` answers IPv4 as well.
+    pub listen: Vec<Listen>,
+    /// Name servers instead of the machine's, if any.
+    pub name_servers: Vec<SocketAddr>,
+    /// Certificates for TLS.
+    pub tls: TlsFiles,
     /// Address in Via, Contact and SDP; `None` is the local address of the route to the peer.
     pub advertise: Option<IpAddr>,
     /// Trunks by name.
@@ -45,7 +49,9 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            listen: vec![SocketAddr::from(([127, 0, 0, 1], 0))],
+            listen: vec![SocketAddr::from(([127, 0, 0, 1], 0)).into()],
+            name_servers: Vec::new(),
+            tls: TlsFiles::default(),
             advertise: None,
             trunks: Vec::new(),
             rtp_ports: (16384, 32767),
@@ -61,6 +67,21 @@ impl Default for Config {
             network: Network::Host,
             seed: None,
         }
+    }
+}
+
+/// A way in for SIP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Listen {
+    /// UDP, TCP or TLS.
+    pub transport: sip::Transport,
+    /// The address to bind.
+    pub address: SocketAddr,
+}
+
+impl From<SocketAddr> for Listen {
+    fn from(address: SocketAddr) -> Self {
+        Self { transport: sip::Transport::Udp, address }
     }
 }
 
@@ -103,15 +124,10 @@ pub struct Trunk {
 /// Where the messages of a trunk go.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NextHop {
-    /// To this address.
+    /// To this address, over UDP.
     Address(SocketAddr),
-    /// To what this name stands for, looked up again and again.
-    Name {
-        /// Domain name, or an address as text.
-        host: String,
-        /// UDP port.
-        port: u16,
-    },
+    /// To where this SIP URI leads (RFC 3263), looked up again and again.
+    Uri(String),
     /// Nowhere: the trunk only sends us calls.
     Nowhere,
 }

@@ -6,7 +6,10 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sip::{Event, Flow, SessionId, Transport, UserAgent};
+use sip::locate::Target;
+use sip::penalty::Penalties;
+use sip::{Event, Flow, Peer, SessionId, UserAgent};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
@@ -15,12 +18,16 @@ use crate::call::machine::Signal;
 use crate::network::SignallingSocket;
 use crate::registrations::Registrations;
 use crate::resolver::Resolver;
+use crate::sockets::{self, Door, Listener};
+use crate::streams::{StreamEvent, Streams};
 use crate::{Config, Trunk, clock};
 
 /// Datagrams waiting for the user agent; more are lost, and SIP retransmits.
 const MAX_DATAGRAMS: usize = 1024;
 /// The largest datagram UDP can carry.
 const MAX_DATAGRAM: usize = 65_535;
+/// Wait after a connection could not be taken.
+const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 /// Commands of all calls waiting for the endpoint.
 pub(crate) const MAX_COMMANDS: usize = 256;
 /// Signalling events waiting for their call.
@@ -55,13 +62,6 @@ pub(crate) struct Invitation {
     pub(crate) events: mpsc::Receiver<Event>,
 }
 
-/// One bound socket.
-#[derive(Debug, Clone)]
-pub(crate) struct Listener {
-    pub(crate) socket: SignallingSocket,
-    pub(crate) bound: SocketAddr,
-}
-
 #[derive(Debug)]
 pub(crate) struct Endpoint {
     pub(crate) config: Arc<Config>,
@@ -71,6 +71,11 @@ pub(crate) struct Endpoint {
     pub(crate) invitations: mpsc::Sender<Invitation>,
     pub(crate) resolver: Resolver,
     pub(crate) registrations: Registrations,
+    pub(crate) streams: Streams,
+    pub(crate) stream_events: mpsc::Receiver<StreamEvent>,
+    pub(crate) penalties: Penalties,
+    /// For answers to `Event::Locate`, while it runs.
+    pub(crate) located: Option<mpsc::Sender<Located>>,
     pub(crate) stopped: CancellationToken,
 }
 
@@ -86,8 +91,17 @@ struct Arrival {
 #[derive(Debug)]
 enum Arrived {
     Datagram(Vec<u8>),
+    Connection(TcpStream),
     /// The network says that it cannot reach that peer.
     Unreachable,
+}
+
+/// Where a name leads.
+#[derive(Debug)]
+pub(crate) struct Located {
+    session: SessionId,
+    uri: String,
+    target: Option<Target>,
 }
 
 /// What one run of the task remembers.
@@ -96,6 +110,16 @@ struct Book {
     calls: BTreeMap<SessionId, mpsc::Sender<Event>>,
     stopping: Option<Stopping>,
     ignored: u64,
+}
+
+impl Book {
+    fn ignore(&mut self, source: IpAddr) {
+        self.ignored += 1;
+        // Powers of two: a flood must not fill the log.
+        if self.ignored.is_power_of_two() {
+            tracing::warn!(%source, count = self.ignored, "ignored unknown sources");
+        }
+    }
 }
 
 /// The last moments of an endpoint.
@@ -119,15 +143,17 @@ impl Endpoint {
             .listeners
             .iter()
             .enumerate()
-            .flat_map(|(number, listener)| {
-                let Listener { socket, .. } = listener;
-                [
+            .flat_map(|(number, listener)| match &listener.door {
+                Door::Datagrams(socket) => vec![
                     tokio::spawn(receive(number, socket.clone(), datagrams.clone())),
                     tokio::spawn(hear_of_unreachable(number, socket.clone(), datagrams.clone())),
-                ]
+                ],
+                Door::Connections(door) => vec![tokio::spawn(take_connections(number, door.clone(), datagrams.clone()))],
             })
             .collect();
         drop(datagrams);
+        let (found, mut located) = mpsc::channel(MAX_COMMANDS);
+        self.located = Some(found);
         let mut book = Book::default();
         self.register_trunks();
         self.drain(&mut book);
@@ -135,17 +161,25 @@ impl Endpoint {
             let deadline = self.user_agent.poll_timeout().map(|deadline| deadline.at);
             let stopping = book.stopping.map(|stopping| [stopping.linger, stopping.limit]);
             let own = stopping.into_iter().flatten().filter(|at| *at > clock::now());
-            let deadline = deadline.into_iter().chain(own).min();
+            let deadline = deadline.into_iter().chain(own).chain(self.penalties.poll_timeout()).min();
             tokio::select! { biased;
-                () = sleep_until(deadline) => self.user_agent.handle_input(clock::now(), sip::Input::Timeout),
+                () = sleep_until(deadline) => self.handle_timeout(),
                 command = self.commands.recv() => match command {
                     Some(command) => self.handle_command(command, &mut book),
                     None => break,
                 },
                 () = self.resolver.changed(), if book.stopping.is_none() => self.register_trunks(),
+                Some(Located { session, uri, target }) = located.recv() => {
+                    let flow = target.and_then(|target| self.flow_to(target.peer));
+                    self.user_agent.located(clock::now(), session, &uri, flow);
+                }
+                Some(event) = self.stream_events.recv() => self.handle_stream(event),
                 arrival = arrivals.recv() => match arrival {
                     Some(Arrival { listener, peer, what: Arrived::Datagram(payload) }) => {
                         self.handle_datagram(listener, peer, &payload, &mut book);
+                    }
+                    Some(Arrival { listener, peer, what: Arrived::Connection(stream) }) => {
+                        self.handle_connection(listener, peer, stream, &mut book);
                     }
                     Some(Arrival { listener, peer, what: Arrived::Unreachable }) => self.handle_unreachable(listener, peer),
                     None => break,
@@ -168,15 +202,21 @@ impl Endpoint {
     }
 
     fn register_trunks(&mut self) {
-        let Self { config, listeners, user_agent, resolver, registrations, .. } = self;
-        let flow_to = |remote| flow_to(config, listeners, remote);
-        registrations.settle(clock::now(), user_agent, &config.trunks, resolver, flow_to);
+        let now = clock::now();
+        let Self { config, listeners, user_agent, resolver, registrations, penalties, .. } = self;
+        let hops = |targets: &[Target]| {
+            let mut hops = sockets::hops(config, listeners, targets);
+            penalties.sort(now, &mut hops, |hop| hop.flow.peer());
+            hops
+        };
+        registrations.settle(now, user_agent, &config.trunks, resolver, hops);
     }
 
     fn handle_command(&mut self, command: EndpointCommand, book: &mut Book) {
         let now = clock::now();
         match command {
-            EndpointCommand::Invite { invite, events, started } => {
+            EndpointCommand::Invite { mut invite, events, started } => {
+                self.penalties.sort(now, &mut invite.hops, |hop| hop.flow.peer());
                 let session = self.user_agent.invite(now, *invite);
                 book.calls.insert(session, events);
                 // The caller has gone: nobody would ever end this session.
@@ -215,15 +255,46 @@ impl Endpoint {
 
     fn handle_datagram(&mut self, number: usize, from: SocketAddr, payload: &[u8], book: &mut Book) {
         if !self.is_allowed(from.ip()) {
-            book.ignored += 1;
-            // Powers of two: a flood must not fill the log.
-            if book.ignored.is_power_of_two() {
-                tracing::warn!(source = %from.ip(), count = book.ignored, "ignored datagrams from unknown sources");
-            }
-            return;
+            return book.ignore(from.ip());
         }
         let Some(flow) = self.flow_from(number, from) else { return };
         self.user_agent.handle_input(clock::now(), sip::Input::Received { flow, payload });
+    }
+
+    /// A stranger's connection is closed before a byte of it is read.
+    fn handle_connection(&mut self, number: usize, from: SocketAddr, stream: TcpStream, book: &mut Book) {
+        if !self.is_allowed(from.ip()) {
+            return book.ignore(from.ip());
+        }
+        let Some(Flow { transport, local, remote }) = self.flow_from(number, from) else { return };
+        if let Err(why) = self.streams.accept(transport, local, remote, stream) {
+            tracing::warn!(%remote, transport = transport.token(), ?why, "connection declined");
+        }
+    }
+
+    fn handle_stream(&mut self, event: StreamEvent) {
+        let now = clock::now();
+        match event {
+            StreamEvent::Message { flow, payload } => {
+                self.user_agent.handle_input(now, sip::Input::Received { flow, payload: &payload });
+            }
+            StreamEvent::Closed { flow, number, why } => {
+                tracing::info!(remote = %flow.remote, transport = flow.transport.token(), why, "connection closed");
+                if self.streams.closed(flow, number) {
+                    self.user_agent.handle_input(now, sip::Input::Closed { flow });
+                }
+            }
+        }
+    }
+
+    fn handle_timeout(&mut self) {
+        let now = clock::now();
+        self.user_agent.handle_input(now, sip::Input::Timeout);
+        while let Some(peer) = self.penalties.poll_probe(now) {
+            if let Some(flow) = self.flow_to(peer) {
+                self.user_agent.options(now, flow, &format!("sip:{}", peer.address));
+            }
+        }
     }
 
     fn handle_unreachable(&mut self, number: usize, peer: SocketAddr) {
@@ -240,17 +311,21 @@ impl Endpoint {
     fn drain(&mut self, book: &mut Book) {
         loop {
             while let Some(transmit) = self.user_agent.poll_transmit() {
-                self.send(&transmit);
+                self.send(transmit);
             }
             let Some(event) = self.user_agent.poll_event() else { return };
             self.handle_event(event, book);
         }
     }
 
-    fn send(&mut self, transmit: &sip::Transmit) {
-        let flow = transmit.flow;
-        if let Some(listener) = listener_of(&self.listeners, flow)
-            && let Err(error) = listener.socket.send(&transmit.payload, flow.remote)
+    fn send(&mut self, transmit: sip::Transmit) {
+        let sip::Transmit { flow, payload } = transmit;
+        if flow.transport.is_reliable() {
+            let domain = self.resolver.domain_of(flow.peer());
+            return self.streams.send(flow, domain.as_deref(), payload);
+        }
+        if let Some(socket) = sockets::datagrams_of(&self.listeners, flow)
+            && let Err(error) = socket.send(&payload, flow.remote)
         {
             tracing::debug!(remote = %flow.remote, %error, "datagram not sent");
             if is_no_way(&error) {
@@ -284,7 +359,16 @@ impl Endpoint {
                 }
             }
             Event::Bound { username, flow, .. } => tracing::info!(username, remote = %flow.remote, "bound"),
-            Event::OptionsAnswered { flow, status } => tracing::debug!(remote = %flow.remote, status, "options"),
+            Event::OptionsAnswered { flow, status } => {
+                tracing::debug!(remote = %flow.remote, status, "options");
+                self.penalties.probed(clock::now(), flow.peer(), status.is_some_and(|status| status != 503));
+            }
+            Event::TargetFailed { flow, why, retry_after } => {
+                tracing::warn!(remote = %flow.remote, transport = flow.transport.token(), why, "target failed");
+                self.penalties.failed(clock::now(), flow.peer(), retry_after);
+            }
+            Event::TargetAnswered { flow } => self.penalties.answered(clock::now(), flow.peer()),
+            Event::Locate { session, uri } => self.locate(session, uri),
             Event::TargetFailed { flow, why, .. } => tracing::debug!(remote = %flow.remote, why, "target failed"),
             Event::TargetAnswered { flow } => tracing::debug!(remote = %flow.remote, "target answers again"),
             Event::Discarded { flow, why } => tracing::debug!(remote = %flow.remote, why, "message discarded"),
@@ -316,9 +400,22 @@ impl Endpoint {
         }
     }
 
+    /// Looks a name up without waiting for it.
+    fn locate(&self, session: SessionId, uri: String) {
+        let Some(answer) = self.located.clone() else { return };
+        let resolver = self.resolver.clone();
+        tokio::spawn(async move {
+            let target = resolver.locate(&uri).await;
+            let _ = answer.send(Located { session, uri, target }).await;
+        });
+    }
+
+    fn flow_to(&self, peer: Peer) -> Option<Flow> {
+        sockets::flow_to(&self.config, &self.listeners, peer)
+    }
+
     fn flow_from(&self, number: usize, remote: SocketAddr) -> Option<Flow> {
-        let listener = self.listeners.get(number)?;
-        Some(Flow { transport: Transport::Udp, local: advertised(&self.config, listener, remote)?, remote })
+        sockets::flow_from(&self.config, self.listeners.get(number)?, remote)
     }
 }
 
@@ -328,28 +425,6 @@ impl Trunk {
         resolver.is_at(&self.name, source)
             || self.allow_from.iter().any(|(network, prefix)| in_network(source, *network, *prefix))
     }
-}
-
-/// The socket of a path.
-pub(crate) fn listener_of(listeners: &[Listener], Flow { local, remote, .. }: Flow) -> Option<&Listener> {
-    listeners
-        .iter()
-        .find(|listener| listener.bound.port() == local.port() && listener.bound.is_ipv4() == remote.is_ipv4())
-}
-
-/// The path to a peer: the first listener of its address family.
-pub(crate) fn flow_to(config: &Config, listeners: &[Listener], remote: SocketAddr) -> Option<Flow> {
-    let listener = listeners.iter().find(|listener| listener.bound.is_ipv4() == remote.is_ipv4())?;
-    Some(Flow { transport: Transport::Udp, local: advertised(config, listener, remote)?, remote })
-}
-
-/// Our address as we tell it to that peer.
-fn advertised(config: &Config, listener: &Listener, remote: SocketAddr) -> Option<SocketAddr> {
-    let ip = match config.advertise {
-        Some(ip) => ip,
-        None => config.network.local_ip_towards(listener.bound, remote).ok()?,
-    };
-    Some(SocketAddr::new(ip, listener.bound.port()))
 }
 
 fn in_network(address: IpAddr, network: IpAddr, prefix: u8) -> bool {
@@ -400,6 +475,26 @@ async fn hear_of_unreachable(listener: usize, socket: SignallingSocket, arrivals
             Err(error) => {
                 tracing::debug!(%error, "no news of ICMP errors");
                 tokio::task::yield_now().await;
+            }
+        }
+        if arrivals.is_closed() {
+            return;
+        }
+    }
+}
+
+/// Hands on who connects. When the machine has no more descriptors, it waits for some.
+async fn take_connections(number: usize, door: Arc<TcpListener>, arrivals: mpsc::Sender<Arrival>) {
+    loop {
+        match door.accept().await {
+            Ok((stream, peer)) => {
+                let arrival = Arrival { listener: number, peer, what: Arrived::Connection(stream) };
+                // Full: the connection is closed, and its peer may try again.
+                let _ = arrivals.try_send(arrival);
+            }
+            Err(error) => {
+                tracing::warn!(%error, "no connection can be taken");
+                tokio::time::sleep(ACCEPT_RETRY).await;
             }
         }
         if arrivals.is_closed() {

@@ -118,7 +118,13 @@ pub enum Error {
     Unresolved(String),
     /// No listener of the trunk's address family, or no route.
     #[error("no listening address can reach {0}")]
-    NoRoute(SocketAddr),
+    NoRoute(String),
+    /// TLS is to be listened for without a certificate.
+    #[error("no certificate is configured to listen for TLS with")]
+    NoCertificate,
+    /// Certificates or keys cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The port range is exhausted.
     #[error("no RTP port is free in {first}..={last}")]
     NoFreePort {
@@ -160,12 +166,11 @@ impl Gateway {
             Some(seed) => seed,
             None => system_seed().map_err(Error::Randomness)?,
         });
-        let mut listeners = Vec::new();
-        for address in listen::sockets(&config.listen) {
-            let bind = |source| Error::Bind { address, source };
-            let socket = config.network.bind_signalling(address).map_err(bind)?;
-            let bound = socket.local_address().map_err(bind)?;
-            listeners.push(Listener { socket, bound });
+        let listeners = sockets::bind(&config.network, &config.listen)
+            .map_err(|(address, source)| Error::Bind { address, source })?;
+        let tls = Tls::load(&config.tls)?;
+        if tls.acceptor().is_none() && config.listen.iter().any(|listen| listen.transport == sip::Transport::Tls) {
+            return Err(Error::NoCertificate);
         }
         let media = MediaThreads::start(&config.network, config.media_threads).map_err(Error::MediaThreads)?;
         let user_agent = UserAgent::new(signalling(&config), draw_seed(&mut rng));
@@ -185,7 +190,10 @@ impl Gateway {
         let ports = Ports::new(config.rtp_ports, rng.next_u32());
         let config = Arc::new(config);
         let endpoint_stopped = CancellationToken::new();
-        let resolver = Resolver::start(&config.network, &config.trunks);
+        let dns = Dns::new(&config.name_servers);
+        let resolver =
+            Resolver::start(&config.network, dns, &config.trunks, sockets::means(&listeners), draw_seed(&mut rng));
+        let (from_streams, stream_events) = mpsc::channel(endpoint::MAX_COMMANDS);
         let task = Endpoint {
             config: config.clone(),
             listeners: listeners.clone(),
@@ -194,6 +202,10 @@ impl Gateway {
             commands,
             invitations: invite,
             registrations: Registrations::new(registering),
+            streams: Streams::new(tls.clone(), from_streams),
+            stream_events,
+            penalties: Penalties::default(),
+            located: None,
             stopped: endpoint_stopped.clone(),
         };
         let inner = Arc::new(Inner {
@@ -230,13 +242,14 @@ impl Gateway {
         }
         let trunk = inner.trunk(dial.trunk.as_deref())?;
         let request_uri = setup::target(&dial.to, &trunk.domain)?;
-        let address = inner.resolver.address(trunk).await?;
-        let flow = endpoint::flow_to(&inner.config, &inner.listeners, address).ok_or(Error::NoRoute(address))?;
+        let targets = inner.resolver.targets(trunk).await?;
+        let hops = sockets::hops(&inner.config, &inner.listeners, &targets);
+        let flow = hops.first().map(|hop| hop.flow).ok_or_else(|| Error::NoRoute(trunk.domain.clone()))?;
         let permits = inner.admit(Some(&trunk.name)).ok_or(Error::Full { limit: inner.config.max_calls })?;
         let prepared = setup::outbound(inner, trunk, flow, &dial)?;
         let caller = dial.caller_id.as_deref().unwrap_or(&trunk.caller_id);
         let invite = sip::Invite {
-            hops: vec![flow.into()],
+            hops,
             request_uri,
             from: format!("sip:{caller}@{}", trunk.domain),
             display_name: None,

@@ -6,6 +6,7 @@
 mod call;
 mod clock;
 mod config;
+mod dns;
 mod endpoint;
 mod gateway;
 mod handle;
@@ -23,6 +24,8 @@ mod registrations;
 mod resolver;
 mod ring;
 mod setup;
+mod sockets;
+mod streams;
 #[cfg(feature = "sim")]
 mod sim;
 
@@ -32,5 +35,6 @@ pub use handle::*;
 pub use impairment::Impairment;
 pub use line::{CallEnd, EndCause, Line, LineClosed, LineEvent, Player};
 pub use network::Network;
+pub use streams::{TlsError, TlsFiles};
 #[cfg(feature = "sim")]
 pub use sim::SimNetwork;

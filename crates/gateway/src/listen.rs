@@ -1,21 +1,28 @@
 //! Which sockets the configured addresses mean, and how they are bound.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV6, UdpSocket};
-use std::os::fd::AsRawFd;
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV6, TcpListener, UdpSocket};
+use std::os::fd::{AsRawFd, OwnedFd};
 
-use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrIn6, bind, setsockopt, socket, sockopt};
+use nix::sys::socket::{
+    AddressFamily, Backlog, SockFlag, SockType, SockaddrIn6, bind, listen, setsockopt, socket, sockopt,
+};
+
+use crate::Listen;
 
 /// The addresses to bind. `[::]` stands for both families, as operators expect, unless the same port is configured
 /// for IPv4 as well; each socket has one family, so that an IPv4 peer has one address and not a mapped one too.
-pub(crate) fn sockets(configured: &[SocketAddr]) -> Vec<SocketAddr> {
+pub(crate) fn sockets(configured: &[Listen]) -> Vec<Listen> {
     let mut sockets = Vec::new();
-    for address in configured {
-        sockets.push(*address);
+    for listen in configured {
+        sockets.push(*listen);
+        let Listen { transport, address } = *listen;
         let everywhere = address.is_ipv6() && address.ip().is_unspecified();
-        let same_port = |other: &SocketAddr| other.is_ipv4() && other.port() == address.port();
-        if everywhere && !configured.iter().any(same_port) {
-            sockets.push((Ipv4Addr::UNSPECIFIED, address.port()).into());
+        let same = |other: &Listen| {
+            other.transport == transport && other.address.is_ipv4() && other.address.port() == address.port()
+        };
+        if everywhere && !configured.iter().any(same) {
+            sockets.push(Listen { transport, address: (Ipv4Addr::UNSPECIFIED, address.port()).into() });
         }
     }
     sockets
@@ -25,15 +32,31 @@ pub(crate) fn sockets(configured: &[SocketAddr]) -> Vec<SocketAddr> {
 pub(crate) fn bind_udp(address: SocketAddr) -> io::Result<UdpSocket> {
     match address {
         SocketAddr::V4(_) => UdpSocket::bind(address),
-        SocketAddr::V6(address) => bind_ipv6_only(address),
+        SocketAddr::V6(address) => Ok(bind_ipv6_only(address, SockType::Datagram)?.into()),
     }
 }
 
-fn bind_ipv6_only(address: SocketAddrV6) -> io::Result<UdpSocket> {
-    let socket = socket(AddressFamily::Inet6, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None)?;
+/// A socket of that one family that takes connections.
+pub(crate) fn bind_tcp(address: SocketAddr) -> io::Result<TcpListener> {
+    match address {
+        SocketAddr::V4(_) => TcpListener::bind(address),
+        SocketAddr::V6(address) => {
+            let socket = bind_ipv6_only(address, SockType::Stream)?;
+            listen(&socket, Backlog::MAXCONN)?;
+            Ok(socket.into())
+        }
+    }
+}
+
+fn bind_ipv6_only(address: SocketAddrV6, kind: SockType) -> io::Result<OwnedFd> {
+    let socket = socket(AddressFamily::Inet6, kind, SockFlag::SOCK_CLOEXEC, None)?;
     setsockopt(&socket, sockopt::Ipv6V6Only, &true)?;
+    if kind == SockType::Stream {
+        // As the standard library does: connections of an earlier run may still be closing.
+        setsockopt(&socket, sockopt::ReuseAddr, &true)?;
+    }
     bind(socket.as_raw_fd(), &SockaddrIn6::from(address))?;
-    Ok(socket.into())
+    Ok(socket)
 }
 
 #[cfg(test)]
@@ -43,7 +66,9 @@ mod tests {
     #[test]
     fn an_unspecified_ipv6_address_stands_for_both_families() {
         let check = |configured: &[&str], expected: &[&str]| {
-            let parse = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect::<Vec<SocketAddr>>();
+            let parse = |texts: &[&str]| {
+                texts.iter().map(|text| text.parse::<SocketAddr>().unwrap().into()).collect::<Vec<Listen>>()
+            };
             assert_eq!(sockets(&parse(configured)), parse(expected), "{configured:?}");
         };
         check(&["0.0.0.0:5060"], &["0.0.0.0:5060"]);

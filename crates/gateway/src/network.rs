@@ -3,15 +3,17 @@
 //! A closed set of two, so an enum: the audio path calls no trait object.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs, UdpSocket};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use sip::locate::{Answer, Question};
 use tokio::io::Interest;
-use tokio::sync::oneshot;
+use tokio::net::TcpListener;
 
 #[cfg(feature = "sim")]
 use crate::sim::{SimNetwork, SimSocket};
+use crate::dns::Dns;
 use crate::{icmp, listen};
 
 /// A network to be on.
@@ -47,20 +49,25 @@ impl Network {
         }
     }
 
-    /// The addresses of a name.
-    pub(crate) async fn lookup(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+    /// A socket that takes connections; a simulated network has none.
+    pub(crate) fn bind_stream(&self, address: SocketAddr) -> io::Result<TcpListener> {
         match self {
             Self::Host => {
-                let host = host.to_owned();
-                let (answer, answered) = oneshot::channel();
-                // A thread of its own: the runtime would wait for one of its pool before it ends.
-                std::thread::Builder::new().name("lookup".to_owned()).spawn(move || {
-                    let _ = answer.send((host.as_str(), port).to_socket_addrs().map(Iterator::collect));
-                })?;
-                answered.await.map_err(io::Error::other)?
+                let listener = listen::bind_tcp(address)?;
+                listener.set_nonblocking(true)?;
+                TcpListener::from_std(listener)
             }
             #[cfg(feature = "sim")]
-            Self::Simulated(network) => network.lookup(host),
+            Self::Simulated(_) => Err(io::ErrorKind::Unsupported.into()),
+        }
+    }
+
+    /// What DNS says, and for how long it holds.
+    pub(crate) async fn ask(&self, dns: &Dns, question: &Question) -> (Answer, Duration) {
+        match self {
+            Self::Host => dns.ask(question).await,
+            #[cfg(feature = "sim")]
+            Self::Simulated(network) => (network.ask(question), Duration::ZERO),
         }
     }
 

@@ -1,10 +1,10 @@
 //! The registrations of all trunks: where each is held, and what became of it.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use sip::{Flow, RegistrationId, UserAgent};
+use sip::locate::Target;
+use sip::{Hop, RegistrationId, UserAgent};
 use tokio::sync::watch;
 
 use crate::resolver::{Place, Resolver};
@@ -22,8 +22,7 @@ pub(crate) struct Registrations {
 #[derive(Debug)]
 struct Held {
     trunk: String,
-    at: SocketAddr,
-    leaving: bool,
+    targets: Vec<Target>,
 }
 
 impl Registrations {
@@ -31,33 +30,32 @@ impl Registrations {
         Self { states, held: BTreeMap::new() }
     }
 
-    /// Registers each trunk that wants it where it now is. From where it is no more, it is removed first: registrars
-    /// tell bindings by their Contact, which is the same for both.
+    /// Registers each trunk that wants it where it now is; the next refresh goes there too.
     pub(crate) fn settle(
         &mut self,
         now: Instant,
         agent: &mut UserAgent,
         trunks: &[Trunk],
         resolver: &Resolver,
-        flow_to: impl Fn(SocketAddr) -> Option<Flow>,
+        hops: impl Fn(&[Target]) -> Vec<Hop>,
     ) {
         for trunk in trunks.iter().filter(|trunk| trunk.register) {
             let held = self.held.iter_mut().find(|(_, held)| held.trunk == trunk.name);
             match (held, resolver.place(&trunk.name)) {
-                (Some((registration, held)), Place::Known(addresses)) => {
-                    if addresses.first() != Some(&held.at) && !std::mem::replace(&mut held.leaving, true) {
-                        agent.unregister(now, *registration);
+                (Some((registration, held)), Place::Known(targets)) => {
+                    if held.targets != targets {
+                        agent.reroute(*registration, hops(&targets));
+                        held.targets = targets;
                     }
                 }
-                (None, Place::Known(addresses)) => {
-                    let Some(at) = addresses.first().copied() else { continue };
-                    match flow_to(at) {
-                        Some(flow) => {
-                            let registration = agent.register(now, register(trunk, flow));
-                            self.held.insert(registration, Held { trunk: trunk.name.clone(), at, leaving: false });
-                        }
-                        None => self.set_failed(&trunk.name, format!("no listening address can reach {at}")),
+                (None, Place::Known(targets)) => {
+                    let hops = hops(&targets);
+                    if hops.is_empty() {
+                        self.set_failed(&trunk.name, format!("no listening address can reach {}", trunk.domain));
+                        continue;
                     }
+                    let registration = agent.register(now, register(trunk, hops));
+                    self.held.insert(registration, Held { trunk: trunk.name.clone(), targets });
                 }
                 (None, Place::Unknown { why }) => self.set_failed(&trunk.name, why),
                 (None, Place::Nowhere) => self.set_failed(&trunk.name, "the trunk has no uri".to_owned()),
@@ -67,8 +65,8 @@ impl Registrations {
     }
 
     pub(crate) fn granted(&self, registration: RegistrationId, expires: Duration) {
-        if let Some(Held { trunk, at, .. }) = self.held.get(&registration) {
-            tracing::info!(trunk, %at, expires_s = expires.as_secs(), "registered");
+        if let Some(Held { trunk, .. }) = self.held.get(&registration) {
+            tracing::info!(trunk, expires_s = expires.as_secs(), "registered");
             self.set(trunk, Registration::Registered);
         }
     }
@@ -80,8 +78,8 @@ impl Registrations {
         reason: String,
         retry_in: Option<Duration>,
     ) {
-        if let Some(Held { trunk, at, .. }) = self.held.get(&registration) {
-            tracing::warn!(trunk, %at, status, reason, ?retry_in, "registration failed");
+        if let Some(Held { trunk, .. }) = self.held.get(&registration) {
+            tracing::warn!(trunk, status, reason, ?retry_in, "registration failed");
             self.set(trunk, Registration::Failed { status, reason });
         }
     }
@@ -111,10 +109,10 @@ impl Registrations {
     }
 }
 
-fn register(trunk: &Trunk, flow: Flow) -> sip::Register {
+fn register(trunk: &Trunk, hops: Vec<Hop>) -> sip::Register {
     let user = trunk.credentials.as_ref().map_or(&trunk.caller_id, |credentials| &credentials.username);
     sip::Register {
-        hops: vec![flow.into()],
+        hops,
         registrar: format!("sip:{}", trunk.domain),
         address_of_record: format!("sip:{user}@{}", trunk.domain),
         contact_user: user.clone(),

@@ -1,64 +1,100 @@
-//! Where each trunk is: its name looked up in the background, and again while the gateway runs.
+//! Where each trunk is: looked up in the background, and again while the gateway runs.
 //!
-//! Nothing on the way of a message waits for a name server; only a call that is to be dialed waits for the first answer.
+//! Nothing on the way of a message waits for a name server; only a call that is to be dialed waits for an answer, and then
+//! not for long.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::watch;
+use futures_util::future::join_all;
+use rand_chacha::ChaCha12Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+use sip::locate::{Answer, Answers, Locate, Means, Question, Target, Unlocatable};
+use sip::{Peer, Transport};
+use tokio::sync::{Semaphore, watch};
+use tokio::time::timeout;
 
-use crate::{Error, Network, NextHop, Trunk};
+use crate::dns::Dns;
+use crate::{Error, Network, NextHop, Trunk, clock};
 
-/// An answer is asked for again after this time.
-const FRESH: Duration = Duration::from_secs(60);
+/// Trunks are looked up again after this time; answers that still hold cost nothing.
+const FRESH: Duration = Duration::from_secs(30);
 /// First wait after a failure; doubled with each further one.
 const BACK_OFF: Duration = Duration::from_secs(1);
 /// Longest wait of a call for the first answer.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Longest wait of a call for a newer answer than the one at hand.
+const IMPATIENCE: Duration = Duration::from_secs(1);
+/// Names of peers being looked up at once.
+const MAX_SEARCHES: usize = 32;
 
 /// What is known of where a trunk is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Place {
     /// There has been no answer yet.
     Pending,
-    /// The first is in use; never empty.
-    Known(Vec<SocketAddr>),
-    /// Its name has never been found.
+    /// In the order in which to try them; never empty.
+    Known(Vec<Target>),
+    /// It has never been found.
     Unknown { why: String },
     /// It has no address: it only sends us calls.
     Nowhere,
 }
 
-/// Trunk names and their addresses, kept fresh; clones see the same.
+/// Trunks and their addresses, kept fresh; clones see the same.
 #[derive(Debug, Clone)]
 pub(crate) struct Resolver {
     places: watch::Receiver<BTreeMap<String, Place>>,
+    finder: Finder,
+    searches: Arc<Semaphore>,
 }
 
 impl Resolver {
-    /// Starts to look up what has a name. The tasks end when nobody looks at the answers any more.
-    pub(crate) fn start(network: &Network, trunks: &[Trunk]) -> Self {
+    /// Starts to look for the trunks. The tasks end when nobody looks at the answers any more.
+    pub(crate) fn start(network: &Network, dns: Dns, trunks: &[Trunk], means: Means, seed: [u8; 32]) -> Self {
+        let finder = Finder {
+            network: network.clone(),
+            dns,
+            means,
+            answers: Arc::default(),
+            rng: Arc::new(Mutex::new(ChaCha12Rng::from_seed(seed))),
+        };
         let places = trunks.iter().map(|trunk| (trunk.name.clone(), Place::of(&trunk.next_hop))).collect();
         let (sender, receiver) = watch::channel(places);
         let sender = Arc::new(sender);
         for trunk in trunks {
-            if let NextHop::Name { host, port } = &trunk.next_hop {
-                let name = Name { trunk: trunk.name.clone(), host: host.clone(), port: *port };
-                tokio::spawn(keep_fresh(network.clone(), name, sender.clone()));
+            if let NextHop::Uri(uri) = &trunk.next_hop {
+                tokio::spawn(keep_fresh(finder.clone(), trunk.name.clone(), uri.clone(), sender.clone()));
             }
         }
-        Self { places: receiver }
+        Self { places: receiver, finder, searches: Arc::new(Semaphore::new(MAX_SEARCHES)) }
     }
 
-    /// Where to send to for a call by that trunk, waiting for the first answer.
-    pub(crate) async fn address(&self, trunk: &Trunk) -> Result<SocketAddr, Error> {
+    /// Where to send to for a call by that trunk, in order, with the lots drawn anew (RFC 2782).
+    pub(crate) async fn targets(&self, trunk: &Trunk) -> Result<Vec<Target>, Error> {
         let mut places = self.places.clone();
         let settled = places.wait_for(|places| places.get(&trunk.name) != Some(&Place::Pending));
         // Silence, or the end of the task that looks, leaves what is known.
-        let _ = tokio::time::timeout(PATIENCE, settled).await;
-        self.place(&trunk.name).address(trunk)
+        let _ = timeout(PATIENCE, settled).await;
+        if let NextHop::Uri(uri) = &trunk.next_hop
+            && let Ok(Ok(targets)) = timeout(IMPATIENCE, self.finder.find(uri)).await
+        {
+            return Ok(targets);
+        }
+        match self.place(&trunk.name) {
+            Place::Known(targets) => Ok(targets),
+            Place::Unknown { why } => Err(Error::Unresolved(why)),
+            Place::Pending => Err(Error::Unresolved(not_found(&trunk.next_hop, Unlocatable::NoAnswer))),
+            Place::Nowhere => Err(Error::NoNextHop(trunk.name.clone())),
+        }
+    }
+
+    /// The first place of any URI; `None` when there is none, or too many are being looked up.
+    pub(crate) async fn locate(&self, uri: &str) -> Option<Target> {
+        let _turn = self.searches.try_acquire().ok()?;
+        self.finder.find(uri).await.ok()?.into_iter().next()
     }
 
     /// What is known now.
@@ -70,8 +106,18 @@ impl Resolver {
     pub(crate) fn is_at(&self, trunk: &str, source: IpAddr) -> bool {
         matches!(
             self.places.borrow().get(trunk),
-            Some(Place::Known(addresses)) if addresses.iter().any(|address| address.ip() == source)
+            Some(Place::Known(targets)) if targets.iter().any(|target| target.peer.address.ip() == source)
         )
+    }
+
+    /// The domain of a trunk's target, for its certificate.
+    pub(crate) fn domain_of(&self, peer: Peer) -> Option<String> {
+        self.places.borrow().values().find_map(|place| match place {
+            Place::Known(targets) => {
+                targets.iter().find(|target| target.peer == peer).map(|target| target.domain.clone())
+            }
+            _ => None,
+        })
     }
 
     /// Waits until something else is known. Cancel-safe.
@@ -83,24 +129,59 @@ impl Resolver {
     }
 }
 
-/// A name to look up.
-#[derive(Debug)]
-struct Name {
-    trunk: String,
-    host: String,
-    port: u16,
+/// Asks what [`Locate`] wants to know.
+#[derive(Debug, Clone)]
+struct Finder {
+    network: Network,
+    dns: Dns,
+    means: Means,
+    answers: Arc<Mutex<Answers>>,
+    rng: Arc<Mutex<ChaCha12Rng>>,
 }
 
-async fn keep_fresh(network: Network, name: Name, places: Arc<watch::Sender<BTreeMap<String, Place>>>) {
+impl Finder {
+    async fn find(&self, uri: &str) -> Result<Vec<Target>, Unlocatable> {
+        let mut seed = [0; 32];
+        lock(&self.rng).fill_bytes(&mut seed);
+        let mut locate = Locate::new(uri, &self.means, seed);
+        loop {
+            if let Some(outcome) = locate.outcome() {
+                return outcome.map(<[Target]>::to_vec);
+            }
+            let questions: Vec<_> = std::iter::from_fn(|| locate.poll_question()).collect();
+            if questions.is_empty() {
+                return Err(Unlocatable::NoAnswer);
+            }
+            let answers = join_all(questions.iter().map(|question| self.ask(question))).await;
+            for (question, answer) in questions.iter().zip(answers) {
+                locate.handle_answer(question, answer);
+            }
+        }
+    }
+
+    async fn ask(&self, question: &Question) -> Answer {
+        if let Some(answer) = lock(&self.answers).fresh(clock::now(), question) {
+            return answer.clone();
+        }
+        let (answer, holds) = self.network.ask(&self.dns, question).await;
+        lock(&self.answers).learn(clock::now(), question.clone(), answer, holds)
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+async fn keep_fresh(finder: Finder, trunk: String, uri: String, places: Arc<watch::Sender<BTreeMap<String, Place>>>) {
     let mut failures = 0;
     loop {
-        let answer = network.lookup(&name.host, name.port).await.map_err(|error| error.to_string());
-        failures = if answer.is_ok() { 0 } else { failures + 1 };
+        let found = finder.find(&uri).await;
+        failures = if found.is_ok() { 0 } else { failures + 1 };
         places.send_if_modified(|places| {
-            let place = places.entry(name.trunk.clone()).or_insert(Place::Pending);
-            let changed = place.learn(&name.host, answer);
+            let place = places.entry(trunk.clone()).or_insert(Place::Pending);
+            let changed = place.learn(&uri, found);
             if changed {
-                tell(&name.trunk, place);
+                tell(&trunk, place);
             }
             changed
         });
@@ -113,7 +194,10 @@ async fn keep_fresh(network: Network, name: Name, places: Arc<watch::Sender<BTre
 
 fn tell(trunk: &str, place: &Place) {
     match place {
-        Place::Known(addresses) => tracing::info!(trunk, ?addresses, "trunk found"),
+        Place::Known(targets) => {
+            let peers: Vec<_> = targets.iter().map(|target| target.peer).collect();
+            tracing::info!(trunk, ?peers, "trunk found");
+        }
         Place::Unknown { why } => tracing::error!(trunk, why, "trunk cannot be found; trying again"),
         Place::Pending | Place::Nowhere => {}
     }
@@ -127,35 +211,44 @@ fn next_lookup(failures: u32) -> Duration {
     }
 }
 
+fn not_found(next_hop: &NextHop, why: Unlocatable) -> String {
+    match next_hop {
+        NextHop::Uri(uri) => format!("trunk host {} does not resolve: {why}", uri.trim_start_matches("sip:")),
+        NextHop::Address(_) | NextHop::Nowhere => why.to_string(),
+    }
+}
+
 impl Place {
     fn of(next_hop: &NextHop) -> Self {
         match next_hop {
-            NextHop::Address(address) => Self::Known(vec![*address]),
-            NextHop::Name { .. } => Self::Pending,
+            NextHop::Address(address) => {
+                let peer = Peer { transport: Transport::Udp, address: *address };
+                Self::Known(vec![Target { peer, domain: address.ip().to_string() }])
+            }
+            NextHop::Uri(_) => Self::Pending,
             NextHop::Nowhere => Self::Nowhere,
         }
     }
 
     /// Takes an answer in; true if it says something new. What was found once is not forgotten for want of an answer,
-    /// and the address in use stays in use for as long as it is among the answers: name servers shuffle them.
-    fn learn(&mut self, host: &str, answer: Result<Vec<SocketAddr>, String>) -> bool {
+    /// and the target in use stays in use for as long as it is among the answers: name servers shuffle them.
+    fn learn(&mut self, uri: &str, found: Result<Vec<Target>, Unlocatable>) -> bool {
         let known = match self {
-            Self::Known(addresses) => addresses.as_slice(),
+            Self::Known(targets) => targets.as_slice(),
             _ => &[],
         };
-        let learned = match answer {
-            Ok(mut addresses) if !addresses.is_empty() => {
-                addresses.sort_by_key(|address| (known.first() != Some(address), !known.contains(address)));
-                Self::Known(addresses)
+        let learned = match found {
+            Ok(mut targets) => {
+                targets.sort_by_key(|target| (known.first() != Some(target), !known.contains(target)));
+                Self::Known(targets)
             }
-            _ if !known.is_empty() => return false,
-            Ok(_) => Self::Unknown { why: format!("trunk host {host} does not resolve: it has no address") },
-            Err(error) => Self::Unknown { why: format!("trunk host {host} does not resolve: {error}") },
+            Err(_) if !known.is_empty() => return false,
+            Err(why) => Self::Unknown { why: not_found(&NextHop::Uri(uri.to_owned()), why) },
         };
         let is_news = match (&*self, &learned) {
             (Self::Known(before), Self::Known(now)) => {
                 before.first() != now.first()
-                    || !now.iter().all(|address| before.contains(address))
+                    || !now.iter().all(|target| before.contains(target))
                     || before.len() != now.len()
             }
             (before, now) => before != now,
@@ -165,58 +258,50 @@ impl Place {
         }
         is_news
     }
-
-    fn address(&self, trunk: &Trunk) -> Result<SocketAddr, Error> {
-        match (self, &trunk.next_hop) {
-            (Self::Known(addresses), _) => {
-                addresses.first().copied().ok_or_else(|| Error::NoNextHop(trunk.name.clone()))
-            }
-            (Self::Unknown { why }, _) => Err(Error::Unresolved(why.clone())),
-            (Self::Pending, NextHop::Name { host, .. }) => {
-                Err(Error::Unresolved(format!("trunk host {host} does not resolve: the name server is silent")))
-            }
-            (Self::Pending | Self::Nowhere, _) => Err(Error::NoNextHop(trunk.name.clone())),
-        }
-    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::net::SocketAddr;
+
     use super::*;
 
     #[test]
-    fn the_address_in_use_stays_while_it_is_among_the_answers_and_gives_way_when_it_is_not() {
+    fn the_target_in_use_stays_while_it_is_among_the_answers_and_gives_way_when_it_is_not() {
         let mut place = Place::Pending;
-        assert!(place.learn(HOST, Ok(addresses(&[1, 2]))));
-        assert!(!place.learn(HOST, Ok(addresses(&[2, 1]))), "shuffled is the same");
-        assert_eq!(place, Place::Known(addresses(&[1, 2])));
-        assert!(place.learn(HOST, Ok(addresses(&[3, 1]))));
-        assert_eq!(place, Place::Known(addresses(&[1, 3])));
-        assert!(place.learn(HOST, Ok(addresses(&[4, 3]))));
-        assert_eq!(place, Place::Known(addresses(&[3, 4])));
+        assert!(place.learn(URI, Ok(targets(&[1, 2]))));
+        assert!(!place.learn(URI, Ok(targets(&[2, 1]))), "shuffled is the same");
+        assert_eq!(place, Place::Known(targets(&[1, 2])));
+        assert!(place.learn(URI, Ok(targets(&[3, 1]))));
+        assert_eq!(place, Place::Known(targets(&[1, 3])));
+        assert!(place.learn(URI, Ok(targets(&[4, 3]))));
+        assert_eq!(place, Place::Known(targets(&[3, 4])));
     }
 
     #[test]
     fn what_was_found_is_kept_when_no_answer_comes() {
         let mut place = Place::Pending;
-        assert!(place.learn(HOST, Err("no such host".to_owned())));
-        let why = "trunk host trunk.test does not resolve: no such host".to_owned();
+        assert!(place.learn(URI, Err(Unlocatable::NoAddress)));
+        let why = "trunk host trunk.test does not resolve: DNS knows no address".to_owned();
         assert_eq!(place, Place::Unknown { why });
-        assert!(place.learn(HOST, Ok(addresses(&[1]))));
-        assert!(!place.learn(HOST, Err("no such host".to_owned())));
-        assert!(!place.learn(HOST, Ok(Vec::new())));
-        assert_eq!(place, Place::Known(addresses(&[1])));
+        assert!(place.learn(URI, Ok(targets(&[1]))));
+        assert!(!place.learn(URI, Err(Unlocatable::NoAnswer)));
+        assert_eq!(place, Place::Known(targets(&[1])));
     }
 
     #[test]
     fn failures_are_followed_by_longer_and_longer_waits_up_to_that_after_a_success() {
-        let waits = [0, 1, 2, 3, 7, 8, 1000].map(|failures| next_lookup(failures).as_secs());
-        assert_eq!(waits, [60, 1, 2, 4, 60, 60, 60]);
+        let waits = [0, 1, 2, 3, 6, 7, 1000].map(|failures| next_lookup(failures).as_secs());
+        assert_eq!(waits, [30, 1, 2, 4, 30, 30, 30]);
     }
 
-    const HOST: &str = "trunk.test";
+    const URI: &str = "sip:trunk.test";
 
-    fn addresses(last: &[u8]) -> Vec<SocketAddr> {
-        last.iter().map(|last| SocketAddr::from(([192, 0, 2, *last], 5060))).collect()
+    fn targets(last: &[u8]) -> Vec<Target> {
+        let target = |last: &u8| Target {
+            peer: Peer { transport: Transport::Udp, address: SocketAddr::from(([192, 0, 2, *last], 5060)) },
+            domain: "trunk.test".to_owned(),
+        };
+        last.iter().map(target).collect()
     }
 }

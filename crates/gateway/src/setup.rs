@@ -1,6 +1,6 @@
 //! What a call needs before its task starts: a port, a stream, channels, a line.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -12,12 +12,11 @@ use tokio::sync::{mpsc, watch};
 
 use crate::call::machine::{CallMachine, Origin};
 use crate::call::{CallTask, MediaEnd, Shared};
-use crate::endpoint;
 use crate::gateway::{Dial, Error, Inner};
 use crate::line::{self, LineEnd};
 use crate::media_worker::{Impaired, Stream};
 use crate::recording::{MAX_RECORDED, Recording};
-use crate::{BuiltIn, CallHandle, CallLimits, CallStatus, DigitPolicy, Line, Trunk, clock, ring};
+use crate::{sockets, BuiltIn, CallHandle, CallLimits, CallStatus, DigitPolicy, Line, Trunk, clock, ring};
 
 /// Orders that act at once.
 const CONTROL_RING: usize = 16;
@@ -93,7 +92,7 @@ pub(crate) fn inbound(
 
 fn prepare(inner: &Inner, plan: Plan<'_>) -> Result<Prepared, Error> {
     let now = clock::now();
-    let (socket, port) = inner.ports.bind(&inner.config.network, bind_ip(inner, plan.flow))?;
+    let (socket, port) = inner.ports.bind(&inner.config.network, sockets::media_ip(&inner.listeners, plan.flow))?;
     let (control, control_end) = ring::channel(CONTROL_RING);
     let (queue, queue_end) = ring::channel(QUEUE_RING);
     let (events, events_end) = ring::channel(if plan.listened_to { EVENT_RING } else { QUIET_EVENT_RING });
@@ -180,11 +179,6 @@ impl Prepared {
         };
         (task, line, handle)
     }
-}
-
-fn bind_ip(inner: &Inner, flow: Flow) -> IpAddr {
-    let bound = endpoint::listener_of(&inner.listeners, flow);
-    bound.map_or(flow.local.ip(), |listener| listener.bound.ip())
 }
 
 fn offers_events(inner: &Inner, trunk: Option<&Trunk>) -> bool {

@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Instant;
 
+use sip::locate::{Answer, Question};
 use tokio::sync::Notify;
 
 use crate::clock;
@@ -26,7 +27,7 @@ struct Core {
     impairment: Impairment,
     fate: Fate,
     sockets: BTreeMap<SocketAddr, Arc<Inbox>>,
-    names: BTreeMap<String, Vec<SocketAddr>>,
+    names: BTreeMap<String, Vec<IpAddr>>,
     sequence: u64,
 }
 
@@ -58,12 +59,22 @@ impl SimNetwork {
     }
 
     /// From now on that name stands for these addresses.
-    pub fn name(&self, host: &str, addresses: &[SocketAddr]) {
+    pub fn name(&self, host: &str, addresses: &[IpAddr]) {
         self.lock().names.insert(host.to_owned(), addresses.to_vec());
     }
 
-    pub(crate) fn lookup(&self, host: &str) -> io::Result<Vec<SocketAddr>> {
-        self.lock().names.get(host).cloned().ok_or_else(|| io::Error::other("no such host"))
+    /// Names have addresses and nothing else.
+    pub(crate) fn ask(&self, question: &Question) -> Answer {
+        let addresses = |host: &str, ipv4: bool| {
+            let known = self.lock().names.get(host).cloned().unwrap_or_default();
+            Answer::Addresses(known.into_iter().filter(|ip| ip.is_ipv4() == ipv4).collect())
+        };
+        match question {
+            Question::Naptr(_) => Answer::Naptr(Vec::new()),
+            Question::Srv(_) => Answer::Srv(Vec::new()),
+            Question::A(host) => addresses(host, true),
+            Question::Aaaa(host) => addresses(host, false),
+        }
     }
 
     pub(crate) fn bind(&self, mut address: SocketAddr) -> io::Result<SimSocket> {

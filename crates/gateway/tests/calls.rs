@@ -38,7 +38,7 @@ fn trunk() -> Trunk {
 }
 
 fn named_trunk() -> Trunk {
-    Trunk { next_hop: NextHop::Name { host: "trunk.test".into(), port: 5060 }, ..trunk() }
+    Trunk { next_hop: NextHop::Uri("sip:trunk.test:5060".into()), ..trunk() }
 }
 
 async fn caller(network: &SimNetwork) -> Gateway {
@@ -259,10 +259,10 @@ async fn a_trunk_whose_name_is_not_found_is_looked_up_again() {
     let network = network(9);
     let _callee = callee(&network).await;
     let caller = at(&network, CALLER, vec![named_trunk()]).await;
-    let why = "trunk host trunk.test does not resolve: no such host";
+    let why = "trunk host trunk.test:5060 does not resolve: DNS knows no address";
     assert_eq!(caller.dial(dial("echo")).await.expect_err("no address").to_string(), why);
     assert_eq!(caller.registration("sim"), Some(Registration::Failed { status: None, reason: why.to_owned() }));
-    network.name("trunk.test", &[address(CALLEE)]);
+    network.name("trunk.test", &[address(CALLEE).ip()]);
     tokio::time::sleep(Duration::from_secs(2)).await;
     assert_eq!(caller.registration("sim"), Some(Registration::Registered));
     let mut call = caller.dial(dial("echo")).await.expect("dialed");
@@ -272,13 +272,13 @@ async fn a_trunk_whose_name_is_not_found_is_looked_up_again() {
 #[tokio::test(start_paused = true)]
 async fn a_trunk_that_moves_is_followed() {
     let network = network(10);
-    network.name("trunk.test", &[address(CALLEE)]);
+    network.name("trunk.test", &[address(CALLEE).ip()]);
     let _callee = callee(&network).await;
     let caller = at(&network, CALLER, vec![named_trunk()]).await;
     caller.registered().await;
     let moved = "10.0.0.3:5060";
     let other = Gateway::start(Config { listen: vec![address(moved)], ..callee_config(&network) }).await.expect("room");
-    network.name("trunk.test", &[address(moved)]);
+    network.name("trunk.test", &[address(moved).ip()]);
     tokio::time::sleep(Duration::from_secs(65)).await;
     let mut call = caller.dial(dial("echo")).await.expect("dialed");
     until(&mut call.line, |event| *event == LineEvent::Answered).await;

@@ -1,0 +1,187 @@
+//! The task of one connection: opens it, frames what comes, writes what goes, keeps it alive.
+
+use std::future::pending;
+use std::io;
+use std::time::Duration;
+
+use sip::Flow;
+use sip::message::{Frame, Framing};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, timeout};
+use tokio_rustls::{TlsAcceptor, TlsConnector};
+use tokio_util::sync::CancellationToken;
+
+use super::{CONNECT, StreamEvent};
+
+/// A peer that does not take a message in this time is given up.
+const WRITE: Duration = Duration::from_secs(5);
+/// A message that has begun must be whole by then: a trickle holds no connection.
+const WHOLE_MESSAGE: Duration = Duration::from_secs(20);
+/// A connection on which nothing at all comes is closed, so that forgotten ones do not pile up.
+const IDLE: Duration = Duration::from_secs(15 * 60);
+/// A ping on a quiet connection, so that NATs on the way remember it (RFC 5626 §4.4.1).
+const PING: Duration = Duration::from_secs(25);
+/// What we sent must be acknowledged in this time, or the kernel gives the connection up (TCP_USER_TIMEOUT).
+const ACKNOWLEDGED: Duration = Duration::from_secs(10);
+const READ_SIZE: usize = 16 * 1024;
+
+/// How the connection comes about.
+pub(super) enum Opening {
+    Connect,
+    ConnectTls(TlsConnector, String),
+    Accepted(TcpStream),
+    AcceptTls(TcpStream, TlsAcceptor),
+}
+
+pub(super) struct Task {
+    pub(super) flow: Flow,
+    pub(super) number: u64,
+    pub(super) opening: Opening,
+    pub(super) outgoing: mpsc::Receiver<Vec<u8>>,
+    pub(super) events: mpsc::Sender<StreamEvent>,
+    pub(super) stop: CancellationToken,
+}
+
+impl Task {
+    pub(super) async fn run(mut self) {
+        let stop = self.stop.clone();
+        let ended = tokio::select! { biased;
+            () = stop.cancelled() => Ok(()),
+            ended = self.open_and_carry() => ended,
+        };
+        let why = ended.err().map_or_else(|| "closed".to_owned(), |error| error.to_string());
+        tracing::debug!(remote = %self.flow.remote, transport = self.flow.transport.token(), why, "connection closed");
+        let _ = self.events.send(StreamEvent::Closed { flow: self.flow, number: self.number, why }).await;
+    }
+
+    async fn open_and_carry(&mut self) -> io::Result<()> {
+        let opening = std::mem::replace(&mut self.opening, Opening::Connect);
+        match opening {
+            Opening::Connect => {
+                let stream = connect(self.flow).await?;
+                self.carry(stream).await
+            }
+            Opening::ConnectTls(connector, domain) => {
+                let name = rustls::pki_types::ServerName::try_from(domain).map_err(io::Error::other)?;
+                let stream = connect(self.flow).await?;
+                let stream = in_time("the TLS handshake", connector.connect(name, stream)).await?;
+                self.carry(stream).await
+            }
+            Opening::Accepted(stream) => {
+                tune(&stream)?;
+                self.carry(stream).await
+            }
+            Opening::AcceptTls(stream, acceptor) => {
+                tune(&stream)?;
+                let stream = in_time("the TLS handshake", acceptor.accept(stream)).await?;
+                self.carry(stream).await
+            }
+        }
+    }
+
+    async fn carry(&mut self, stream: impl AsyncRead + AsyncWrite) -> io::Result<()> {
+        let (mut reader, mut writer) = tokio::io::split(stream);
+        let (pongs, mut to_pong) = mpsc::channel(1);
+        let (flow, events) = (self.flow, self.events.clone());
+        let reading = async {
+            let mut framing = Framing::default();
+            let mut buffer = vec![0; READ_SIZE];
+            let mut life = Life::new(Instant::now());
+            loop {
+                let limit = life.limit();
+                let read = tokio::time::timeout_at(limit, reader.read(&mut buffer)).await;
+                let len = read.map_err(|_| timed_out(life.waiting_for()))??;
+                if len == 0 {
+                    return Ok(());
+                }
+                framing.push(&buffer[..len]);
+                while let Some(frame) = framing.next() {
+                    match frame {
+                        Frame::Message(payload) => {
+                            if events.send(StreamEvent::Message { flow, payload }).await.is_err() {
+                                return Ok(());
+                            }
+                        }
+                        // One answer that waits is enough for all that were asked.
+                        Frame::Ping => drop(pongs.try_send(())),
+                        Frame::Pong => {}
+                        Frame::Skipped(why) => tracing::debug!(remote = %flow.remote, why, "message discarded"),
+                        Frame::Broken(why) => return Err(io::Error::new(io::ErrorKind::InvalidData, why)),
+                    }
+                }
+                life.heard(Instant::now(), framing.is_between_messages());
+            }
+        };
+        let outgoing = &mut self.outgoing;
+        let writing = async {
+            loop {
+                let payload = tokio::select! { biased;
+                    Some(()) = to_pong.recv() => Framing::PONG.to_vec(),
+                    payload = outgoing.recv() => match payload {
+                        Some(payload) => payload,
+                        // Whoever may write to it is gone; what is still read may matter.
+                        None => pending().await,
+                    },
+                    () = tokio::time::sleep(PING) => Framing::PING.to_vec(),
+                };
+                let write = async {
+                    writer.write_all(&payload).await?;
+                    writer.flush().await
+                };
+                timeout(WRITE, write).await.map_err(|_| timed_out("the peer to read"))??;
+            }
+        };
+        tokio::select! { biased;
+            ended = reading => ended,
+            ended = writing => ended,
+        }
+    }
+}
+
+/// How long the connection may stay as it is.
+struct Life {
+    heard: Instant,
+    /// Since when a message has been begun and not ended.
+    begun: Option<Instant>,
+}
+
+impl Life {
+    fn new(now: Instant) -> Self {
+        Self { heard: now, begun: None }
+    }
+
+    fn heard(&mut self, now: Instant, between_messages: bool) {
+        self.heard = now;
+        self.begun = if between_messages { None } else { self.begun.or(Some(now)) };
+    }
+
+    fn limit(&self) -> Instant {
+        let idle = self.heard + IDLE;
+        self.begun.map_or(idle, |begun| idle.min(begun + WHOLE_MESSAGE))
+    }
+
+    fn waiting_for(&self) -> &'static str {
+        if self.begun.is_some() { "the rest of a message" } else { "a message" }
+    }
+}
+
+async fn connect(flow: Flow) -> io::Result<TcpStream> {
+    let stream = in_time("the connection", TcpStream::connect(flow.remote)).await?;
+    tune(&stream)?;
+    Ok(stream)
+}
+
+fn tune(stream: &TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    socket2::SockRef::from(stream).set_tcp_user_timeout(Some(ACKNOWLEDGED))
+}
+
+async fn in_time<T>(what: &'static str, work: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+    timeout(CONNECT, work).await.map_err(|_| timed_out(what))?
+}
+
+fn timed_out(what: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::TimedOut, format!("waited too long for {what}"))
+}
