@@ -281,6 +281,7 @@ impl Endpoint {
             Event::Unregistered { registration } => drop(book.trunks.remove(&registration)),
             Event::Bound { username, flow, .. } => tracing::info!(username, remote = %flow.remote, "bound"),
             Event::OptionsAnswered { flow, status } => tracing::debug!(remote = %flow.remote, status, "options"),
+            Event::Locate { session, uri } => self.user_agent.located(clock::now(), session, &uri, None),
             Event::TargetFailed { flow, why, .. } => tracing::debug!(remote = %flow.remote, why, "target failed"),
             Event::TargetAnswered { flow } => tracing::debug!(remote = %flow.remote, "target answers again"),
             Event::Discarded { flow, why } => tracing::debug!(remote = %flow.remote, why, "message discarded"),

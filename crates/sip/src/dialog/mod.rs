@@ -7,6 +7,7 @@ mod farewell;
 mod in_dialog;
 mod incoming;
 mod info;
+mod locating;
 mod offers;
 mod outgoing;
 mod path;
@@ -143,7 +144,21 @@ impl Dialog {
 
     /// Where requests within the dialog are sent: to the first route, else to the remote target.
     pub fn next_hop(&self) -> Flow {
-        self.path.towards(self.routes.first().map_or(self.target.as_str(), |route| route_uri(route)))
+        self.path.towards(self.next_uri())
+    }
+
+    fn next_uri(&self) -> &str {
+        self.routes.first().map_or(self.target.as_str(), |route| route_uri(route))
+    }
+
+    /// The next hop when it is a name that nobody has looked up.
+    pub fn unlocated(&self) -> Option<&str> {
+        Some(self.next_uri()).filter(|uri| self.path.is_unlocated(uri))
+    }
+
+    /// Where a name leads, or that it leads nowhere.
+    pub fn located(&mut self, uri: &str, flow: Option<Flow>) {
+        self.path.located(uri, flow);
     }
 
     /// The INVITE goes by another path.

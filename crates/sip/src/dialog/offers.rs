@@ -125,7 +125,6 @@ impl InviteSession {
         announce(&core.config, &mut request);
         self.timer.ask(&mut request);
         request.content = proposal.offer.as_ref().map(|offer| (SDP.to_owned(), offer.to_bytes()));
-        self.authorize(core, &mut request);
         let transaction = self.send(core, now, request);
         self.await_outcome(transaction, proposal);
     }
@@ -241,8 +240,7 @@ impl InviteSession {
         self.note_peer(&response.headers);
         self.timer.granted(now, &response.headers);
         if proposal.method == Method::Invite {
-            let dialog = self.dialog.clone();
-            self.acknowledge(core, reply, &dialog);
+            self.acknowledge(core, now, reply);
         }
         if proposal.offer.is_none() {
             if proposal.asked {

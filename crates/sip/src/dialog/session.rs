@@ -13,6 +13,7 @@ use super::early::Early;
 use super::established::Established;
 use super::farewell;
 use super::incoming::Ringing;
+use super::locating::{Held, Locating};
 use super::outgoing::{Calling, Canceling};
 use super::session_timer::SessionTimer;
 use super::{Dialog, Reply};
@@ -52,6 +53,8 @@ pub(crate) struct InviteSession {
     pub(super) early: Vec<Early>,
     /// A reliable response of ours that had no PRACK before the final one.
     pub(super) unacknowledged: Option<RAck>,
+    /// While the shell looks up the next hop.
+    pub(super) locating: Option<Locating>,
     /// Requests sent again because their connection died.
     reconnects: u32,
     /// Our transactions in progress.
@@ -73,10 +76,10 @@ pub(super) enum State {
 }
 
 #[derive(Debug)]
-struct Ack {
-    invite: TransactionKey,
-    to_tag: String,
-    transmit: Transmit,
+pub(super) struct Ack {
+    pub invite: TransactionKey,
+    pub to_tag: String,
+    pub transmit: Transmit,
 }
 
 impl InviteSession {
@@ -103,6 +106,7 @@ impl InviteSession {
             farewell: None,
             early: Vec::new(),
             unacknowledged: None,
+            locating: None,
             reconnects: 0,
             transactions: BTreeSet::new(),
             acks: Vec::new(),
@@ -183,14 +187,15 @@ impl InviteSession {
         self.close(core, now);
         let mut bye = self.dialog.request(Method::Bye);
         bye.headers.extend(self.farewell.clone().map(|reason| ("Reason".to_owned(), reason)));
-        self.authorize(core, &mut bye);
         self.send(core, now, bye);
     }
 
-    /// Sends a request of this session along its dialog.
+    /// Sends a request of this session along its dialog, with credentials for the challenges met so far.
     pub(super) fn send(&mut self, core: &mut Core, now: Instant, request: OutgoingRequest) -> TransactionKey {
-        let key = core.start(now, self.dialog.next_hop(), request, Owner::Session(self.id));
+        let branch = core.branch();
+        let key = TransactionKey::client(&branch, &request.method);
         self.track(key.clone());
+        self.send_or_hold(core, now, Held { request, branch, ack_of: None });
         key
     }
 
@@ -199,13 +204,7 @@ impl InviteSession {
         self.transactions.insert(key);
     }
 
-    /// Replaces the credentials of a request that goes along the dialog: those for the challenges met so far, and
-    /// for whom they are, only.
-    pub(super) fn authorize(&mut self, core: &mut Core, request: &mut OutgoingRequest) {
-        self.reauthorize(core, request, self.dialog.next_hop());
-    }
-
-    /// The same for a request that takes another path.
+    /// Replaces the credentials of a request: those for the challenges met so far, and for whom they are, only.
     pub(super) fn reauthorize(&mut self, core: &mut Core, request: &mut OutgoingRequest, path: Flow) {
         request.headers.retain(|(name, _)| !is_authorization(name));
         if !self.authenticator.is_for(path.remote.ip()) {
@@ -239,22 +238,19 @@ impl InviteSession {
             return None;
         }
         let fresh = self.dialog.request(refused.method);
-        let mut request = OutgoingRequest { cseq: fresh.cseq, ..refused.clone() };
-        self.authorize(core, &mut request);
-        Some(self.send(core, now, request))
+        Some(self.send(core, now, OutgoingRequest { cseq: fresh.cseq, ..refused.clone() }))
     }
 
-    /// ACK for a 2xx: kept, because each repetition of the 2xx gets it again (RFC 3261 §13.2.2.4).
-    pub(super) fn acknowledge(&mut self, core: &mut Core, reply: Reply<'_>, dialog: &Dialog) {
-        let mut ack = dialog.ack(reply.request.cseq);
-        ack.headers.extend(reply.request.headers.iter().filter(|(name, _)| is_authorization(name)).cloned());
-        let flow = dialog.next_hop();
-        let branch = core.branch();
-        let payload = ack.to_bytes(&flow, &branch, &core.config.user_agent);
-        let transmit = Transmit { flow, payload };
-        core.transmits.push_back(transmit.clone());
+    /// ACK for the 2xx that made or refreshed the dialog.
+    pub(super) fn acknowledge(&mut self, core: &mut Core, now: Instant, reply: Reply<'_>) {
+        let (request, branch) = (ack_of(reply, &self.dialog), core.branch());
+        self.send_or_hold(core, now, Held { request, branch, ack_of: Some(reply.transaction.clone()) });
+    }
+
+    /// An ACK is kept, because each repetition of the 2xx gets it again (RFC 3261 §13.2.2.4).
+    pub(super) fn keep_ack(&mut self, ack: Ack) {
         if self.acks.len() < MAX_FORKS {
-            self.acks.push(Ack { invite: reply.transaction.clone(), to_tag: dialog.remote_tag.clone(), transmit });
+            self.acks.push(ack);
         }
     }
 
@@ -266,14 +262,18 @@ impl InviteSession {
             core.transmits.push_back(ack.transmit.clone());
             return;
         }
-        if self.acks.len() >= MAX_FORKS {
+        let waits = self.locating.as_ref().is_some_and(|locating| locating.holds_ack_of(reply.transaction));
+        if self.acks.len() >= MAX_FORKS || (waits && reply.to_tag() == self.dialog.remote_tag) {
             return;
         }
         let mut fork = self.dialog_of_2xx(reply);
-        self.acknowledge(core, reply, &fork);
+        let (ack, branch, flow) = (ack_of(reply, &fork), core.branch(), fork.next_hop());
+        let transmit = Transmit { flow, payload: ack.to_bytes(&flow, &branch, &core.config.user_agent) };
+        core.transmits.push_back(transmit.clone());
+        self.keep_ack(Ack { invite: reply.transaction.clone(), to_tag: fork.remote_tag.clone(), transmit });
         let mut bye = fork.request(Method::Bye);
         bye.headers.push(("Reason".to_owned(), farewell::COMPLETED_ELSEWHERE.to_owned()));
-        core.start(now, fork.next_hop(), bye, Owner::Nobody);
+        core.start(now, flow, bye, Owner::Nobody);
     }
 
     /// A response to a request of ours.
@@ -353,6 +353,11 @@ impl InviteSession {
     }
 
     pub fn deadline(&self) -> Option<Deadline> {
+        let locating = self.locating.as_ref().map(Locating::deadline);
+        self.state_deadline().into_iter().chain(locating).min_by_key(|deadline| deadline.at)
+    }
+
+    fn state_deadline(&self) -> Option<Deadline> {
         match &self.state {
             State::Canceling(canceling) => canceling.deadline(),
             State::Ringing(ringing) => Some(ringing.deadline()),
@@ -366,6 +371,7 @@ impl InviteSession {
     }
 
     pub fn handle_timeout(&mut self, core: &mut Core, now: Instant) {
+        self.handle_locating_timeout(core, now);
         match &mut self.state {
             State::Canceling(canceling) if canceling.has_expired(now) => {
                 self.close(core, now);
@@ -394,6 +400,13 @@ impl InviteSession {
         response.content = description.map(|description| (SDP.to_owned(), description.to_bytes()));
         response
     }
+}
+
+/// RFC 3261 §22.1: an ACK repeats the credentials of its INVITE.
+fn ack_of(reply: Reply<'_>, dialog: &Dialog) -> OutgoingRequest {
+    let mut ack = dialog.ack(reply.request.cseq);
+    ack.headers.extend(reply.request.headers.iter().filter(|(name, _)| is_authorization(name)).cloned());
+    ack
 }
 
 fn is_authorization(name: &str) -> bool {
