@@ -173,6 +173,16 @@ impl Link {
         }
     }
 
+    /// The connection between the two dies, with all that is under way on it.
+    pub fn cut(&mut self, transport: Transport) {
+        self.collect();
+        self.in_flight.clear();
+        for side in [Side::A, Side::B] {
+            let (now, flow) = (self.now, Flow { transport, ..flow(side) });
+            self.side(side).handle_input(now, Input::Closed { flow });
+        }
+    }
+
     pub fn side(&mut self, side: Side) -> &mut UserAgent {
         match side {
             Side::A => &mut self.a,
