@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use super::InviteSession;
-use super::session::Ack;
+use super::ack::Ack;
 use crate::core::Core;
 use crate::message::OutgoingRequest;
 use crate::transaction::{Owner, TransactionKey};

@@ -1,5 +1,6 @@
 //! Dialogs (RFC 3261 §12) and the INVITE sessions that live in them.
 
+mod ack;
 mod attempt;
 mod early;
 mod established;

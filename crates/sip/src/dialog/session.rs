@@ -9,6 +9,7 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
+use super::ack::Ack;
 use super::early::Early;
 use super::established::Established;
 use super::farewell;
@@ -22,13 +23,11 @@ use crate::digest::{Authenticator, Covered};
 use crate::message::headers::RAck;
 use crate::message::{Method, OutgoingRequest, OutgoingResponse};
 use crate::sdp::SessionDescription;
-use crate::transaction::{Owner, Silence, TransactionKey};
-use crate::{Config, Deadline, Event, Flow, SessionEnd, SessionId, Transmit, WrongState};
+use crate::transaction::{Silence, TransactionKey};
+use crate::{Config, Deadline, Event, Flow, SessionEnd, SessionId, WrongState};
 
 /// Content type of a session description.
 pub(super) const SDP: &str = "application/sdp";
-/// Most answers to one INVITE that are acknowledged (forks).
-const MAX_FORKS: usize = 16;
 /// Most requests of one session that are sent again because their connection died.
 const MAX_RECONNECTS: u32 = 3;
 
@@ -60,7 +59,7 @@ pub(crate) struct InviteSession {
     /// Our transactions in progress.
     transactions: BTreeSet<TransactionKey>,
     /// The ACKs of the 2xx we got, to be sent again with each repetition.
-    acks: Vec<Ack>,
+    pub(super) acks: Vec<Ack>,
 }
 
 #[derive(Debug)]
@@ -73,13 +72,6 @@ pub(super) enum State {
     Closing {
         abandon_at: Instant,
     },
-}
-
-#[derive(Debug)]
-pub(super) struct Ack {
-    pub invite: TransactionKey,
-    pub to_tag: String,
-    pub transmit: Transmit,
 }
 
 impl InviteSession {
@@ -241,41 +233,6 @@ impl InviteSession {
         Some(self.send(core, now, OutgoingRequest { cseq: fresh.cseq, ..refused.clone() }))
     }
 
-    /// ACK for the 2xx that made or refreshed the dialog.
-    pub(super) fn acknowledge(&mut self, core: &mut Core, now: Instant, reply: Reply<'_>) {
-        let (request, branch) = (ack_of(reply, &self.dialog), core.branch());
-        self.send_or_hold(core, now, Held { request, branch, ack_of: Some(reply.transaction.clone()) });
-    }
-
-    /// An ACK is kept, because each repetition of the 2xx gets it again (RFC 3261 §13.2.2.4).
-    pub(super) fn keep_ack(&mut self, ack: Ack) {
-        if self.acks.len() < MAX_FORKS {
-            self.acks.push(ack);
-        }
-    }
-
-    /// A 2xx after the one that made the dialog: a repetition gets its ACK again, an answer of another fork
-    /// an ACK and a BYE.
-    pub(super) fn handle_late_2xx(&mut self, core: &mut Core, now: Instant, reply: Reply<'_>) {
-        let known = |ack: &&Ack| ack.invite == *reply.transaction && ack.to_tag == reply.to_tag();
-        if let Some(ack) = self.acks.iter().find(known) {
-            core.transmits.push_back(ack.transmit.clone());
-            return;
-        }
-        let waits = self.locating.as_ref().is_some_and(|locating| locating.holds_ack_of(reply.transaction));
-        if self.acks.len() >= MAX_FORKS || (waits && reply.to_tag() == self.dialog.remote_tag) {
-            return;
-        }
-        let mut fork = self.dialog_of_2xx(reply);
-        let (ack, branch, flow) = (ack_of(reply, &fork), core.branch(), fork.next_hop());
-        let transmit = Transmit { flow, payload: ack.to_bytes(&flow, &branch, &core.config.user_agent) };
-        core.transmits.push_back(transmit.clone());
-        self.keep_ack(Ack { invite: reply.transaction.clone(), to_tag: fork.remote_tag.clone(), transmit });
-        let mut bye = fork.request(Method::Bye);
-        bye.headers.push(("Reason".to_owned(), farewell::COMPLETED_ELSEWHERE.to_owned()));
-        core.start(now, flow, bye, Owner::Nobody);
-    }
-
     /// A response to a request of ours.
     pub fn handle_response(&mut self, core: &mut Core, now: Instant, reply: Reply<'_>) {
         let (key, response) = (reply.transaction, reply.response);
@@ -402,14 +359,7 @@ impl InviteSession {
     }
 }
 
-/// RFC 3261 §22.1: an ACK repeats the credentials of its INVITE.
-fn ack_of(reply: Reply<'_>, dialog: &Dialog) -> OutgoingRequest {
-    let mut ack = dialog.ack(reply.request.cseq);
-    ack.headers.extend(reply.request.headers.iter().filter(|(name, _)| is_authorization(name)).cloned());
-    ack
-}
-
-fn is_authorization(name: &str) -> bool {
+pub(super) fn is_authorization(name: &str) -> bool {
     matches!(name, "Authorization" | "Proxy-Authorization")
 }
 
