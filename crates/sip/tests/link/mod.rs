@@ -125,6 +125,26 @@ impl Link {
         (ours, theirs)
     }
 
+    /// Lets both sides answer the offers that they get in this time; how many came back answered.
+    pub fn offers_answered(&mut self, time: Duration) -> usize {
+        let (mut answered, end) = (0, self.now + time);
+        while self.now < end {
+            self.run_for(Duration::from_millis(100));
+            for side in [Side::A, Side::B] {
+                match self.take(side) {
+                    Some(Event::Offer { session, .. }) => {
+                        let now = self.now;
+                        self.side(side).answer_offer(now, session, offer_of(side)).unwrap();
+                    }
+                    Some(Event::OfferAnswered { status: 200, .. }) => answered += 1,
+                    None | Some(Event::Discarded { .. }) => {}
+                    other => panic!("{other:?}"),
+                }
+            }
+        }
+        answered
+    }
+
     pub fn run_for(&mut self, time: Duration) {
         let end = self.now + time;
         loop {
