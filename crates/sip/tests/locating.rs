@@ -5,7 +5,7 @@ mod wire;
 use std::time::Duration;
 
 use sip::sdp::Direction;
-use sip::{Event, Flow, SessionId};
+use sip::{Event, Flow, Input, SessionId, Transport};
 use wire::{SDP, Wire, called_in, calling, description, field, firsts, flow, request, response};
 
 const NAMED: &str = "Contact: <sip:them@pbx.example.test>\n";
@@ -113,4 +113,19 @@ fn a_target_that_changes_while_it_is_looked_up_is_asked_for_in_its_turn() {
     );
     wire.agent.located(wire.now, session, "sip:two.test", Some(elsewhere()));
     assert_eq!(wire.sent_by_path()[0].0, elsewhere());
+}
+
+#[test]
+fn what_was_found_and_cannot_be_reached_leaves_the_path_of_the_call() {
+    let mut wire = Wire::new();
+    let (session, _) = answered(&mut wire);
+    let tcp = Flow { transport: Transport::Tcp, ..elsewhere() };
+    wire.agent.located(wire.now, session, URI, Some(tcp));
+    wire.agent.hang_up(wire.now, session);
+    assert_eq!(wire.sent_by_path().last().unwrap().0, tcp);
+    wire.agent.handle_input(wire.now, Input::Unreachable { flow: tcp });
+    let (path, bye) = wire.sent_by_path().remove(0);
+    assert_eq!((path, bye.starts_with("BYE ")), (flow(), true));
+    wire.agent.handle_input(wire.now, Input::Unreachable { flow: flow() });
+    assert!(wire.sent().is_empty(), "no other path is left");
 }

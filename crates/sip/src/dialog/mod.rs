@@ -20,7 +20,7 @@ mod session_timer;
 pub(crate) use in_dialog::InDialog;
 pub(crate) use incoming::{NewInvite, session_grant};
 pub use outgoing::Invite;
-pub(crate) use reply::Reply;
+pub(crate) use reply::{Lost, Reply};
 pub(crate) use session::InviteSession;
 pub(crate) use session_timer::SHORTEST as SHORTEST_SESSION;
 
@@ -168,6 +168,11 @@ impl Dialog {
             self.path = Path::new(flow);
             self.contact = contact(&flow, &self.contact_user, is_secure(&self.target));
         }
+    }
+
+    /// What a name led to cannot be reached.
+    pub fn unreachable(&mut self, flow: Flow) {
+        self.path.unreachable(flow);
     }
 
     /// A connection died.

@@ -4,12 +4,12 @@ use std::time::{Duration, Instant};
 
 use super::established::{AwaitingAck, OfferState, Proposal};
 use super::session::{SDP, State, wrong_state};
-use super::{InviteSession, Reply};
+use super::{InviteSession, Lost, Reply};
 use crate::core::Core;
 use crate::message::headers::HeaderName;
 use crate::message::{Method, OutgoingRequest, OutgoingResponse, Response, SdpPart, sdp_part};
 use crate::sdp::SessionDescription;
-use crate::transaction::{Silence, TransactionKey};
+use crate::transaction::TransactionKey;
 use crate::{Config, Event, SessionEnd, WrongState};
 
 /// How often one request is put off because it met one of theirs.
@@ -276,11 +276,11 @@ impl InviteSession {
 
     /// The transport failed (RFC 3261 §8.1.3.1: as good as a 503), which ends no dialog. What a connection took down
     /// with it goes by another.
-    pub(super) fn proposal_lost(&mut self, core: &mut Core, now: Instant, key: &TransactionKey, why: Silence) {
-        let Some(proposal) = self.take_proposal(key) else {
+    pub(super) fn proposal_lost(&mut self, core: &mut Core, now: Instant, lost: Lost<'_>) {
+        let Some(proposal) = self.take_proposal(lost.transaction) else {
             return;
         };
-        if why == Silence::ConnectionLost && self.may_reconnect() {
+        if self.has_other_path(lost) {
             self.propose(core, now, proposal);
         } else {
             self.proposal_refused(core, now, 503, proposal);

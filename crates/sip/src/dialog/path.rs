@@ -35,10 +35,25 @@ impl Path {
         }
     }
 
-    /// Whether a URI names a host that is still to be looked up.
+    /// Whether a URI names a host, or a transport other than that of the path, that is still to be looked up.
     pub fn is_unlocated(&self, uri: &str) -> bool {
-        let is_name = Uri::parse(uri).ok().and_then(Uri::sip).is_some_and(|uri| uri.ip().is_none());
-        is_name && self.located.as_ref().is_none_or(|(known, _)| known != uri)
+        if self.located.as_ref().is_some_and(|(known, _)| known == uri) {
+            return false;
+        }
+        Uri::parse(uri).ok().and_then(Uri::sip).is_some_and(|uri| match uri.ip() {
+            None => true,
+            Some(ip) => {
+                let other = uri.transport().is_some_and(|transport| transport != self.flow.transport);
+                other && reach(ip) >= reach(self.flow.remote.ip())
+            }
+        })
+    }
+
+    /// What was found cannot be reached.
+    pub fn unreachable(&mut self, flow: Flow) {
+        if let Some((_, found)) = &mut self.located {
+            found.take_if(|found| *found == flow);
+        }
     }
 
     pub fn located(&mut self, uri: &str, flow: Option<Flow>) {
@@ -126,6 +141,18 @@ mod tests {
         path.located("sip:b.test", None);
         assert_eq!((path.is_unlocated("sip:b.test"), path.towards("sip:b.test").remote.port()), (false, 5060));
         assert!(path.is_unlocated("sip:a.test"));
+        path.located("sip:a.test", Some(found));
+        path.unreachable(found);
+        assert_eq!((path.is_unlocated("sip:a.test"), path.towards("sip:a.test").remote.port()), (false, 5060));
+    }
+
+    #[test]
+    fn another_transport_is_looked_up_unless_it_is_behind_a_nat() {
+        let path = Path::new(flow(Transport::Udp, "203.0.113.9:5060"));
+        assert!(path.is_unlocated("sip:203.0.113.3;transport=tcp") && path.is_unlocated("sips:203.0.113.3"));
+        assert!(
+            !path.is_unlocated("sip:203.0.113.3;transport=UDP") && !path.is_unlocated("sip:192.168.1.5;transport=tcp")
+        );
     }
 
     #[test]

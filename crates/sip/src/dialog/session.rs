@@ -17,7 +17,7 @@ use super::incoming::Ringing;
 use super::locating::{Held, Locating};
 use super::outgoing::{Calling, Canceling};
 use super::session_timer::SessionTimer;
-use super::{Dialog, Reply};
+use super::{Dialog, Lost, Reply};
 use crate::core::Core;
 use crate::digest::{Authenticator, Covered};
 use crate::message::headers::RAck;
@@ -28,8 +28,8 @@ use crate::{Config, Deadline, Event, Flow, SessionEnd, SessionId, WrongState};
 
 /// Content type of a session description.
 pub(super) const SDP: &str = "application/sdp";
-/// Most requests of one session that are sent again because their connection died.
-const MAX_RECONNECTS: u32 = 3;
+/// Most requests of one session that are sent again because the transport has lost them.
+const MAX_RESENT: u32 = 3;
 
 #[derive(Debug)]
 pub(crate) struct InviteSession {
@@ -54,8 +54,8 @@ pub(crate) struct InviteSession {
     pub(super) unacknowledged: Option<RAck>,
     /// While the shell looks up the next hop.
     pub(super) locating: Option<Locating>,
-    /// Requests sent again because their connection died.
-    reconnects: u32,
+    /// Requests sent again because the transport has lost them.
+    resent: u32,
     /// Our transactions in progress.
     transactions: BTreeSet<TransactionKey>,
     /// The ACKs of the 2xx we got, to be sent again with each repetition.
@@ -99,7 +99,7 @@ impl InviteSession {
             early: Vec::new(),
             unacknowledged: None,
             locating: None,
-            reconnects: 0,
+            resent: 0,
             transactions: BTreeSet::new(),
             acks: Vec::new(),
         }
@@ -256,15 +256,9 @@ impl InviteSession {
     }
 
     /// A request of ours got no answer, or the network refused it.
-    pub fn handle_silence(
-        &mut self,
-        core: &mut Core,
-        now: Instant,
-        key: &TransactionKey,
-        method: Method<'_>,
-        why: Silence,
-    ) {
-        if method == Method::Bye && why == Silence::ConnectionLost && self.may_reconnect() {
+    pub fn handle_silence(&mut self, core: &mut Core, now: Instant, lost: Lost<'_>) {
+        let Lost { transaction: key, method, why, .. } = lost;
+        if method == Method::Bye && self.has_other_path(lost) {
             return self.bye(core, now);
         }
         match &self.state {
@@ -273,13 +267,18 @@ impl InviteSession {
                 self.close(core, now);
             }
             State::Established(_) if method == Method::Info => self.info_lost(core, now, why),
-            State::Established(_) if why != Silence::Timeout => self.proposal_lost(core, now, key, why),
+            State::Established(_) if why != Silence::Timeout => self.proposal_lost(core, now, lost),
             // An INVITE that another hop has answered may stay without.
             State::Established(_) if self.is_proposal(key) => {
                 self.fail(core, now, None, 408, "no answer within the call")
             }
             _ => {}
         }
+    }
+
+    /// What a name led to cannot be reached: the path of the dialog is taken.
+    pub fn unreachable(&mut self, flow: Flow) {
+        self.dialog.unreachable(flow);
     }
 
     /// A connection died: what follows in the dialog opens another.
@@ -294,10 +293,16 @@ impl InviteSession {
         }
     }
 
-    /// Whether a request that went down with its connection is sent once more.
-    pub(super) fn may_reconnect(&mut self) -> bool {
-        self.reconnects += 1;
-        self.reconnects <= MAX_RECONNECTS
+    /// Whether a request that the transport has lost is sent once more: by a new connection, or by the path that is
+    /// left.
+    pub(super) fn has_other_path(&mut self, lost: Lost<'_>) -> bool {
+        let other = match lost.why {
+            Silence::Timeout => false,
+            Silence::Unreachable => lost.flow != self.dialog.next_hop(),
+            Silence::ConnectionLost => true,
+        };
+        self.resent += u32::from(other);
+        other && self.resent <= MAX_RESENT
     }
 
     /// A transaction of ours is gone.
