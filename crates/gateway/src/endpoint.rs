@@ -369,8 +369,6 @@ impl Endpoint {
             }
             Event::TargetAnswered { flow } => self.penalties.answered(clock::now(), flow.peer()),
             Event::Locate { session, uri } => self.locate(session, uri),
-            Event::TargetFailed { flow, why, .. } => tracing::debug!(remote = %flow.remote, why, "target failed"),
-            Event::TargetAnswered { flow } => tracing::debug!(remote = %flow.remote, "target answers again"),
             Event::Discarded { flow, why } => tracing::debug!(remote = %flow.remote, why, "message discarded"),
             Event::Progress { session, .. }
             | Event::Answered { session, .. }

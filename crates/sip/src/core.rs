@@ -140,7 +140,8 @@ impl Core {
         self.start_with(now, flow, cancel, Owner::Nobody, invite.branch());
     }
 
-    fn start_with(
+    /// The same with a branch of [`branch`](Self::branch).
+    pub fn start_with(
         &mut self,
         now: Instant,
         flow: Flow,

@@ -138,6 +138,14 @@ pub enum Event {
         /// Status code.
         status: Option<u16>,
     },
+    /// The next hop of a call is a name, or wants another transport: look it up and say `located`. What is to be sent
+    /// there waits, for 5 s at most; it may be the last of a call that has `Ended`.
+    Locate {
+        /// The call.
+        session: SessionId,
+        /// The URI, for `locate::Locate`.
+        uri: String,
+    },
     /// A hop of an INVITE or REGISTER of ours failed; whether or not there is another. OPTIONS say so themselves.
     TargetFailed {
         /// The path that was tried.

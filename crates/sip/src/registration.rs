@@ -150,7 +150,7 @@ impl Registration {
         let covered = Covered { method: "REGISTER", uri: &request.uri, body: &[] };
         let credentials = self.authenticator.headers(&mut core.keyring, covered, &cnonce);
         request.headers.extend(credentials);
-        self.flow = self.route.path(core.size_of(&request, self.flow));
+        self.flow = self.route.path(|| core.size_of(&request, self.flow));
         request.contact = Some(self.contact());
         core.start(now, self.flow, request, Owner::Registration(self.id))
     }

@@ -73,10 +73,16 @@ impl Route {
         self.hop.flow
     }
 
-    /// The path for a request of this size.
-    pub fn path(&self, size: usize) -> Flow {
-        let too_long = self.hop.flow.transport == Transport::Udp && size > MAX_OVER_UDP && !self.stream_failed;
-        self.hop.stream.filter(|_| too_long).unwrap_or(self.hop.flow)
+    /// The path for a request, whose size is asked for only where it matters.
+    pub fn path(&self, size: impl FnOnce() -> usize) -> Flow {
+        match self.hop.stream {
+            Some(stream)
+                if self.hop.flow.transport == Transport::Udp && !self.stream_failed && size() > MAX_OVER_UDP =>
+            {
+                stream
+            }
+            _ => self.hop.flow,
+        }
     }
 
     /// Whether there is another way to try when this one fails.
@@ -116,11 +122,11 @@ mod tests {
     fn hops_are_left_one_after_the_other_and_the_last_one_stays() {
         let hops = [1, 2].map(|last| Hop::from(flow(Transport::Udp, last)));
         let mut route = Route::new(hops.to_vec()).unwrap();
-        assert_eq!(route.path(2000), hops[0].flow);
+        assert_eq!(route.path(|| 2000), hops[0].flow);
         assert!(route.leave(hops[0].flow, Left::NoReply));
-        assert_eq!(route.path(200), hops[1].flow);
+        assert_eq!(route.path(|| 200), hops[1].flow);
         assert!(!route.leave(hops[1].flow, Left::Refused));
-        assert_eq!(route.path(200), hops[1].flow);
+        assert_eq!(route.path(|| 200), hops[1].flow);
         assert!(Route::new(vec![]).is_none());
     }
 
@@ -128,10 +134,10 @@ mod tests {
     fn a_long_request_takes_the_stream_and_falls_back_to_datagrams() {
         let (udp, tcp) = (flow(Transport::Udp, 1), flow(Transport::Tcp, 1));
         let mut route = Route::new(vec![Hop { flow: udp, stream: Some(tcp) }]).unwrap();
-        assert_eq!((route.path(1300), route.path(1301)), (udp, tcp));
+        assert_eq!((route.path(|| 1300), route.path(|| 1301)), (udp, tcp));
         assert!(route.has_more(tcp) && !route.has_more(udp));
         assert!(route.leave(tcp, Left::Silence(Silence::Unreachable)));
-        assert_eq!(route.path(1301), udp);
+        assert_eq!(route.path(|| 1301), udp);
         assert!(!route.leave(udp, Left::NoReply));
     }
 
@@ -140,6 +146,6 @@ mod tests {
         let (udp, tcp) = (flow(Transport::Udp, 1), flow(Transport::Tcp, 1));
         let mut route = Route::new(vec![Hop { flow: udp, stream: Some(tcp) }, flow(Transport::Udp, 2).into()]).unwrap();
         assert!(route.leave(tcp, Left::Refused));
-        assert_eq!(route.path(2000), flow(Transport::Udp, 2));
+        assert_eq!(route.path(|| 2000), flow(Transport::Udp, 2));
     }
 }

@@ -269,6 +269,14 @@ impl UserAgent {
         self.command(session, "info", |session, core| session.info(core, now, content_type, body))
     }
 
+    /// Where the name of an `Event::Locate` leads; `None` leaves the call to the path that it has.
+    pub fn located(&mut self, now: Instant, session: SessionId, uri: &str, flow: Option<Flow>) {
+        if let Some(known) = self.sessions.get_mut(&session) {
+            known.located(&mut self.core, now, uri, flow);
+            self.settle_session(session);
+        }
+    }
+
     /// Asks whether somebody is there; `OptionsAnswered` follows.
     pub fn options(&mut self, now: Instant, flow: Flow, uri: &str) {
         let (call_id, tag) = (self.core.token(), self.core.token());

@@ -1,9 +1,12 @@
 //! Hops of a trunk, tried one after the other (RFC 3263 §4.3), and what the ones left behind still say.
 
+mod link;
 mod wire;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
+use link::{Link, Side, Weather, offer_of};
 use sip::sdp::Direction;
 use sip::{Config, Credentials, Event, Flow, Hop, Input, Invite, Register, SessionEnd, SessionId, Transport};
 use wire::{CONTACT, SDP, Wire, description, field, firsts, flow, response, tag};
@@ -283,4 +286,46 @@ fn a_registration_goes_on_at_the_next_hop_and_starts_again_with_the_first() {
     assert!(matches!(wire.events()[..], [Event::TargetAnswered { .. }, Event::Registered { .. }]));
     wire.agent.reroute(registration, vec![hop(3).into()]);
     assert_eq!(wait(&mut wire, Duration::from_secs(3600)).remove(0).0, hop(3));
+}
+
+#[test]
+fn however_late_the_hops_answer_there_is_one_call_at_most() {
+    let (mut moved, mut answered) = (0, 0);
+    for seed in 0..300 {
+        let impatient = Config { first_reply: Duration::from_millis(100), ..Config::default() };
+        let mut link = Link::of(seed, Weather::FOUL, impatient, Config::default());
+        let ours = link.call_by(vec![hop(1).into(), hop(2).into(), hop(3).into()], None);
+        let mut theirs = BTreeSet::new();
+        let mut ends = 0;
+        for _ in 0..40 {
+            link.run_for(Duration::from_millis(500));
+            while let Some(event) = link.take(Side::A) {
+                match event {
+                    Event::Answered { .. } => answered += 1,
+                    Event::Ended { .. } => ends += 1,
+                    Event::TargetFailed { .. } => moved += 1,
+                    _ => {}
+                }
+            }
+            while let Some(event) = link.take(Side::B) {
+                match event {
+                    Event::Incoming { session, .. } => {
+                        theirs.insert(session);
+                        let now = link.now;
+                        // Our CANCEL may have come since.
+                        let _ = link.b.answer(now, session, offer_of(Side::B));
+                    }
+                    Event::Ended { session, .. } => drop(theirs.remove(&session)),
+                    _ => {}
+                }
+            }
+        }
+        link.run_for(Duration::from_secs(80));
+        let alive = link.a.session_count();
+        assert_eq!(alive, link.b.session_count(), "seed {seed}: {theirs:?}");
+        assert_eq!(alive + ends, 1, "seed {seed}");
+        link.a.hang_up(link.now, ours);
+        link.assert_forgotten();
+    }
+    assert!(moved > 100 && answered > 250, "{moved} {answered}");
 }

@@ -85,6 +85,11 @@ fn twenty_thousand_mutations_are_survived() {
             wire.wait(Duration::from_secs(200));
             known = messages(&mut wire);
         }
+        if round % 100 == 99 {
+            let lost =
+                if round % 200 == 99 { Input::Closed { flow: flow() } } else { Input::Unreachable { flow: flow() } };
+            wire.agent.handle_input(wire.now, lost);
+        }
         let mut bytes = known[next(known.len())].replace("\r\n", "\n").replace('\n', "\r\n").into_bytes();
         for _ in 0..=next(4) {
             let at = next(bytes.len());

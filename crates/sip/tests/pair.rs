@@ -196,30 +196,10 @@ fn the_same_seed_is_the_same_story() {
 fn offers_that_cross_are_both_answered_in_the_end() {
     for seed in 0..50 {
         let mut link = Link::new(seed, Weather::FAIR);
-        let ours = link.call(None);
-        link.run_for(Duration::from_secs(1));
-        let Some(Event::Incoming { session: theirs, .. }) = link.take(Side::B) else { panic!() };
-        link.b.answer(link.now, theirs, offer_of(Side::B)).unwrap();
-        link.run_for(Duration::from_secs(1));
-        link.drain();
+        let (ours, theirs) = link.answered_call();
         link.a.offer(link.now, ours, offer_of(Side::A)).unwrap();
         link.b.offer(link.now, theirs, offer_of(Side::B)).unwrap();
-        let mut answered = 0;
-        for _ in 0..100 {
-            link.run_for(Duration::from_millis(100));
-            for (side, session) in [(Side::A, ours), (Side::B, theirs)] {
-                match link.take(side) {
-                    Some(Event::Offer { .. }) => {
-                        let now = link.now;
-                        link.side(side).answer_offer(now, session, offer_of(side)).unwrap();
-                    }
-                    Some(Event::OfferAnswered { status: 200, .. }) => answered += 1,
-                    None => {}
-                    other => panic!("{other:?}"),
-                }
-            }
-        }
-        assert_eq!(answered, 2, "seed {seed}");
+        assert_eq!(link.offers_answered(Duration::from_secs(10)), 2, "seed {seed}");
     }
 }
 
@@ -254,12 +234,7 @@ fn a_registration_survives_foul_weather_and_an_outage() {
 #[test]
 fn info_and_options_go_both_ways() {
     let mut link = Link::new(5, Weather::FAIR);
-    let ours = link.call(None);
-    link.run_for(Duration::from_secs(1));
-    let Some(Event::Incoming { session: theirs, .. }) = link.take(Side::B) else { panic!() };
-    link.b.answer(link.now, theirs, offer_of(Side::B)).unwrap();
-    link.run_for(Duration::from_secs(1));
-    link.drain();
+    let (ours, theirs) = link.answered_call();
     link.a.info(link.now, ours, "application/dtmf-relay", b"Signal=1").unwrap();
     link.b.info(link.now, theirs, "application/dtmf", b"2").unwrap();
     link.b.options(link.now, link::flow(Side::B), "sip:192.0.2.1");

@@ -1,9 +1,11 @@
 //! Calls over connections, and connections that die (RFC 3261 §18, §8.1.3.1).
 
+mod link;
 mod wire;
 
 use std::time::Duration;
 
+use link::{Link, Side, Weather, offer_of};
 use sip::sdp::Direction;
 use sip::{Event, Flow, Input, SessionEnd, Transport};
 use wire::{CONTACT, SDP, Wire, called_in, called_out, calling, description, field, firsts, request, response};
@@ -141,4 +143,53 @@ fn a_peer_that_connects_anew_is_answered_and_asked_there() {
     assert_eq!(firsts(&wire.receive(&over_tcp(&request("UPDATE", "3", 2, &to_tag, "", "")))), ["SIP/2.0 200 OK"]);
     wire.agent.hang_up(wire.now, session);
     assert_eq!(port(&wire.sent_by_path()), 43_000);
+}
+
+#[test]
+fn however_often_the_connection_dies_both_ends_agree_and_forget() {
+    let (mut answered, mut offers) = (0, 0);
+    for seed in 0..300 {
+        let mut link = Link::new(seed, Weather::FAIR);
+        let path = Flow { transport: Transport::Tcp, ..link::flow(Side::A) };
+        let ours = link.call_by(vec![path.into()], None);
+        let mut theirs = None;
+        for _ in 0..30 {
+            let pause = link.random(200);
+            link.run_for(Duration::from_millis(pause));
+            if link.random(4) == 0 {
+                link.cut(Transport::Tcp);
+            }
+            let (dice, now) = (link.random(6), link.now);
+            // Most of these are refused in most states, which is what is tried here.
+            let _ = match (dice, theirs) {
+                (0, _) => link.a.offer(now, ours, offer_of(Side::A)),
+                (1, _) => link.a.update(now, ours, None),
+                (2, Some(session)) => link.b.answer(now, session, offer_of(Side::B)),
+                (3, Some(session)) => link.b.offer(now, session, offer_of(Side::B)),
+                _ => Ok(()),
+            };
+            for side in [Side::A, Side::B] {
+                while let Some(event) = link.take(side) {
+                    match event {
+                        Event::Incoming { session, .. } => theirs = Some(session),
+                        Event::Answered { .. } => answered += 1,
+                        Event::Offer { session, .. } => {
+                            let now = link.now;
+                            let _ = link.side(side).answer_offer(now, session, offer_of(side));
+                        }
+                        Event::OfferAnswered { status: 200, .. } => offers += 1,
+                        _ => {}
+                    }
+                }
+            }
+        }
+        let now = link.now;
+        link.a.hang_up(now, ours);
+        link.run_for(Duration::from_secs(1));
+        if let Some(session) = theirs {
+            link.b.hang_up(link.now, session);
+        }
+        link.assert_forgotten();
+    }
+    assert!(answered > 100 && offers > 100, "{answered} {offers}");
 }

@@ -17,7 +17,7 @@ impl InviteSession {
         // RFC 3261 §8.1.2: where the shell says, be it an outbound proxy; the Request-URI stays as it is.
         let flow = route.first();
         self.reauthorize(core, &mut request, flow);
-        let flow = route.path(core.size_of(&request, flow));
+        let flow = route.path(|| core.size_of(&request, flow));
         self.dialog.start_over(flow);
         request.contact = Some(self.dialog.contact.clone());
         let transaction = core.start(now, flow, request, Owner::Session(self.id));

@@ -18,7 +18,6 @@ impl InviteSession {
         }
         let mut request = self.dialog.request(Method::Info);
         request.content = Some((content_type.to_owned(), body.to_vec()));
-        self.authorize(core, &mut request);
         self.send(core, now, request);
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! Dialogs (RFC 3261 §12) and the INVITE sessions that live in them.
 
+mod ack;
 mod attempt;
 mod early;
 mod established;
@@ -7,6 +8,7 @@ mod farewell;
 mod in_dialog;
 mod incoming;
 mod info;
+mod locating;
 mod offers;
 mod outgoing;
 mod path;
@@ -18,7 +20,7 @@ mod session_timer;
 pub(crate) use in_dialog::InDialog;
 pub(crate) use incoming::{NewInvite, session_grant};
 pub use outgoing::Invite;
-pub(crate) use reply::Reply;
+pub(crate) use reply::{Lost, Reply};
 pub(crate) use session::InviteSession;
 pub(crate) use session_timer::SHORTEST as SHORTEST_SESSION;
 
@@ -143,7 +145,21 @@ impl Dialog {
 
     /// Where requests within the dialog are sent: to the first route, else to the remote target.
     pub fn next_hop(&self) -> Flow {
-        self.path.towards(self.routes.first().map_or(self.target.as_str(), |route| route_uri(route)))
+        self.path.towards(self.next_uri())
+    }
+
+    fn next_uri(&self) -> &str {
+        self.routes.first().map_or(self.target.as_str(), |route| route_uri(route))
+    }
+
+    /// The next hop when it is a name that nobody has looked up.
+    pub fn unlocated(&self) -> Option<&str> {
+        Some(self.next_uri()).filter(|uri| self.path.is_unlocated(uri))
+    }
+
+    /// Where a name leads, or that it leads nowhere.
+    pub fn located(&mut self, uri: &str, flow: Option<Flow>) {
+        self.path.located(uri, flow);
     }
 
     /// The INVITE goes by another path.
@@ -152,6 +168,11 @@ impl Dialog {
             self.path = Path::new(flow);
             self.contact = contact(&flow, &self.contact_user, is_secure(&self.target));
         }
+    }
+
+    /// What a name led to cannot be reached.
+    pub fn unreachable(&mut self, flow: Flow) {
+        self.path.unreachable(flow);
     }
 
     /// A connection died.

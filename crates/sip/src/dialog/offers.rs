@@ -4,12 +4,12 @@ use std::time::{Duration, Instant};
 
 use super::established::{AwaitingAck, OfferState, Proposal};
 use super::session::{SDP, State, wrong_state};
-use super::{InviteSession, Reply};
+use super::{InviteSession, Lost, Reply};
 use crate::core::Core;
 use crate::message::headers::HeaderName;
 use crate::message::{Method, OutgoingRequest, OutgoingResponse, Response, SdpPart, sdp_part};
 use crate::sdp::SessionDescription;
-use crate::transaction::{Silence, TransactionKey};
+use crate::transaction::TransactionKey;
 use crate::{Config, Event, SessionEnd, WrongState};
 
 /// How often one request is put off because it met one of theirs.
@@ -125,7 +125,6 @@ impl InviteSession {
         announce(&core.config, &mut request);
         self.timer.ask(&mut request);
         request.content = proposal.offer.as_ref().map(|offer| (SDP.to_owned(), offer.to_bytes()));
-        self.authorize(core, &mut request);
         let transaction = self.send(core, now, request);
         self.await_outcome(transaction, proposal);
     }
@@ -241,8 +240,7 @@ impl InviteSession {
         self.note_peer(&response.headers);
         self.timer.granted(now, &response.headers);
         if proposal.method == Method::Invite {
-            let dialog = self.dialog.clone();
-            self.acknowledge(core, reply, &dialog);
+            self.acknowledge(core, now, reply);
         }
         if proposal.offer.is_none() {
             if proposal.asked {
@@ -278,11 +276,11 @@ impl InviteSession {
 
     /// The transport failed (RFC 3261 §8.1.3.1: as good as a 503), which ends no dialog. What a connection took down
     /// with it goes by another.
-    pub(super) fn proposal_lost(&mut self, core: &mut Core, now: Instant, key: &TransactionKey, why: Silence) {
-        let Some(proposal) = self.take_proposal(key) else {
+    pub(super) fn proposal_lost(&mut self, core: &mut Core, now: Instant, lost: Lost<'_>) {
+        let Some(proposal) = self.take_proposal(lost.transaction) else {
             return;
         };
-        if why == Silence::ConnectionLost && self.may_reconnect() {
+        if self.has_other_path(lost) {
             self.propose(core, now, proposal);
         } else {
             self.proposal_refused(core, now, 503, proposal);

@@ -149,8 +149,7 @@ impl InviteSession {
             // The 200 crossed our CANCEL (RFC 3261 §15).
             (State::Canceling(_), 200..300) => {
                 self.dialog = self.dialog_of_2xx(reply);
-                let dialog = self.dialog.clone();
-                self.acknowledge(core, reply, &dialog);
+                self.acknowledge(core, now, reply);
                 self.bye(core, now);
             }
             (State::Canceling(_), _) => self.close(core, now),
@@ -193,11 +192,10 @@ impl InviteSession {
         let response = reply.response;
         self.dialog = self.dialog_of_2xx(reply);
         self.authenticator.succeeded(&mut core.keyring, &response.headers);
-        let dialog = self.dialog.clone();
-        self.acknowledge(core, reply, &dialog);
+        self.acknowledge(core, now, reply);
         let description = match sdp_part(&response.headers, response.body) {
             SdpPart::Found(body) => SessionDescription::parse(body).ok(),
-            SdpPart::Absent => self.early_description(&dialog.remote_tag),
+            SdpPart::Absent => self.early_description(&self.dialog.remote_tag),
             SdpPart::Unsupported => None,
         };
         let Some(description) = description else {

@@ -6,16 +6,18 @@ use crate::Flow;
 use crate::message::{SipUri, Uri};
 
 /// The path by which the peer first reached us or we it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Path {
     flow: Flow,
+    /// The last name that was looked up, and where it leads: `None` for nowhere better.
+    located: Option<(String, Option<Flow>)>,
     /// Whether its connection is gone; a path of datagrams has none.
     closed: bool,
 }
 
 impl Path {
     pub fn new(flow: Flow) -> Self {
-        Self { flow, closed: false }
+        Self { flow, located: None, closed: false }
     }
 
     pub fn flow(&self) -> Flow {
@@ -33,13 +35,44 @@ impl Path {
         }
     }
 
-    /// Where a request goes whose next hop is this URI: there, when it is an address and not a name, else along the
-    /// path that the dialog has had from its first message.
+    /// Whether a URI names a host, or a transport other than that of the path, that is still to be looked up.
+    pub fn is_unlocated(&self, uri: &str) -> bool {
+        if self.located.as_ref().is_some_and(|(known, _)| known == uri) {
+            return false;
+        }
+        Uri::parse(uri).ok().and_then(Uri::sip).is_some_and(|uri| match uri.ip() {
+            None => true,
+            Some(ip) => {
+                let other = uri.transport().is_some_and(|transport| transport != self.flow.transport);
+                other && reach(ip) >= reach(self.flow.remote.ip())
+            }
+        })
+    }
+
+    /// What was found cannot be reached.
+    pub fn unreachable(&mut self, flow: Flow) {
+        if let Some((_, found)) = &mut self.located {
+            found.take_if(|found| *found == flow);
+        }
+    }
+
+    pub fn located(&mut self, uri: &str, flow: Option<Flow>) {
+        self.located = Some((uri.to_owned(), flow));
+    }
+
+    /// Where a request goes whose next hop is this URI: there, when it is an address or a name that was looked up, else
+    /// along the path that the dialog has had from its first message.
     ///
     /// An address less reachable than that path (a private one behind a public source) was written by a peer
     /// that does not know of its NAT; then too the path is kept. And whoever is at the other end of an open
     /// connection is not called by a second one.
     pub fn towards(&self, uri: &str) -> Flow {
+        if let Some((known, Some(flow))) = &self.located
+            && known == uri
+        {
+            let is_here = flow.transport == self.flow.transport && self.is_connected_to(flow.remote.ip());
+            return if is_here { self.flow } else { *flow };
+        }
         let named = Uri::parse(uri).ok().and_then(Uri::sip).and_then(|uri| self.address(&uri));
         match named {
             Some(remote)
@@ -96,6 +129,30 @@ mod tests {
         assert_eq!(hop("10.0.0.1:5060", "sip:x@10.0.0.2:5062"), "10.0.0.2:5062");
         assert_eq!(hop("127.0.0.1:5060", "sip:x@127.0.0.1:5062"), "127.0.0.1:5062");
         assert_eq!(hop("203.0.113.9:5060", "sip:x@[2001:db8::1]"), "203.0.113.9:5060");
+    }
+
+    #[test]
+    fn a_name_leads_where_it_was_found_or_along_the_path() {
+        let mut path = Path::new(flow(Transport::Udp, "203.0.113.9:5060"));
+        assert!(path.is_unlocated("sip:a.test") && !path.is_unlocated("sip:192.0.2.7") && !path.is_unlocated("tel:1"));
+        let found = flow(Transport::Tcp, "203.0.113.3:5060");
+        path.located("sip:a.test", Some(found));
+        assert_eq!((path.is_unlocated("sip:a.test"), path.towards("sip:a.test")), (false, found));
+        path.located("sip:b.test", None);
+        assert_eq!((path.is_unlocated("sip:b.test"), path.towards("sip:b.test").remote.port()), (false, 5060));
+        assert!(path.is_unlocated("sip:a.test"));
+        path.located("sip:a.test", Some(found));
+        path.unreachable(found);
+        assert_eq!((path.is_unlocated("sip:a.test"), path.towards("sip:a.test").remote.port()), (false, 5060));
+    }
+
+    #[test]
+    fn another_transport_is_looked_up_unless_it_is_behind_a_nat() {
+        let path = Path::new(flow(Transport::Udp, "203.0.113.9:5060"));
+        assert!(path.is_unlocated("sip:203.0.113.3;transport=tcp") && path.is_unlocated("sips:203.0.113.3"));
+        assert!(
+            !path.is_unlocated("sip:203.0.113.3;transport=UDP") && !path.is_unlocated("sip:192.168.1.5;transport=tcp")
+        );
     }
 
     #[test]

@@ -1,8 +1,8 @@
-//! A response of theirs beside the request of ours that it answers.
+//! What comes of a request of ours: a response, beside what it answers, or none.
 
 use crate::Flow;
-use crate::message::{OutgoingRequest, Response};
-use crate::transaction::TransactionKey;
+use crate::message::{Method, OutgoingRequest, Response};
+use crate::transaction::{Silence, TransactionKey};
 
 /// What a session is told of a response.
 #[derive(Clone, Copy)]
@@ -19,4 +19,14 @@ impl<'a> Reply<'a> {
     pub fn to_tag(self) -> &'a str {
         self.response.headers.to().ok().and_then(|to| to.tag()).unwrap_or_default()
     }
+}
+
+/// What a session is told of a request without any.
+#[derive(Clone, Copy)]
+pub(crate) struct Lost<'a> {
+    pub transaction: &'a TransactionKey,
+    pub method: Method<'a>,
+    /// The path that the request took.
+    pub flow: Flow,
+    pub why: Silence,
 }

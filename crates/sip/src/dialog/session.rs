@@ -9,27 +9,27 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
+use super::ack::Ack;
 use super::early::Early;
 use super::established::Established;
 use super::farewell;
 use super::incoming::Ringing;
+use super::locating::{Held, Locating};
 use super::outgoing::{Calling, Canceling};
 use super::session_timer::SessionTimer;
-use super::{Dialog, Reply};
+use super::{Dialog, Lost, Reply};
 use crate::core::Core;
 use crate::digest::{Authenticator, Covered};
 use crate::message::headers::RAck;
 use crate::message::{Method, OutgoingRequest, OutgoingResponse};
 use crate::sdp::SessionDescription;
-use crate::transaction::{Owner, Silence, TransactionKey};
-use crate::{Config, Deadline, Event, Flow, SessionEnd, SessionId, Transmit, WrongState};
+use crate::transaction::{Silence, TransactionKey};
+use crate::{Config, Deadline, Event, Flow, SessionEnd, SessionId, WrongState};
 
 /// Content type of a session description.
 pub(super) const SDP: &str = "application/sdp";
-/// Most answers to one INVITE that are acknowledged (forks).
-const MAX_FORKS: usize = 16;
-/// Most requests of one session that are sent again because their connection died.
-const MAX_RECONNECTS: u32 = 3;
+/// Most requests of one session that are sent again because the transport has lost them.
+const MAX_RESENT: u32 = 3;
 
 #[derive(Debug)]
 pub(crate) struct InviteSession {
@@ -52,12 +52,14 @@ pub(crate) struct InviteSession {
     pub(super) early: Vec<Early>,
     /// A reliable response of ours that had no PRACK before the final one.
     pub(super) unacknowledged: Option<RAck>,
-    /// Requests sent again because their connection died.
-    reconnects: u32,
+    /// While the shell looks up the next hop.
+    pub(super) locating: Option<Locating>,
+    /// Requests sent again because the transport has lost them.
+    resent: u32,
     /// Our transactions in progress.
     transactions: BTreeSet<TransactionKey>,
     /// The ACKs of the 2xx we got, to be sent again with each repetition.
-    acks: Vec<Ack>,
+    pub(super) acks: Vec<Ack>,
 }
 
 #[derive(Debug)]
@@ -70,13 +72,6 @@ pub(super) enum State {
     Closing {
         abandon_at: Instant,
     },
-}
-
-#[derive(Debug)]
-struct Ack {
-    invite: TransactionKey,
-    to_tag: String,
-    transmit: Transmit,
 }
 
 impl InviteSession {
@@ -103,7 +98,8 @@ impl InviteSession {
             farewell: None,
             early: Vec::new(),
             unacknowledged: None,
-            reconnects: 0,
+            locating: None,
+            resent: 0,
             transactions: BTreeSet::new(),
             acks: Vec::new(),
         }
@@ -183,14 +179,15 @@ impl InviteSession {
         self.close(core, now);
         let mut bye = self.dialog.request(Method::Bye);
         bye.headers.extend(self.farewell.clone().map(|reason| ("Reason".to_owned(), reason)));
-        self.authorize(core, &mut bye);
         self.send(core, now, bye);
     }
 
-    /// Sends a request of this session along its dialog.
+    /// Sends a request of this session along its dialog, with credentials for the challenges met so far.
     pub(super) fn send(&mut self, core: &mut Core, now: Instant, request: OutgoingRequest) -> TransactionKey {
-        let key = core.start(now, self.dialog.next_hop(), request, Owner::Session(self.id));
+        let branch = core.branch();
+        let key = TransactionKey::client(&branch, &request.method);
         self.track(key.clone());
+        self.send_or_hold(core, now, Held { request, branch, ack_of: None });
         key
     }
 
@@ -199,13 +196,7 @@ impl InviteSession {
         self.transactions.insert(key);
     }
 
-    /// Replaces the credentials of a request that goes along the dialog: those for the challenges met so far, and
-    /// for whom they are, only.
-    pub(super) fn authorize(&mut self, core: &mut Core, request: &mut OutgoingRequest) {
-        self.reauthorize(core, request, self.dialog.next_hop());
-    }
-
-    /// The same for a request that takes another path.
+    /// Replaces the credentials of a request: those for the challenges met so far, and for whom they are, only.
     pub(super) fn reauthorize(&mut self, core: &mut Core, request: &mut OutgoingRequest, path: Flow) {
         request.headers.retain(|(name, _)| !is_authorization(name));
         if !self.authenticator.is_for(path.remote.ip()) {
@@ -239,41 +230,7 @@ impl InviteSession {
             return None;
         }
         let fresh = self.dialog.request(refused.method);
-        let mut request = OutgoingRequest { cseq: fresh.cseq, ..refused.clone() };
-        self.authorize(core, &mut request);
-        Some(self.send(core, now, request))
-    }
-
-    /// ACK for a 2xx: kept, because each repetition of the 2xx gets it again (RFC 3261 §13.2.2.4).
-    pub(super) fn acknowledge(&mut self, core: &mut Core, reply: Reply<'_>, dialog: &Dialog) {
-        let mut ack = dialog.ack(reply.request.cseq);
-        ack.headers.extend(reply.request.headers.iter().filter(|(name, _)| is_authorization(name)).cloned());
-        let flow = dialog.next_hop();
-        let branch = core.branch();
-        let payload = ack.to_bytes(&flow, &branch, &core.config.user_agent);
-        let transmit = Transmit { flow, payload };
-        core.transmits.push_back(transmit.clone());
-        if self.acks.len() < MAX_FORKS {
-            self.acks.push(Ack { invite: reply.transaction.clone(), to_tag: dialog.remote_tag.clone(), transmit });
-        }
-    }
-
-    /// A 2xx after the one that made the dialog: a repetition gets its ACK again, an answer of another fork
-    /// an ACK and a BYE.
-    pub(super) fn handle_late_2xx(&mut self, core: &mut Core, now: Instant, reply: Reply<'_>) {
-        let known = |ack: &&Ack| ack.invite == *reply.transaction && ack.to_tag == reply.to_tag();
-        if let Some(ack) = self.acks.iter().find(known) {
-            core.transmits.push_back(ack.transmit.clone());
-            return;
-        }
-        if self.acks.len() >= MAX_FORKS {
-            return;
-        }
-        let mut fork = self.dialog_of_2xx(reply);
-        self.acknowledge(core, reply, &fork);
-        let mut bye = fork.request(Method::Bye);
-        bye.headers.push(("Reason".to_owned(), farewell::COMPLETED_ELSEWHERE.to_owned()));
-        core.start(now, fork.next_hop(), bye, Owner::Nobody);
+        Some(self.send(core, now, OutgoingRequest { cseq: fresh.cseq, ..refused.clone() }))
     }
 
     /// A response to a request of ours.
@@ -299,15 +256,9 @@ impl InviteSession {
     }
 
     /// A request of ours got no answer, or the network refused it.
-    pub fn handle_silence(
-        &mut self,
-        core: &mut Core,
-        now: Instant,
-        key: &TransactionKey,
-        method: Method<'_>,
-        why: Silence,
-    ) {
-        if method == Method::Bye && why == Silence::ConnectionLost && self.may_reconnect() {
+    pub fn handle_silence(&mut self, core: &mut Core, now: Instant, lost: Lost<'_>) {
+        let Lost { transaction: key, method, why, .. } = lost;
+        if method == Method::Bye && self.has_other_path(lost) {
             return self.bye(core, now);
         }
         match &self.state {
@@ -316,13 +267,18 @@ impl InviteSession {
                 self.close(core, now);
             }
             State::Established(_) if method == Method::Info => self.info_lost(core, now, why),
-            State::Established(_) if why != Silence::Timeout => self.proposal_lost(core, now, key, why),
+            State::Established(_) if why != Silence::Timeout => self.proposal_lost(core, now, lost),
             // An INVITE that another hop has answered may stay without.
             State::Established(_) if self.is_proposal(key) => {
                 self.fail(core, now, None, 408, "no answer within the call")
             }
             _ => {}
         }
+    }
+
+    /// What a name led to cannot be reached: the path of the dialog is taken.
+    pub fn unreachable(&mut self, flow: Flow) {
+        self.dialog.unreachable(flow);
     }
 
     /// A connection died: what follows in the dialog opens another.
@@ -337,10 +293,16 @@ impl InviteSession {
         }
     }
 
-    /// Whether a request that went down with its connection is sent once more.
-    pub(super) fn may_reconnect(&mut self) -> bool {
-        self.reconnects += 1;
-        self.reconnects <= MAX_RECONNECTS
+    /// Whether a request that the transport has lost is sent once more: by a new connection, or by the path that is
+    /// left.
+    pub(super) fn has_other_path(&mut self, lost: Lost<'_>) -> bool {
+        let other = match lost.why {
+            Silence::Timeout => false,
+            Silence::Unreachable => lost.flow != self.dialog.next_hop(),
+            Silence::ConnectionLost => true,
+        };
+        self.resent += u32::from(other);
+        other && self.resent <= MAX_RESENT
     }
 
     /// A transaction of ours is gone.
@@ -353,6 +315,11 @@ impl InviteSession {
     }
 
     pub fn deadline(&self) -> Option<Deadline> {
+        let locating = self.locating.as_ref().map(Locating::deadline);
+        self.state_deadline().into_iter().chain(locating).min_by_key(|deadline| deadline.at)
+    }
+
+    fn state_deadline(&self) -> Option<Deadline> {
         match &self.state {
             State::Canceling(canceling) => canceling.deadline(),
             State::Ringing(ringing) => Some(ringing.deadline()),
@@ -366,6 +333,7 @@ impl InviteSession {
     }
 
     pub fn handle_timeout(&mut self, core: &mut Core, now: Instant) {
+        self.handle_locating_timeout(core, now);
         match &mut self.state {
             State::Canceling(canceling) if canceling.has_expired(now) => {
                 self.close(core, now);
@@ -396,7 +364,7 @@ impl InviteSession {
     }
 }
 
-fn is_authorization(name: &str) -> bool {
+pub(super) fn is_authorization(name: &str) -> bool {
     matches!(name, "Authorization" | "Proxy-Authorization")
 }
 

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::UserAgent;
 use crate::deadlines::Waiting;
-use crate::dialog::Reply;
+use crate::dialog::{Lost, Reply};
 use crate::message::headers::HeaderName;
 use crate::message::{Response, readable};
 use crate::transaction::{Client, ClientMachine, Effect, Owner, Reaction, ServerMachine, Silence, TransactionKey};
@@ -88,6 +88,9 @@ impl UserAgent {
 
     /// The network refused what we sent on a path: requests on it that nobody has answered are lost.
     pub(super) fn handle_unreachable(&mut self, now: Instant, flow: Flow) {
+        for session in self.sessions.values_mut() {
+            session.unreachable(flow);
+        }
         self.lose_requests(now, |client| client.flow == flow && client.machine.is_unanswered(), Silence::Unreachable);
     }
 
@@ -130,7 +133,8 @@ impl UserAgent {
         match owner {
             Owner::Session(id) => {
                 if let Some(session) = self.sessions.get_mut(&id) {
-                    session.handle_silence(&mut self.core, now, key, method, why);
+                    let lost = Lost { transaction: key, method, flow, why };
+                    session.handle_silence(&mut self.core, now, lost);
                     self.settle_session(id);
                 }
             }

@@ -3,12 +3,13 @@
 #![allow(dead_code, reason = "each test file uses its own part of this")]
 
 use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use sip::sdp::{self, AudioCodec, Capabilities, Direction, SessionDescription};
 use sip::{
-    Config, Credentials, DigestAlgorithm, Event, Flow, Input, Invite, Register, Registrar, RegistrationId, SessionId,
-    Transport, UserAgent,
+    Config, Credentials, DigestAlgorithm, Event, Flow, Hop, Input, Invite, Register, Registrar, RegistrationId,
+    SessionId, Transport, UserAgent,
 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,7 +38,7 @@ pub struct Link {
     weather: Weather,
     random: u64,
     order: u64,
-    in_flight: BTreeMap<(Instant, u64), (Side, Vec<u8>)>,
+    in_flight: BTreeMap<(Instant, u64), (Flow, Vec<u8>)>,
     events: [VecDeque<Event>; 2],
     /// Everything sent, dropped or not.
     pub log: Vec<(Side, Vec<u8>)>,
@@ -84,8 +85,12 @@ impl Link {
     }
 
     pub fn call(&mut self, credentials: Option<Credentials>) -> SessionId {
+        self.call_by(vec![flow(Side::A).into()], credentials)
+    }
+
+    pub fn call_by(&mut self, hops: Vec<Hop>, credentials: Option<Credentials>) -> SessionId {
         let invite = Invite {
-            hops: vec![flow(Side::A).into()],
+            hops,
             request_uri: "sip:bob@192.0.2.2".into(),
             from: "sip:alice@a.test".into(),
             display_name: Some("Alice, \"A\"".into()),
@@ -120,6 +125,26 @@ impl Link {
         (ours, theirs)
     }
 
+    /// Lets both sides answer the offers that they get in this time; how many came back answered.
+    pub fn offers_answered(&mut self, time: Duration) -> usize {
+        let (mut answered, end) = (0, self.now + time);
+        while self.now < end {
+            self.run_for(Duration::from_millis(100));
+            for side in [Side::A, Side::B] {
+                match self.take(side) {
+                    Some(Event::Offer { session, .. }) => {
+                        let now = self.now;
+                        self.side(side).answer_offer(now, session, offer_of(side)).unwrap();
+                    }
+                    Some(Event::OfferAnswered { status: 200, .. }) => answered += 1,
+                    None | Some(Event::Discarded { .. }) => {}
+                    other => panic!("{other:?}"),
+                }
+            }
+        }
+        answered
+    }
+
     pub fn run_for(&mut self, time: Duration) {
         let end = self.now + time;
         loop {
@@ -132,11 +157,11 @@ impl Link {
             };
             self.now = self.now.max(next);
             if arrival.is_some_and(|at| at <= self.now) {
-                let Some((_, (to, payload))) = self.in_flight.pop_first() else {
+                let Some((_, (flow, payload))) = self.in_flight.pop_first() else {
                     break;
                 };
                 let now = self.now;
-                self.side(to).handle_input(now, Input::Received { flow: flow(to), payload: &payload });
+                self.side(side_at(flow.local)).handle_input(now, Input::Received { flow, payload: &payload });
             } else {
                 self.a.handle_input(self.now, Input::Timeout);
                 self.b.handle_input(self.now, Input::Timeout);
@@ -168,6 +193,16 @@ impl Link {
         }
     }
 
+    /// The connection between the two dies, with all that is under way on it.
+    pub fn cut(&mut self, transport: Transport) {
+        self.collect();
+        self.in_flight.clear();
+        for side in [Side::A, Side::B] {
+            let (now, flow) = (self.now, Flow { transport, ..flow(side) });
+            self.side(side).handle_input(now, Input::Closed { flow });
+        }
+    }
+
     pub fn side(&mut self, side: Side) -> &mut UserAgent {
         match side {
             Side::A => &mut self.a,
@@ -192,15 +227,16 @@ impl Link {
                 self.events[side as usize].push_back(event);
             }
             while let Some(transmit) = self.side(side).poll_transmit() {
-                assert_eq!(transmit.flow, flow(side), "everything goes to the other side");
+                let Flow { transport, local, remote } = transmit.flow;
+                assert_ne!(side_at(remote), side, "everything goes to the other side");
                 self.log.push((side, transmit.payload.clone()));
                 let payload = (self.rewrite)(transmit.payload);
-                self.put_on_link(if side == Side::A { Side::B } else { Side::A }, payload);
+                self.put_on_link(Flow { transport, local: remote, remote: local }, payload);
             }
         }
     }
 
-    fn put_on_link(&mut self, to: Side, payload: Vec<u8>) {
+    fn put_on_link(&mut self, arrival: Flow, payload: Vec<u8>) {
         let copies = 1 + usize::from(self.random(100) < self.weather.duplicate);
         for _ in 0..copies {
             if self.random(100) < self.weather.loss {
@@ -208,9 +244,14 @@ impl Link {
             }
             let delay = 10 + self.random(self.weather.jitter_ms + 1);
             self.order += 1;
-            self.in_flight.insert((self.now + Duration::from_millis(delay), self.order), (to, payload.clone()));
+            self.in_flight.insert((self.now + Duration::from_millis(delay), self.order), (arrival, payload.clone()));
         }
     }
+}
+
+/// A is at 192.0.2.1, B everywhere else.
+fn side_at(address: SocketAddr) -> Side {
+    if address.ip() == flow(Side::A).local.ip() { Side::A } else { Side::B }
 }
 
 pub fn flow(side: Side) -> Flow {

@@ -1,0 +1,91 @@
+//! Next hops that are names: what is to be sent waits until the shell has looked them up (RFC 3261 §12.2.1.1,
+//! RFC 3263).
+
+use std::time::{Duration, Instant};
+
+use super::InviteSession;
+use super::ack::Ack;
+use crate::core::Core;
+use crate::message::OutgoingRequest;
+use crate::transaction::{Owner, TransactionKey};
+use crate::{Deadline, Event, Flow, Transmit};
+
+/// How long the shell may take; then the path of the dialog is taken.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Most requests that wait; further ones take the path of the dialog.
+const MAX_HELD: usize = 16;
+
+/// The shell has been asked.
+#[derive(Debug)]
+pub(super) struct Locating {
+    give_up_at: Instant,
+    held: Vec<Held>,
+}
+
+/// A request that goes along the dialog.
+#[derive(Debug)]
+pub(super) struct Held {
+    pub request: OutgoingRequest,
+    pub branch: String,
+    /// For an ACK: the INVITE that was answered.
+    pub ack_of: Option<TransactionKey>,
+}
+
+impl Locating {
+    pub fn deadline(&self) -> Deadline {
+        Deadline { at: self.give_up_at, timer: "name of the next hop" }
+    }
+
+    /// Whether the ACK of an INVITE is among what waits.
+    pub fn holds_ack_of(&self, invite: &TransactionKey) -> bool {
+        self.held.iter().any(|held| held.ack_of.as_ref() == Some(invite))
+    }
+}
+
+impl InviteSession {
+    /// Sends a request along the dialog, as soon as it is known where that leads.
+    pub(super) fn send_or_hold(&mut self, core: &mut Core, now: Instant, request: Held) {
+        if self.locating.is_none()
+            && let Some(uri) = self.dialog.unlocated()
+        {
+            core.emit(Event::Locate { session: self.id, uri: uri.to_owned() });
+            self.locating = Some(Locating { give_up_at: now + PATIENCE, held: Vec::new() });
+        }
+        match &mut self.locating {
+            Some(locating) if locating.held.len() < MAX_HELD => locating.held.push(request),
+            _ => self.send_now(core, now, request),
+        }
+    }
+
+    fn send_now(&mut self, core: &mut Core, now: Instant, Held { mut request, branch, ack_of }: Held) {
+        let flow = self.dialog.next_hop();
+        match ack_of {
+            Some(invite) => {
+                let payload = request.to_bytes(&flow, &branch, &core.config.user_agent);
+                let transmit = Transmit { flow, payload };
+                core.transmits.push_back(transmit.clone());
+                self.keep_ack(Ack { invite, to_tag: self.dialog.remote_tag.clone(), transmit });
+            }
+            None => {
+                self.reauthorize(core, &mut request, flow);
+                core.start_with(now, flow, request, Owner::Session(self.id), &branch);
+            }
+        }
+    }
+
+    /// What the shell has found; without a path that of the dialog is taken.
+    pub fn located(&mut self, core: &mut Core, now: Instant, uri: &str, flow: Option<Flow>) {
+        self.dialog.located(uri, flow);
+        // A target that has changed meanwhile is asked for in its turn.
+        for held in self.locating.take().map(|locating| locating.held).unwrap_or_default() {
+            self.send_or_hold(core, now, held);
+        }
+    }
+
+    pub(super) fn handle_locating_timeout(&mut self, core: &mut Core, now: Instant) {
+        if self.locating.as_ref().is_some_and(|locating| locating.give_up_at <= now) {
+            let uri = self.dialog.unlocated().map(str::to_owned).unwrap_or_default();
+            self.located(core, now, &uri, None);
+        }
+    }
+}
