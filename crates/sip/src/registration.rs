@@ -43,6 +43,8 @@ pub(crate) struct Registration {
     id: RegistrationId,
     register: Register,
     route: Route,
+    /// Whether the hops have changed since.
+    is_rerouted: bool,
     /// The path of the last request.
     flow: Flow,
     call_id: String,
@@ -78,8 +80,19 @@ impl Registration {
         let (call_id, local_tag) = (core.token(), core.token());
         let authenticator = Authenticator::new(route.addresses(), register.credentials.clone());
         let (flow, state) = (route.first(), State::Waiting { retry_at: now });
-        let mut registration =
-            Self { id, register, route, flow, call_id, local_tag, cseq: 0, authenticator, failures: 0, state };
+        let mut registration = Self {
+            id,
+            register,
+            route,
+            is_rerouted: false,
+            flow,
+            call_id,
+            local_tag,
+            cseq: 0,
+            authenticator,
+            failures: 0,
+            state,
+        };
         registration.send_register(core, now);
         registration
     }
@@ -105,10 +118,17 @@ impl Registration {
         self.state = State::Registering { transaction, first_reply_at };
     }
 
-    /// From the next request on; a hop that is not new to us keeps what it gave us.
+    /// From the next refresh or retry on; none is no change.
     pub fn reroute(&mut self, hops: Vec<Hop>) {
-        if let Some(route) = Route::new(hops.clone()) {
+        if !hops.is_empty() {
             self.register.hops = hops;
+            self.is_rerouted = true;
+        }
+    }
+
+    /// Begins with the first hop again.
+    fn start_route(&mut self) {
+        if let Some(route) = Route::new(self.register.hops.clone()) {
             self.authenticator = Authenticator::new(route.addresses(), self.register.credentials.clone());
             self.route = route;
         }
@@ -265,10 +285,7 @@ impl Registration {
     ) {
         let most = (BACK_OFF * 2u32.saturating_pow(self.failures.min(16))).min(BACK_OFF_MOST);
         self.failures += 1;
-        self.authenticator.start_anew();
-        if let Some(route) = Route::new(self.register.hops.clone()) {
-            self.route = route;
-        }
+        self.start_route();
         let wait = core.random_between(most / 2, most).max(retry_after.unwrap_or_default()).min(EXPIRES_MOST);
         self.state = State::Waiting { retry_at: now + wait };
         core.emit(Event::RegistrationFailed { registration: self.id, status, reason, retry_in: Some(wait) });
@@ -295,6 +312,9 @@ impl Registration {
 
     pub fn handle_timeout(&mut self, core: &mut Core, now: Instant) {
         if matches!(self.state, State::Registered { refresh_at: at } | State::Waiting { retry_at: at } if at <= now) {
+            if std::mem::take(&mut self.is_rerouted) {
+                self.start_route();
+            }
             self.send_register(core, now);
         }
         if let State::Registering { first_reply_at, .. } = &mut self.state

@@ -136,7 +136,7 @@ impl UserAgent {
         id
     }
 
-    /// Other hops for a registration, from its next request on.
+    /// Other hops for a registration, from its next refresh or retry on.
     pub fn reroute(&mut self, registration: RegistrationId, hops: Vec<Hop>) {
         if let Some(known) = self.registrations.get_mut(&registration) {
             known.reroute(hops);

@@ -282,9 +282,9 @@ fn a_registration_goes_on_at_the_next_hop_and_starts_again_with_the_first() {
     };
     let (path, again) = wait(&mut wire, wait_for).pop().unwrap();
     assert_eq!(path, hop(1));
+    wire.agent.reroute(registration, vec![hop(3).into(), hop(4).into()]);
     wire.receive(&response(&again, "200 OK", "r", "", ""));
     assert!(matches!(wire.events()[..], [Event::TargetAnswered { .. }, Event::Registered { .. }]));
-    wire.agent.reroute(registration, vec![hop(3).into()]);
     assert_eq!(wait(&mut wire, Duration::from_secs(3600)).remove(0).0, hop(3));
 }
 
