@@ -37,6 +37,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         register: false,
         caller_id: "caller".into(),
         codecs: vec![sip::sdp::AudioCodec::Pcmu],
+        srtp: sip::sdp::SrtpPolicy::Off,
         dtmf: DigitPolicy::Auto,
         allow_from: Vec::new(),
         max_calls: 1,

@@ -102,7 +102,7 @@ fn config(options: &Serve) -> Config {
         CodecName::Pcma => sip::sdp::AudioCodec::Pcma,
     });
     Config {
-        listen: vec![options.listen],
+        listen: vec![options.listen.into()],
         advertise: None,
         trunks: vec![Trunk {
             name: "party".to_owned(),
@@ -112,6 +112,7 @@ fn config(options: &Serve) -> Config {
             register: false,
             caller_id: "party".to_owned(),
             codecs: codecs.collect(),
+            srtp: sip::sdp::SrtpPolicy::Off,
             dtmf: if line.telephone_event { DigitPolicy::Auto } else { DigitPolicy::Inband },
             allow_from: vec![(network, prefix)],
             max_calls: MAX_CALLS,

@@ -308,6 +308,7 @@ fn caller_config(config: &SimConfig, network: &SimNetwork) -> Config {
             register: true,
             caller_id: CALLER_ID.to_owned(),
             codecs: vec![AudioCodec::Pcmu, AudioCodec::Pcma],
+            srtp: sip::sdp::SrtpPolicy::Off,
             dtmf: DigitPolicy::Auto,
             allow_from: Vec::new(),
             max_calls: MAX_CALLS,

@@ -127,6 +127,7 @@ async fn caller(server: SocketAddr) -> Result<Gateway, gateway::Error> {
         register: false,
         caller_id: "bench".into(),
         codecs: vec![AudioCodec::Pcmu],
+        srtp: sip::sdp::SrtpPolicy::Off,
         dtmf: DigitPolicy::Auto,
         allow_from: Vec::new(),
         max_calls: 1000,

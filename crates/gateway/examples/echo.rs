@@ -12,7 +12,7 @@ use sip::sdp::AudioCodec;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let listen = std::env::args().nth(1).as_deref().unwrap_or("127.0.0.1:5080").parse()?;
+    let listen = std::env::args().nth(1).as_deref().unwrap_or("127.0.0.1:5080").parse::<std::net::SocketAddr>()?;
     // Who belongs to no trunk gets no answer: this one stands for everybody on this machine.
     let neighbours = Trunk {
         name: "neighbours".into(),
@@ -22,6 +22,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         register: false,
         caller_id: "echo".into(),
         codecs: vec![AudioCodec::Pcmu, AudioCodec::Pcma],
+        srtp: sip::sdp::SrtpPolicy::Off,
         dtmf: DigitPolicy::Auto,
         allow_from: vec![(Ipv4Addr::LOCALHOST.into(), 8)],
         max_calls: 10,

@@ -4,7 +4,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::{Impairment, Network, TlsFiles};
+use sip::sdp::SrtpPolicy;
+
+use crate::{Error, Impairment, Network, TlsFiles};
 
 /// A gateway.
 #[derive(Debug, Clone)]
@@ -113,12 +115,37 @@ pub struct Trunk {
     pub caller_id: String,
     /// Best first.
     pub codecs: Vec<sip::sdp::AudioCodec>,
+    /// Encryption of audio; keys go only over TLS.
+    pub srtp: SrtpPolicy,
     /// How digits are sent.
     pub dtmf: DigitPolicy,
     /// Sources of inbound SIP besides `next_hop`: network and prefix length.
     pub allow_from: Vec<(IpAddr, u8)>,
     /// Calls at once.
     pub max_calls: usize,
+}
+
+impl Trunk {
+    /// The policy for a call on this path: keys for SRTP go only where nobody can read them (RFC 4568 §7.1).
+    pub(crate) fn srtp_on(&self, flow: sip::Flow) -> SrtpPolicy {
+        match self.srtp {
+            SrtpPolicy::Preferred if flow.transport != sip::Transport::Tls => SrtpPolicy::Off,
+            policy => policy,
+        }
+    }
+
+    /// Leaves the paths that keys may take, if they are to take any.
+    pub(crate) fn keep_keys_secret(&self, hops: &mut Vec<sip::Hop>) -> Result<(), Error> {
+        let secret = |hop: &sip::Hop| hop.flow.transport == sip::Transport::Tls;
+        match self.srtp {
+            SrtpPolicy::Required if !hops.iter().any(secret) => Err(Error::KeysInTheOpen(self.name.clone())),
+            SrtpPolicy::Required | SrtpPolicy::Preferred if hops.iter().any(secret) => {
+                hops.retain(secret);
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 /// Where the messages of a trunk go.

@@ -7,8 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sip::locate::Target;
-use sip::penalty::Penalties;
-use sip::{Event, Flow, Peer, SessionId, UserAgent};
+use sip::{Event, Flow, Peer, Penalties, SessionId, UserAgent};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
@@ -131,6 +130,8 @@ struct Stopping {
     limit: Instant,
 }
 
+/// When a caller who found the house full may try again.
+const RETRY_AFTER: Duration = Duration::from_secs(5);
 /// One retransmission interval (T1) and a little more.
 const LINGER: Duration = Duration::from_millis(600);
 /// Longest wait for the answers to our un-REGISTERs.
@@ -148,7 +149,9 @@ impl Endpoint {
                     tokio::spawn(receive(number, socket.clone(), datagrams.clone())),
                     tokio::spawn(hear_of_unreachable(number, socket.clone(), datagrams.clone())),
                 ],
-                Door::Connections(door) => vec![tokio::spawn(take_connections(number, door.clone(), datagrams.clone()))],
+                Door::Connections(door) => {
+                    vec![tokio::spawn(take_connections(number, door.clone(), datagrams.clone()))]
+                }
             })
             .collect();
         drop(datagrams);
@@ -238,7 +241,12 @@ impl Endpoint {
         let done = match signal {
             Signal::Progress(status) => agent.progress(now, session, status, None),
             Signal::Answer(description) => agent.answer(now, session, description),
-            Signal::Reject(status) => agent.reject(now, session, status, Vec::new()),
+            Signal::Reject(status) => {
+                // RFC 3261 §21.5.4: without it a 503 reads as a failure of ours, and not as a full house.
+                let retry_after = || ("Retry-After".to_owned(), RETRY_AFTER.as_secs().to_string());
+                let headers = (status == 503).then(retry_after).into_iter().collect();
+                agent.reject(now, session, status, headers)
+            }
             Signal::AnswerOffer(description) => agent.answer_offer(now, session, description),
             Signal::RejectOffer(status) => agent.reject_offer(now, session, status),
             Signal::Info { content_type, body } => agent.info(now, session, content_type, &body),
@@ -342,8 +350,7 @@ impl Endpoint {
                 if self.invitations.try_send(invitation).is_ok() {
                     book.calls.insert(session, sender);
                 } else {
-                    let retry = vec![("Retry-After".to_owned(), "5".to_owned())];
-                    let _ = self.user_agent.reject(clock::now(), session, 503, retry);
+                    self.carry_out(clock::now(), session, Signal::Reject(503));
                 }
             }
             Event::Registered { registration, expires } => {

@@ -9,20 +9,25 @@ use std::time::Duration;
 
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
-use sip::UserAgent;
+use sip::sdp::SrtpPolicy;
+use sip::{Penalties, UserAgent};
 use tokio::sync::{Mutex as AsyncMutex, OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::call::CallTask;
 use crate::call::machine::Signal;
-use crate::endpoint::{self, Endpoint, EndpointCommand, Invitation, Listener};
+use crate::dns::Dns;
+use crate::endpoint::{self, Endpoint, EndpointCommand, Invitation};
 use crate::media_threads::MediaThreads;
 use crate::ports::Ports;
 use crate::registrations::Registrations;
 use crate::resolver::Resolver;
+use crate::sockets::{self, Listener};
+use crate::streams::{Streams, Tls};
 use crate::{
-    BuiltIn, Call, CallEnd, CallHandle, CallLimits, CallStatus, Config, NextHop, Registration, Trunk, listen, setup,
+    BuiltIn, Call, CallEnd, CallHandle, CallLimits, CallStatus, Config, NextHop, Registration, TlsError, TlsFiles,
+    Trunk, setup,
 };
 
 /// Inbound calls waiting for their reader; more get 503.
@@ -44,6 +49,7 @@ pub(crate) struct Inner {
     pub(crate) listeners: Vec<Listener>,
     pub(crate) endpoint: mpsc::Sender<EndpointCommand>,
     pub(crate) media: MediaThreads,
+    tls: Tls,
     pub(crate) ports: Ports,
     resolver: Resolver,
     pub(crate) calls: TaskTracker,
@@ -119,6 +125,9 @@ pub enum Error {
     /// No listener of the trunk's address family, or no route.
     #[error("no listening address can reach {0}")]
     NoRoute(String),
+    /// Encryption is demanded of a trunk whose signalling is not encrypted.
+    #[error("trunk {0} has srtp = \"required\" and is not reached over TLS; write ;transport=tls in its uri")]
+    KeysInTheOpen(String),
     /// TLS is to be listened for without a certificate.
     #[error("no certificate is configured to listen for TLS with")]
     NoCertificate,
@@ -214,6 +223,7 @@ impl Gateway {
             listeners,
             endpoint,
             media,
+            tls,
             ports,
             resolver,
             calls: TaskTracker::new(),
@@ -243,10 +253,11 @@ impl Gateway {
         let trunk = inner.trunk(dial.trunk.as_deref())?;
         let request_uri = setup::target(&dial.to, &trunk.domain)?;
         let targets = inner.resolver.targets(trunk).await?;
-        let hops = sockets::hops(&inner.config, &inner.listeners, &targets);
+        let mut hops = sockets::hops(&inner.config, &inner.listeners, &targets);
+        trunk.keep_keys_secret(&mut hops)?;
         let flow = hops.first().map(|hop| hop.flow).ok_or_else(|| Error::NoRoute(trunk.domain.clone()))?;
         let permits = inner.admit(Some(&trunk.name)).ok_or(Error::Full { limit: inner.config.max_calls })?;
-        let prepared = setup::outbound(inner, trunk, flow, &dial)?;
+        let mut prepared = setup::outbound(inner, trunk, flow, &dial)?;
         let caller = dial.caller_id.as_deref().unwrap_or(&trunk.caller_id);
         let invite = sip::Invite {
             hops,
@@ -255,7 +266,7 @@ impl Gateway {
             display_name: None,
             contact_user: caller.to_owned(),
             credentials: trunk.credentials.clone(),
-            offer: sip::sdp::offer(&prepared.capabilities),
+            offer: prepared.offer(),
             headers: Vec::new(),
         };
         let (events, signalling) = mpsc::channel(endpoint::MAX_EVENTS);
@@ -289,6 +300,12 @@ impl Gateway {
             // An error means that the endpoint is gone, and with it any hope of news.
             let _ = state.clone().wait_for(|state| *state != Registration::Pending).await;
         }
+    }
+
+    /// Reads certificates again for the connections to come; those that stand, and their calls, are left alone. Bad
+    /// files change nothing.
+    pub fn reload_tls(&self, files: &TlsFiles) -> Result<(), TlsError> {
+        self.inner.tls.reload(files)
     }
 
     /// Calls under way.
@@ -375,12 +392,18 @@ fn take_invitation(
     arrived: &mpsc::Sender<IncomingCall>,
 ) -> Result<(), u16> {
     const BUSY_HERE: u16 = 503;
+    const NOT_ACCEPTABLE_HERE: u16 = 488;
     let to = setup::user_of(&invitation.request_uri);
     let from = setup::user_of(&invitation.from);
     let built_in: Option<BuiltIn> =
         inner.config.built_in.iter().find(|(user, _)| *user == to).map(|(_, built_in)| *built_in);
     let source = invitation.flow.remote.ip();
     let trunk = inner.config.trunks.iter().find(|trunk| trunk.includes(&inner.resolver, source));
+    // Our keys would have to go where anybody can read them.
+    let in_the_open = invitation.flow.transport != sip::Transport::Tls;
+    if in_the_open && trunk.is_some_and(|trunk| trunk.srtp == SrtpPolicy::Required) {
+        return Err(NOT_ACCEPTABLE_HERE);
+    }
     let permits = inner.admit(trunk.map(|trunk| trunk.name.as_str())).ok_or(BUSY_HERE)?;
     let place = if built_in.is_none() { Some(arrived.try_reserve().map_err(|_| BUSY_HERE)?) } else { None };
     let recording = match &inner.config.record_inbound {

@@ -24,10 +24,10 @@ mod registrations;
 mod resolver;
 mod ring;
 mod setup;
-mod sockets;
-mod streams;
 #[cfg(feature = "sim")]
 mod sim;
+mod sockets;
+mod streams;
 
 pub use config::*;
 pub use gateway::{Dial, Error, Gateway, IncomingCall};
@@ -35,6 +35,6 @@ pub use handle::*;
 pub use impairment::Impairment;
 pub use line::{CallEnd, EndCause, Line, LineClosed, LineEvent, Player};
 pub use network::Network;
-pub use streams::{TlsError, TlsFiles};
 #[cfg(feature = "sim")]
 pub use sim::SimNetwork;
+pub use streams::{TlsError, TlsFiles};

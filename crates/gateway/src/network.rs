@@ -11,9 +11,9 @@ use sip::locate::{Answer, Question};
 use tokio::io::Interest;
 use tokio::net::TcpListener;
 
+use crate::dns::Dns;
 #[cfg(feature = "sim")]
 use crate::sim::{SimNetwork, SimSocket};
-use crate::dns::Dns;
 use crate::{icmp, listen};
 
 /// A network to be on.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use media::{MediaSession, ear};
-use sip::sdp::{AudioCodec, Capabilities, Direction, SessionDescription};
+use sip::sdp::{AudioCodec, Capabilities, Direction, Sdes, SessionDescription, SrtpPolicy};
 use sip::{Event, Flow, SessionId};
 use tokio::sync::{mpsc, watch};
 
@@ -16,7 +16,7 @@ use crate::gateway::{Dial, Error, Inner};
 use crate::line::{self, LineEnd};
 use crate::media_worker::{Impaired, Stream};
 use crate::recording::{MAX_RECORDED, Recording};
-use crate::{sockets, BuiltIn, CallHandle, CallLimits, CallStatus, DigitPolicy, Line, Trunk, clock, ring};
+use crate::{BuiltIn, CallHandle, CallLimits, CallStatus, DigitPolicy, Line, Trunk, clock, ring, sockets};
 
 /// Orders that act at once.
 const CONTROL_RING: usize = 16;
@@ -32,7 +32,6 @@ const TELEPHONE_EVENT: u8 = 101;
 /// A call ready for its session.
 #[derive(Debug)]
 pub(crate) struct Prepared {
-    pub(crate) capabilities: Capabilities,
     machine: CallMachine,
     media: MediaEnd,
     recording: Option<Recording>,
@@ -141,12 +140,18 @@ fn prepare(inner: &Inner, plan: Plan<'_>) -> Result<Prepared, Error> {
         direction: Direction::SendRecv,
     };
     let digits = plan.trunk.map_or(DigitPolicy::Auto, |trunk| trunk.dtmf);
-    let machine = CallMachine::new(now, plan.origin, plan.limits, digits, capabilities.clone());
+    let sdes = Sdes::new(plan.trunk.map_or(SrtpPolicy::Off, |trunk| trunk.srtp_on(plan.flow)), inner.draw_seed());
+    let machine = CallMachine::new(now, plan.origin, plan.limits, digits, capabilities, sdes);
     let media = MediaEnd { control, queue, events: events_end, idle, waker };
-    Ok(Prepared { capabilities, machine, media, recording, listened_to: plan.listened_to })
+    Ok(Prepared { machine, media, recording, listened_to: plan.listened_to })
 }
 
 impl Prepared {
+    /// What our INVITE describes.
+    pub(crate) fn offer(&mut self) -> SessionDescription {
+        self.machine.offer()
+    }
+
     /// The task, and for calls that somebody listens to their line.
     pub(crate) fn into_call(
         self,

@@ -141,13 +141,7 @@ impl Streams {
         self.open.iter().filter(|(peer, connection)| connection.inbound && peer.address.ip() == source).count()
     }
 
-    fn spawn(
-        &mut self,
-        flow: Flow,
-        domain: Option<String>,
-        inbound: bool,
-        opening: Opening,
-    ) -> mpsc::Sender<Vec<u8>> {
+    fn spawn(&mut self, flow: Flow, domain: Option<String>, inbound: bool, opening: Opening) -> mpsc::Sender<Vec<u8>> {
         let number = self.take_number();
         let (queue, outgoing) = mpsc::channel(MAX_QUEUED);
         let stop = self.stop.child_token();

@@ -31,6 +31,7 @@ fn trunk() -> Trunk {
         register: true,
         caller_id: "+15550199".into(),
         codecs: vec![AudioCodec::Pcmu, AudioCodec::Pcma],
+        srtp: sip::sdp::SrtpPolicy::Off,
         dtmf: DigitPolicy::Auto,
         allow_from: Vec::new(),
         max_calls: 4,
@@ -47,7 +48,7 @@ async fn caller(network: &SimNetwork) -> Gateway {
 
 async fn at(network: &SimNetwork, listen: &str, trunks: Vec<Trunk>) -> Gateway {
     Gateway::start(Config {
-        listen: vec![address(listen)],
+        listen: vec![address(listen).into()],
         trunks,
         network: Network::Simulated(network.clone()),
         seed: Some([1; 32]),
@@ -63,7 +64,7 @@ async fn callee(network: &SimNetwork) -> Gateway {
 
 fn callee_config(network: &SimNetwork) -> Config {
     Config {
-        listen: vec![address(CALLEE)],
+        listen: vec![address(CALLEE).into()],
         registrar: Some(sip::Registrar {
             realm: "trunk.test".into(),
             users: vec![("gateway".into(), "secret".into())],
@@ -277,7 +278,8 @@ async fn a_trunk_that_moves_is_followed() {
     let caller = at(&network, CALLER, vec![named_trunk()]).await;
     caller.registered().await;
     let moved = "10.0.0.3:5060";
-    let other = Gateway::start(Config { listen: vec![address(moved)], ..callee_config(&network) }).await.expect("room");
+    let other =
+        Gateway::start(Config { listen: vec![address(moved).into()], ..callee_config(&network) }).await.expect("room");
     network.name("trunk.test", &[address(moved).ip()]);
     tokio::time::sleep(Duration::from_secs(65)).await;
     let mut call = caller.dial(dial("echo")).await.expect("dialed");

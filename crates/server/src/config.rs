@@ -4,6 +4,7 @@ mod checks;
 mod duration;
 mod raw;
 mod resolve;
+mod sip_section;
 mod substitute;
 
 use std::fmt;
@@ -15,7 +16,11 @@ use std::time::Duration;
 #[derive(Debug, Clone)]
 pub struct Config {
     /// `[sip] listen`.
-    pub listen: Vec<SocketAddr>,
+    pub listen: Vec<gateway::Listen>,
+    /// `[sip] name_servers`.
+    pub name_servers: Vec<SocketAddr>,
+    /// `[sip] tls_certificate`, `tls_key` and `tls_ca`.
+    pub tls: gateway::TlsFiles,
     /// `[sip] advertise`, when fixed.
     pub advertise: Option<IpAddr>,
     /// Sources of inbound SIP that belong to no trunk (`[sip] allow_from`).
@@ -59,8 +64,8 @@ pub struct Trunk {
     pub name: String,
     /// Domain of `uri`; empty for a trunk that only sends us calls.
     pub domain: String,
-    /// Host and port that messages go to: `outbound_proxy`, else `uri`.
-    pub next_hop: Option<(String, u16)>,
+    /// Where messages go: `outbound_proxy`, else `uri`; `None` for a trunk that only sends us calls.
+    pub next_hop: Option<String>,
     /// `username` and `password`.
     pub credentials: Option<sip::Credentials>,
     /// `register`.
@@ -69,6 +74,8 @@ pub struct Trunk {
     pub caller_id: String,
     /// `codecs`.
     pub codecs: Vec<sip::sdp::AudioCodec>,
+    /// `srtp`.
+    pub srtp: sip::sdp::SrtpPolicy,
     /// `dtmf`.
     pub dtmf: gateway::DigitPolicy,
     /// `allow_from` without `"registrar"`.
@@ -90,6 +97,7 @@ impl Trunk {
             register: false,
             caller_id: "anonymous".to_owned(),
             codecs: vec![sip::sdp::AudioCodec::Pcmu, sip::sdp::AudioCodec::Pcma],
+            srtp: sip::sdp::SrtpPolicy::Off,
             dtmf: gateway::DigitPolicy::Auto,
             allow_from,
             max_calls: usize::MAX,

@@ -72,6 +72,8 @@ fn gateway_config(config: &Config) -> gateway::Config {
     }
     gateway::Config {
         listen: config.listen.clone(),
+        name_servers: config.name_servers.clone(),
+        tls: config.tls.clone(),
         advertise: config.advertise,
         trunks,
         rtp_ports: config.rtp_ports,
@@ -94,7 +96,8 @@ fn gateway_trunk(trunk: &Trunk) -> gateway::Trunk {
     gateway::Trunk {
         name: trunk.name.clone(),
         domain: trunk.domain.clone(),
-        next_hop: next_hop(trunk.next_hop.as_ref()),
+        next_hop: trunk.next_hop.clone().map_or(NextHop::Nowhere, NextHop::Uri),
+        srtp: trunk.srtp,
         credentials: trunk.credentials.clone(),
         register: trunk.register,
         caller_id: trunk.caller_id.clone(),
@@ -102,15 +105,6 @@ fn gateway_trunk(trunk: &Trunk) -> gateway::Trunk {
         dtmf: trunk.dtmf,
         allow_from: trunk.allow_from.clone(),
         max_calls: trunk.max_calls,
-    }
-}
-
-fn next_hop(configured: Option<&(String, u16)>) -> NextHop {
-    let Some((host, port)) = configured else { return NextHop::Nowhere };
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    match host.parse::<IpAddr>() {
-        Ok(ip) => SocketAddr::new(ip, *port).into(),
-        Err(_) => NextHop::Name { host: host.to_owned(), port: *port },
     }
 }
 
@@ -200,19 +194,4 @@ pub fn random_seed() -> anyhow::Result<[u8; 32]> {
 pub fn random_number() -> anyhow::Result<u64> {
     let seed = random_seed()?;
     Ok(u64::from(u32::from_le_bytes([seed[0], seed[1], seed[2], seed[3]])))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_address_is_taken_as_it_is_and_a_name_is_left_to_be_looked_up() {
-        let check = |host: &str, expected: NextHop| assert_eq!(next_hop(Some(&(host.to_owned(), 5060))), expected);
-        let address = |text: &str| NextHop::Address(text.parse().expect("an address"));
-        check("192.0.2.1", address("192.0.2.1:5060"));
-        check("[2001:db8::1]", address("[2001:db8::1]:5060"));
-        check("trunk.example.com", NextHop::Name { host: "trunk.example.com".to_owned(), port: 5060 });
-        assert_eq!(next_hop(None), NextHop::Nowhere);
-    }
 }

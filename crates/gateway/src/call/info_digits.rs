@@ -15,8 +15,10 @@ use super::machine::{Deadline, Signal};
 const MAX_BODY: usize = 256;
 /// Keys and pauses that wait; more are not sent.
 const MAX_STEPS: usize = 256;
-/// From the end of one key to the next, so that a datagram in between seldom overtakes.
+/// From the end of one key to the next.
 const GAP: Duration = Duration::from_millis(150);
+/// Longest wait for the answer to an INFO, 64 × T1 (RFC 3261 §17.1.2.2): one on its way is overtaken by none.
+const ANSWER: Duration = Duration::from_secs(32);
 /// Longest wait for the end of what is being said: on hold it never ends.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -28,6 +30,8 @@ pub(crate) struct InfoQueue {
     after_speech: Option<Instant>,
     /// The key or pause before lasts until then.
     busy_until: Option<Instant>,
+    /// The INFO before is not answered yet; it is waited for until then.
+    unanswered: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -77,6 +81,7 @@ impl InfoQueue {
         self.after_speech = None;
         let step = self.steps.pop_front();
         self.busy_until = step.as_ref().map(|step| now + step.lasts());
+        self.unanswered = matches!(step, Some(Step::Key { .. })).then_some(now + ANSWER);
         match step {
             Some(Step::Key { digit, duration }) => Some(Next::Send(write(digit, duration))),
             Some(Step::Pause(_)) => None,
@@ -84,12 +89,18 @@ impl InfoQueue {
         }
     }
 
+    /// Our INFO has its answer, whatever it says.
+    pub(crate) fn answered(&mut self) {
+        self.unanswered = None;
+    }
+
     pub(crate) fn deadline(&self) -> Option<Deadline> {
         self.due_at().map(|at| Deadline { at, timer: "next key by INFO" })
     }
 
     fn due_at(&self) -> Option<Instant> {
-        self.busy_until.map(|at| self.after_speech.map_or(at, |limit| limit.max(at)))
+        let limits = [self.after_speech, self.unanswered];
+        self.busy_until.map(|at| limits.into_iter().flatten().fold(at, Instant::max))
     }
 }
 
@@ -183,9 +194,25 @@ mod tests {
         queue.push_key(key('1'), TENTH);
         queue.speech_is_over();
         assert_eq!(queue.poll(start), Some(Next::Send(write(key('1'), TENTH))));
+        queue.answered();
         queue.open(start + TENTH);
         queue.push_key(key('2'), TENTH);
         queue.speech_is_over();
+        assert_eq!(sent(&mut queue, start), ["2@250", "done@500"]);
+    }
+
+    #[test]
+    fn a_key_waits_for_the_answer_to_the_one_before() {
+        let start = Instant::now();
+        let mut queue = InfoQueue::default();
+        queue.open(start);
+        queue.push_key(key('1'), TENTH);
+        queue.push_key(key('2'), TENTH);
+        queue.speech_is_over();
+        assert!(queue.poll(start).is_some());
+        assert_eq!(queue.deadline().map(|deadline| deadline.at), Some(start + ANSWER), "for want of an answer");
+        assert_eq!(queue.poll(start + Duration::from_secs(1)), None);
+        queue.answered();
         assert_eq!(sent(&mut queue, start), ["2@250", "done@500"]);
     }
 
@@ -200,7 +227,10 @@ mod tests {
         let mut sent = Vec::new();
         while let Some(Deadline { at, .. }) = queue.deadline() {
             let what = match queue.poll(at) {
-                Some(Next::Send(Signal::Info { body, .. })) => char::from(body["Signal=".len()]).to_string(),
+                Some(Next::Send(Signal::Info { body, .. })) => {
+                    queue.answered();
+                    char::from(body["Signal=".len()]).to_string()
+                }
                 Some(Next::AllSent) => "done".to_owned(),
                 _ => continue,
             };

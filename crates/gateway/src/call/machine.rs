@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use media::ear::{Digit, DigitSource, Heard};
 use media::{DigitMethod, Order, SteadyTone, UtteranceId};
-use sip::sdp::{self, Capabilities, Direction, Negotiated, SessionDescription};
+use sip::sdp::{self, Capabilities, Direction, Negotiated, Sdes, SessionDescription};
 
 use super::info_digits::{self, InfoQueue};
 use super::{ending, farewell, streams};
@@ -88,6 +88,7 @@ pub(crate) struct CallMachine {
     limits: CallLimits,
     digits: DigitPolicy,
     capabilities: Capabilities,
+    sdes: Sdes,
     negotiated: Option<Negotiated>,
     /// What the last provisional response described.
     early_answer: Option<SessionDescription>,
@@ -131,6 +132,7 @@ impl CallMachine {
         limits: CallLimits,
         digits: DigitPolicy,
         capabilities: Capabilities,
+        sdes: Sdes,
     ) -> Self {
         let ring_limit = now + limits.ring;
         let mut machine = Self {
@@ -139,6 +141,7 @@ impl CallMachine {
             limits,
             digits,
             capabilities,
+            sdes,
             negotiated: None,
             early_answer: None,
             info_keys: InfoQueue::default(),
@@ -161,6 +164,11 @@ impl CallMachine {
             }
         }
         machine
+    }
+
+    /// Our full description of the session, with fresh keys where it is to have some.
+    pub(crate) fn offer(&mut self) -> SessionDescription {
+        self.sdes.offer(&self.capabilities)
     }
 
     pub(crate) fn handle_input(&mut self, now: Instant, input: Input) {
@@ -216,29 +224,21 @@ impl CallMachine {
     fn handle_signalling(&mut self, now: Instant, event: sip::Event) {
         match event {
             sip::Event::Progress { status, description, .. } => self.handle_progress(status, description.as_ref()),
-            sip::Event::Answered { description, .. } => match sdp::accept(&self.capabilities, &description) {
-                Ok(negotiated) if matches!(self.state, State::Dialing { .. }) => {
-                    // RFC 3261 §13.2.1: only the first answer counts, and an UPDATE may have replaced it since.
-                    if self.early_answer.as_ref() != Some(&description) {
-                        self.configure(negotiated);
-                    }
-                    self.enter_established(now);
-                }
-                Ok(_) => {}
-                Err(_) => self.give_up(now, EndCause::Failed),
-            },
+            sip::Event::Answered { description, .. } => self.handle_answer(now, &description),
             sip::Event::Acknowledged { description: Some(description), .. } => {
-                match sdp::accept(&self.capabilities, &description) {
+                match self.sdes.accept(&self.capabilities, &description) {
                     Ok(negotiated) => self.configure(negotiated),
                     Err(_) => self.give_up(now, EndCause::Failed),
                 }
             }
             sip::Event::Offer { offer, .. } => self.handle_offer(now, offer.as_ref()),
             // What they describe after the session was refreshed, or in answer to an early offer of ours. What cannot
-            // be used leaves the stream as it was.
+            // be used leaves the stream as it was, unless it would have to go on without its keys.
             sip::Event::OfferAnswered { description: Some(description), .. } => {
-                if let Ok(negotiated) = sdp::accept(&self.capabilities, &description) {
-                    self.configure(negotiated);
+                match self.sdes.accept(&self.capabilities, &description) {
+                    Ok(negotiated) => self.configure(negotiated),
+                    Err(sdp::Error::Srtp(_)) => self.give_up(now, EndCause::Failed),
+                    Err(_) => {}
                 }
             }
             sip::Event::Info { content_type, body, .. } => {
@@ -250,19 +250,37 @@ impl CallMachine {
                     }));
                 }
             }
+            sip::Event::InfoAnswered { .. } => {
+                self.info_keys.answered();
+                self.send_info_keys(now);
+            }
             sip::Event::Ended { end, .. } => self.finish(ending::of(end, self.cause, self.peer)),
             _ => {}
         }
     }
 
+    fn handle_answer(&mut self, now: Instant, description: &SessionDescription) {
+        if !matches!(self.state, State::Dialing { .. }) {
+            return;
+        }
+        // RFC 3261 §13.2.1: only the first answer counts, and an UPDATE may have replaced it since.
+        if self.early_answer.as_ref() != Some(description) {
+            match self.sdes.accept(&self.capabilities, description) {
+                Ok(negotiated) => self.configure(negotiated),
+                Err(_) => return self.give_up(now, EndCause::Failed),
+            }
+        }
+        self.enter_established(now);
+    }
+
     fn handle_progress(&mut self, status: u16, description: Option<&SessionDescription>) {
         let State::Dialing { early_media, .. } = &mut self.state else { return };
+        if description.is_some() && self.early_answer.as_ref() == description {
+            return;
+        }
         if let Some(description) = description
-            && let Ok(negotiated) = sdp::accept(&self.capabilities, description)
+            && let Ok(negotiated) = self.sdes.accept(&self.capabilities, description)
         {
-            if self.early_answer.as_ref() == Some(description) {
-                return;
-            }
             self.early_answer = Some(description.clone());
             let first = !std::mem::replace(early_media, true);
             self.configure(negotiated);
@@ -281,10 +299,11 @@ impl CallMachine {
     fn handle_offer(&mut self, now: Instant, offer: Option<&SessionDescription>) {
         self.capabilities.version += 1;
         let Some(offer) = offer else {
-            self.outputs.push_back(Output::Signal(Signal::AnswerOffer(sdp::offer(&self.capabilities))));
+            let offer = self.offer();
+            self.outputs.push_back(Output::Signal(Signal::AnswerOffer(offer)));
             return;
         };
-        match sdp::answer(offer, &self.capabilities) {
+        match self.sdes.answer(offer, &self.capabilities) {
             Ok((answer, negotiated)) => {
                 self.outputs.push_back(Output::Signal(Signal::AnswerOffer(answer)));
                 let held = !matches!(negotiated.direction, Direction::SendRecv | Direction::SendOnly);
@@ -326,12 +345,12 @@ impl CallMachine {
     fn answer(&mut self, now: Instant) {
         let State::Offered { offer, .. } = &self.state else { return };
         let Some(offer) = offer else {
-            let description = sdp::offer(&self.capabilities);
+            let description = self.offer();
             self.outputs.push_back(Output::Signal(Signal::Answer(description)));
             self.enter_established(now);
             return;
         };
-        match sdp::answer(offer, &self.capabilities) {
+        match self.sdes.answer(offer, &self.capabilities) {
             Ok((description, negotiated)) => {
                 self.outputs.push_back(Output::Signal(Signal::Answer(description)));
                 self.establish(now, negotiated);

@@ -111,7 +111,7 @@ impl Task {
                         Frame::Broken(why) => return Err(io::Error::new(io::ErrorKind::InvalidData, why)),
                     }
                 }
-                life.heard(Instant::now(), framing.is_between_messages());
+                life.heard(Instant::now(), framing.is_within_message());
             }
         };
         let outgoing = &mut self.outgoing;
@@ -152,9 +152,9 @@ impl Life {
         Self { heard: now, begun: None }
     }
 
-    fn heard(&mut self, now: Instant, between_messages: bool) {
+    fn heard(&mut self, now: Instant, within_message: bool) {
         self.heard = now;
-        self.begun = if between_messages { None } else { self.begun.or(Some(now)) };
+        self.begun = if within_message { self.begun.or(Some(now)) } else { None };
     }
 
     fn limit(&self) -> Instant {

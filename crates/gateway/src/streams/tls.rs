@@ -36,7 +36,7 @@ pub enum TlsError {
 
 /// What TLS connections are made with; clones share it, and connections that stand keep what they began with.
 #[derive(Clone)]
-pub struct Tls {
+pub(crate) struct Tls {
     current: Arc<RwLock<Current>>,
 }
 
@@ -47,19 +47,19 @@ struct Current {
 
 impl Tls {
     /// Reads the files.
-    pub fn load(files: &TlsFiles) -> Result<Self, TlsError> {
+    pub(crate) fn load(files: &TlsFiles) -> Result<Self, TlsError> {
         Ok(Self { current: Arc::new(RwLock::new(Current::load(files)?)) })
     }
 
     /// Reads the files again; when they are bad nothing changes.
-    pub fn reload(&self, files: &TlsFiles) -> Result<(), TlsError> {
+    pub(crate) fn reload(&self, files: &TlsFiles) -> Result<(), TlsError> {
         let fresh = Current::load(files)?;
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = fresh;
         Ok(())
     }
 
     /// For connections to us; `None` without a certificate.
-    pub(super) fn acceptor(&self) -> Option<TlsAcceptor> {
+    pub(crate) fn acceptor(&self) -> Option<TlsAcceptor> {
         let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
         current.server.clone().map(TlsAcceptor::from)
     }
@@ -119,9 +119,8 @@ fn read_certificate(
 
 fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let wrong = |why: String| TlsError::File { path: path.to_owned(), why };
-    let certificates: Vec<_> = CertificateDer::pem_file_iter(path)
-        .and_then(Iterator::collect)
-        .map_err(|error| wrong(error.to_string()))?;
+    let certificates: Vec<_> =
+        CertificateDer::pem_file_iter(path).and_then(Iterator::collect).map_err(|error| wrong(error.to_string()))?;
     if certificates.is_empty() {
         return Err(wrong("no certificate is in this file".to_owned()));
     }
@@ -139,7 +138,10 @@ fn read_authorities(file: Option<&Path>) -> Result<RootCertStore, TlsError> {
     if let Some(path) = file
         && added == 0
     {
-        return Err(TlsError::File { path: path.to_owned(), why: format!("none of its {ignored} certificates can be used") });
+        return Err(TlsError::File {
+            path: path.to_owned(),
+            why: format!("none of its {ignored} certificates can be used"),
+        });
     }
     Ok(roots)
 }

@@ -151,6 +151,7 @@ fn trunk(party: &PartyProcess) -> Trunk {
         register: true,
         caller_id: CALLER.to_owned(),
         codecs: vec![AudioCodec::Pcmu, AudioCodec::Pcma],
+        srtp: sip::sdp::SrtpPolicy::Off,
         dtmf: DigitPolicy::Auto,
         allow_from: Vec::new(),
         max_calls: 1,

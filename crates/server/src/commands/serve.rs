@@ -73,7 +73,7 @@ async fn serve(config: &Config, arguments: &Arguments) -> anyhow::Result<()> {
         tokio::select! { biased;
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
-            _ = hang_up.recv() => check_again(arguments),
+            _ = hang_up.recv() => read_again(arguments, &parts.gateway),
         }
     }
     notify::tell("STOPPING=1");
@@ -95,10 +95,16 @@ async fn serve(config: &Config, arguments: &Arguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// SIGHUP tells what the file would mean; taking it over needs a restart.
-fn check_again(arguments: &Arguments) {
+/// SIGHUP takes fresh certificates over and tells what the file would mean; the rest of it needs a restart.
+fn read_again(arguments: &Arguments, gateway: &Gateway) {
     match config::load(&arguments.config) {
-        Ok(_) => tracing::info!("the configuration has no mistakes; restart to take it over"),
+        Ok(config) => {
+            tracing::info!("the configuration has no mistakes; restart to take it over");
+            match gateway.reload_tls(&config.tls) {
+                Ok(()) => tracing::info!("new TLS connections use the certificates as they are now"),
+                Err(error) => tracing::error!(%error, "the certificates stay as they were"),
+            }
+        }
         Err(problems) => {
             for problem in problems {
                 tracing::error!("configuration: {problem}");

@@ -37,6 +37,10 @@ pub struct Node {
 pub struct Sip {
     pub listen: Option<Spanned<Vec<Spanned<String>>>>,
     pub advertise: Text,
+    pub name_servers: Texts,
+    pub tls_certificate: Text,
+    pub tls_key: Text,
+    pub tls_ca: Text,
     pub allow_from: Texts,
 }
 

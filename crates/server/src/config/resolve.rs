@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use gateway::DigitPolicy;
-use sip::sdp::AudioCodec;
+use sip::sdp::{AudioCodec, SrtpPolicy};
 use toml::Spanned;
 
 use super::raw::{self, Raw, line_of};
+use super::sip_section::{domain_of, name_server, trunk_uri};
 use super::substitute::substitute;
 use super::{ApiKey, Config, Limits, Problem, Provider, Route, Secret, Trunk, checks, duration};
 
@@ -56,8 +57,11 @@ impl Reader<'_> {
         self.provider("stt", raw.stt, &["local"], "local");
         let trunks = raw.trunk.into_iter().enumerate().map(|(n, trunk)| self.trunk(n, trunk)).collect();
         let routes = raw.route.into_iter().enumerate().filter_map(|(n, route)| self.route(n, route)).collect();
+        let listen = self.listen(raw.sip.listen);
         Config {
-            listen: self.listen(raw.sip.listen),
+            tls: self.tls(&listen, raw.sip.tls_certificate, raw.sip.tls_key, raw.sip.tls_ca),
+            listen,
+            name_servers: self.all_parsed("sip.name_servers", raw.sip.name_servers, name_server),
             advertise: self
                 .parsed("sip.advertise", raw.sip.advertise, |text| match text {
                     "auto" => Ok(None),
@@ -107,30 +111,6 @@ impl Reader<'_> {
         }
     }
 
-    fn listen(&mut self, listen: Option<Spanned<Vec<Spanned<String>>>>) -> Vec<SocketAddr> {
-        let Some(listen) = listen else { return vec![SocketAddr::from(([0, 0, 0, 0], 5060))] };
-        let line = line_of(self.text, listen.span().start);
-        if listen.get_ref().is_empty() {
-            let message = "names no address, so no call could come or go; write for example [\"udp://0.0.0.0:5060\"]";
-            self.problem("sip.listen", line, message.into());
-        }
-        listen
-            .into_inner()
-            .into_iter()
-            .enumerate()
-            .filter_map(|(n, one)| {
-                self.parsed(&format!("sip.listen[{n}]"), Some(one), |text| {
-                    let address = text.strip_prefix("udp://").ok_or_else(|| {
-                        format!("{text:?}: only udp:// is spoken; write for example \"udp://0.0.0.0:5060\"")
-                    })?;
-                    address.parse().map_err(|_| {
-                        format!("{address:?} is not an address and port; write for example \"udp://0.0.0.0:5060\"")
-                    })
-                })
-            })
-            .collect()
-    }
-
     fn trunk(&mut self, n: usize, raw: Spanned<raw::Trunk>) -> Trunk {
         let line = line_of(self.text, raw.span().start);
         let raw = raw.into_inner();
@@ -138,14 +118,16 @@ impl Reader<'_> {
         let name_line = self.line_of_or(raw.name.as_ref(), line);
         let name = self.text(&key("name"), raw.name).unwrap_or_else(|| format!("trunk{n}"));
         self.only_once("name of the trunk", &key("name"), name_line, &name, "give each trunk a name of its own");
-        let uri = self.parsed(&key("uri"), raw.uri, sip_host);
-        let proxy = self.parsed(&key("outbound_proxy"), raw.outbound_proxy, sip_host);
+        let uri = self.parsed(&key("uri"), raw.uri, trunk_uri);
+        let proxy = self.parsed(&key("outbound_proxy"), raw.outbound_proxy, trunk_uri);
         let username = self.text(&key("username"), raw.username);
         let password = self.text(&key("password"), raw.password);
         let calls_apart = self.calls_apart(&key("max_calls_per_second"), raw.max_calls_per_second);
-        self.parsed(&key("srtp"), raw.srtp, |text| match text {
-            "off" => Ok(()),
-            other => Err(format!("{other:?} is not supported; only \"off\" is")),
+        let srtp = self.parsed(&key("srtp"), raw.srtp, |text| match text {
+            "off" => Ok(SrtpPolicy::Off),
+            "preferred" => Ok(SrtpPolicy::Preferred),
+            "required" => Ok(SrtpPolicy::Required),
+            other => Err(format!("{other:?} is no policy; write \"off\", \"preferred\" or \"required\"")),
         });
         if raw.register && uri.is_none() {
             self.problem(&key("register"), line, "needs `uri`: whom to register with".into());
@@ -162,12 +144,13 @@ impl Reader<'_> {
             username.clone().zip(password).map(|(username, password)| sip::Credentials { username, password });
         Trunk {
             name,
-            domain: uri.as_ref().map(|(host, port)| with_port(host, *port)).unwrap_or_default(),
-            next_hop: proxy.or(uri).map(|(host, port)| (host, port.unwrap_or(5060))),
+            domain: uri.as_deref().map(domain_of).unwrap_or_default(),
+            next_hop: proxy.or(uri),
             credentials,
             register: raw.register,
             caller_id: self.text(&key("caller_id"), raw.caller_id).or(username).unwrap_or_else(|| "anonymous".into()),
             codecs: if codecs.is_empty() { vec![AudioCodec::Pcmu, AudioCodec::Pcma] } else { codecs },
+            srtp: srtp.unwrap_or(SrtpPolicy::Off),
             dtmf: self
                 .parsed(&key("dtmf"), raw.dtmf, |text| match text {
                     "auto" => Ok(DigitPolicy::Auto),
@@ -271,7 +254,7 @@ impl Reader<'_> {
         Some(ApiKey { name, role: role.unwrap_or_else(|| "read".into()), key })
     }
 
-    fn text(&mut self, key: &str, value: Option<Spanned<String>>) -> Option<String> {
+    pub(super) fn text(&mut self, key: &str, value: Option<Spanned<String>>) -> Option<String> {
         self.parsed(key, value, |text| Ok(text.to_owned()))
     }
 
@@ -298,7 +281,7 @@ impl Reader<'_> {
         }
     }
 
-    fn all_parsed<T>(
+    pub(super) fn all_parsed<T>(
         &mut self,
         key: &str,
         values: Option<Vec<Spanned<String>>>,
@@ -308,7 +291,7 @@ impl Reader<'_> {
         values.filter_map(|(n, value)| self.parsed(&format!("{key}[{n}]"), Some(value), &parse)).collect()
     }
 
-    fn parsed<T>(
+    pub(super) fn parsed<T>(
         &mut self,
         key: &str,
         value: Option<Spanned<String>>,
@@ -365,23 +348,3 @@ fn network(text: &str) -> Result<(IpAddr, u8), String> {
 }
 
 /// Host and port of `sip:host[:port]`.
-fn sip_host(text: &str) -> Result<(String, Option<u16>), String> {
-    let wrong = || format!("{text:?} is not a SIP address; write for example \"sip:trunk.example.com\"");
-    let rest = text.strip_prefix("sip:").ok_or_else(wrong)?;
-    let (host, parameters) = rest.split_once(';').unwrap_or((rest, ""));
-    if parameters.split(';').any(|parameter| parameter.starts_with("transport=") && parameter != "transport=udp") {
-        return Err(format!("{text:?}: only transport=udp is spoken"));
-    }
-    let (host, port) = match host.rsplit_once(':') {
-        Some((host, port)) if !host.ends_with(':') && (!host.contains(':') || host.ends_with(']')) => {
-            (host, Some(port.parse().map_err(|_| wrong())?))
-        }
-        _ => (host, None),
-    };
-    let fine = !host.is_empty() && !host.contains(['@', '/', ' ', '"', '<', '>']);
-    if fine { Ok((host.to_owned(), port)) } else { Err(wrong()) }
-}
-
-fn with_port(host: &str, port: Option<u16>) -> String {
-    port.map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
-}

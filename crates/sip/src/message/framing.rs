@@ -91,6 +91,11 @@ impl Framing {
         self.buffer.extend_from_slice(bytes);
     }
 
+    /// Whether a message has begun that is not whole yet.
+    pub fn is_within_message(&self) -> bool {
+        !matches!(self.state, State::Between { .. } | State::Broken)
+    }
+
     /// The next frame that is complete.
     #[expect(clippy::should_implement_trait, reason = "an iterator would end for good where this waits for more")]
     pub fn next(&mut self) -> Option<Frame> {

@@ -3,7 +3,7 @@ use super::*;
 #[test]
 fn audio_moves_when_a_refresh_of_the_session_is_answered_with_another_address() {
     let now = Instant::now();
-    let mut machine = CallMachine::new(now, OUTBOUND, LIMITS, DigitPolicy::Auto, at_port(4000));
+    let mut machine = CallMachine::new(now, OUTBOUND, LIMITS, DigitPolicy::Auto, at_port(4000), plain());
     let session = sip::SessionId(1);
     machine.handle_input(now, Input::Signalling(answer(5000)));
     assert_eq!(remotes(&mut machine), ["192.0.2.2:5000"]);
@@ -38,7 +38,7 @@ fn keys_by_info_wait_for_what_is_being_said_and_leave_one_by_one() {
 #[test]
 fn an_offer_before_the_answer_moves_audio_and_the_answer_does_not_move_it_back() {
     let (now, session) = (Instant::now(), sip::SessionId(1));
-    let mut machine = CallMachine::new(now, OUTBOUND, LIMITS, DigitPolicy::Auto, at_port(4000));
+    let mut machine = CallMachine::new(now, OUTBOUND, LIMITS, DigitPolicy::Auto, at_port(4000), plain());
     let (status, reason) = (183, "Session Progress".to_owned());
     let early = sip::Event::Progress { session, status, reason, description: Some(described(5000)) };
     machine.handle_input(now, Input::Signalling(early));
@@ -62,7 +62,7 @@ fn an_offer_before_the_answer_moves_audio_and_the_answer_does_not_move_it_back()
 #[test]
 fn a_call_that_we_end_says_why() {
     let now = Instant::now();
-    let dialing = || CallMachine::new(now, OUTBOUND, LIMITS, DigitPolicy::Auto, at_port(4000));
+    let dialing = || CallMachine::new(now, OUTBOUND, LIMITS, DigitPolicy::Auto, at_port(4000), plain());
     let check = |mut machine: CallMachine, at: Instant, input: Input, expected: &str| {
         machine.handle_input(at, input);
         let reasons: Vec<_> = outputs(&mut machine)
@@ -88,7 +88,7 @@ fn a_call_that_we_end_says_why() {
 fn a_call_that_reaches_nobody_fails_in_words() {
     let check = |why: &'static str, expected: &str| {
         let now = Instant::now();
-        let mut machine = CallMachine::new(now, OUTBOUND, LIMITS, DigitPolicy::Auto, at_port(4000));
+        let mut machine = CallMachine::new(now, OUTBOUND, LIMITS, DigitPolicy::Auto, at_port(4000), plain());
         let end = sip::SessionEnd::Unanswered { why };
         machine.handle_input(now, Input::Signalling(sip::Event::Ended { session: sip::SessionId(1), end }));
         let end = machine.end().unwrap();
@@ -116,7 +116,7 @@ fn info_bodies(machine: &mut CallMachine) -> Vec<String> {
 
 /// An outbound call that was answered from port 5000.
 fn answered(now: Instant, digits: DigitPolicy) -> CallMachine {
-    let mut machine = CallMachine::new(now, OUTBOUND, LIMITS, digits, at_port(4000));
+    let mut machine = CallMachine::new(now, OUTBOUND, LIMITS, digits, at_port(4000), plain());
     machine.handle_input(now, Input::Signalling(answer(5000)));
     outputs(&mut machine);
     machine
@@ -162,4 +162,8 @@ fn remotes(machine: &mut CallMachine) -> Vec<String> {
             _ => None,
         })
         .collect()
+}
+
+fn plain() -> Sdes {
+    Sdes::new(SrtpPolicy::Off, [0; 32])
 }
