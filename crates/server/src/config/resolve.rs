@@ -346,5 +346,3 @@ fn network(text: &str) -> Result<(IpAddr, u8), String> {
         _ => Err(wrong()),
     }
 }
-
-/// Host and port of `sip:host[:port]`.

@@ -31,7 +31,9 @@ impl Reader<'_> {
                 self.parsed(&format!("sip.listen[{n}]"), Some(one), |text| {
                     let (transport, address) = text.split_once("://").unwrap_or_default();
                     let transport = Transport::from_parameter(transport).ok_or_else(|| {
-                        format!("{text:?}: udp://, tcp:// and tls:// are spoken; write for example \"udp://0.0.0.0:5060\"")
+                        format!(
+                            "{text:?}: udp://, tcp:// and tls:// are spoken; write for example \"udp://0.0.0.0:5060\""
+                        )
                     })?;
                     let address = address.parse().map_err(|_| {
                         format!("{address:?} is not an address and port; write for example \"udp://0.0.0.0:5060\"")
@@ -48,7 +50,11 @@ impl Reader<'_> {
         let certificate = self.text("sip.tls_certificate", certificate).map(PathBuf::from);
         let key = self.text("sip.tls_key", key).map(PathBuf::from);
         if certificate.is_some() != key.is_some() {
-            self.problem("sip.tls_certificate", line.unwrap_or(1), "`tls_certificate` and `tls_key` go together".into());
+            self.problem(
+                "sip.tls_certificate",
+                line.unwrap_or(1),
+                "`tls_certificate` and `tls_key` go together".into(),
+            );
         }
         let certificate = certificate.zip(key);
         if certificate.is_none() && line.is_none() && listen.iter().any(|listen| listen.transport == Transport::Tls) {
@@ -69,7 +75,9 @@ pub(super) fn trunk_uri(text: &str) -> Result<String, String> {
             .ok_or_else(|| format!("{text:?}: transport={transport} is not spoken; udp, tcp and tls are"))?;
     }
     let (host, port) = match host_port.rsplit_once(':') {
-        Some((host, port)) if !host.ends_with(':') && (!host.contains(':') || host.ends_with(']')) => (host, Some(port)),
+        Some((host, port)) if !host.ends_with(':') && (!host.contains(':') || host.ends_with(']')) => {
+            (host, Some(port))
+        }
         _ => (host_port, None),
     };
     let port_is_fine = port.is_none_or(|port| port.parse::<u16>().is_ok());

@@ -1,3 +1,5 @@
+use sip::sdp::SrtpPolicy;
+
 use super::*;
 
 #[test]
