@@ -15,6 +15,7 @@ use crate::call::machine::Signal;
 use crate::network::SignallingSocket;
 use crate::registrations::Registrations;
 use crate::resolver::Resolver;
+use crate::trace::{Trace, Traces};
 use crate::{Config, Trunk, clock};
 
 /// Datagrams waiting for the user agent; more are lost, and SIP retransmits.
@@ -32,7 +33,7 @@ pub(crate) enum EndpointCommand {
     Invite {
         invite: Box<sip::Invite>,
         events: mpsc::Sender<Event>,
-        started: oneshot::Sender<SessionId>,
+        started: oneshot::Sender<(SessionId, Arc<Trace>)>,
     },
     Session {
         session: SessionId,
@@ -53,6 +54,7 @@ pub(crate) struct Invitation {
     pub(crate) from: String,
     pub(crate) offer: Option<sip::sdp::SessionDescription>,
     pub(crate) events: mpsc::Receiver<Event>,
+    pub(crate) trace: Arc<Trace>,
 }
 
 /// One bound socket.
@@ -71,6 +73,7 @@ pub(crate) struct Endpoint {
     pub(crate) invitations: mpsc::Sender<Invitation>,
     pub(crate) resolver: Resolver,
     pub(crate) registrations: Registrations,
+    pub(crate) traces: Traces,
     pub(crate) stopped: CancellationToken,
 }
 
@@ -178,9 +181,10 @@ impl Endpoint {
         match command {
             EndpointCommand::Invite { invite, events, started } => {
                 let session = self.user_agent.invite(now, *invite);
+                let trace = self.traces.of_call(self.user_agent.call_id(session).unwrap_or_default());
                 book.calls.insert(session, events);
                 // The caller has gone: nobody would ever end this session.
-                if started.send(session).is_err() {
+                if started.send((session, trace)).is_err() {
                     self.user_agent.hang_up(now, session);
                 }
             }
@@ -223,6 +227,7 @@ impl Endpoint {
             return;
         }
         let Some(flow) = self.flow_from(number, from) else { return };
+        self.traces.received(clock::wall(), flow, payload);
         self.user_agent.handle_input(clock::now(), sip::Input::Received { flow, payload });
     }
 
@@ -242,13 +247,15 @@ impl Endpoint {
             while let Some(transmit) = self.user_agent.poll_transmit() {
                 self.send(&transmit);
             }
-            let Some(event) = self.user_agent.poll_event() else { return };
+            let Some(event) = self.user_agent.poll_event() else { break };
             self.handle_event(event, book);
         }
+        self.traces.settle();
     }
 
     fn send(&mut self, transmit: &sip::Transmit) {
         let flow = transmit.flow;
+        self.traces.sent(clock::wall(), flow, &transmit.payload);
         if let Some(listener) = listener_of(&self.listeners, flow)
             && let Err(error) = listener.socket.send(&transmit.payload, flow.remote)
         {
@@ -261,9 +268,10 @@ impl Endpoint {
 
     fn handle_event(&mut self, event: Event, book: &mut Book) {
         match event {
-            Event::Incoming { session, flow, request_uri, from, offer, .. } => {
+            Event::Incoming { session, flow, request_uri, from, call_id, offer, .. } => {
                 let (sender, events) = mpsc::channel(MAX_EVENTS);
-                let invitation = Invitation { session, flow, request_uri, from, offer, events };
+                let trace = self.traces.of_call(&call_id);
+                let invitation = Invitation { session, flow, request_uri, from, offer, events, trace };
                 if self.invitations.try_send(invitation).is_ok() {
                     book.calls.insert(session, sender);
                 } else {

@@ -25,6 +25,7 @@ mod ring;
 mod setup;
 #[cfg(feature = "sim")]
 mod sim;
+mod trace;
 
 pub use config::*;
 pub use gateway::{Dial, Error, Gateway, IncomingCall};
@@ -34,3 +35,4 @@ pub use line::{CallEnd, EndCause, Line, LineClosed, LineEvent, Player};
 pub use network::Network;
 #[cfg(feature = "sim")]
 pub use sim::SimNetwork;
+pub use trace::{PCAP_MEDIA_TYPE, TracedMessage, ladder, pcap};
