@@ -89,12 +89,12 @@ url = "sqlite://{folder}/data/offhook.db"
                 return False
         wait_for("offhook is ready", ready, START_SECONDS)
 
-    def request(self, method, path, body=None):
+    def request(self, method, path, body=None, accept="*/*"):
         """`(status, bytes)` of one API request."""
         request = urllib.request.Request(
             f"http://127.0.0.1:{self.api_port}{path}", method=method,
             data=None if body is None else json.dumps(body).encode(),
-            headers={"Authorization": f"Bearer {API_KEY}", "Content-Type": "application/json"},
+            headers={"Authorization": f"Bearer {API_KEY}", "Content-Type": "application/json", "Accept": accept},
         )
         try:
             with urllib.request.urlopen(request, timeout=CALL_SECONDS) as answer:

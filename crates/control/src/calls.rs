@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -23,6 +22,7 @@ use crate::journal::{Change, Journal, NewEvent, StoredEvent};
 use crate::lines::Lines;
 use crate::request::NewCall;
 use crate::runner::{CallRunner, LiveCall, converse};
+use crate::signalling::Settling;
 use crate::{Call, Error, clock, ending, target};
 
 /// Prefix of the ids of calls.
@@ -55,7 +55,8 @@ struct Inner {
     places: Arc<Semaphore>,
     /// Outbound calls on a line.
     lines: Lines,
-    draining: AtomicBool,
+    settling: Settling,
+    draining: CancellationToken,
     stop: CancellationToken,
     tasks: TaskTracker,
 }
@@ -99,7 +100,8 @@ impl Calls {
                 runner,
                 journal,
                 live: Mutex::default(),
-                draining: AtomicBool::new(false),
+                settling: Settling::default(),
+                draining: CancellationToken::new(),
                 stop: CancellationToken::new(),
                 tasks: TaskTracker::new(),
             }),
@@ -285,7 +287,17 @@ impl Calls {
 
     /// What a call does now, in words.
     pub(crate) fn explain(&self, id: &str) -> Option<String> {
-        Some(self.live(id)?.line.get()?.explain())
+        Some(self.line(id)?.explain())
+    }
+
+    /// The line of a call that has not ended, once it has one.
+    pub(crate) fn line(&self, id: &str) -> Option<Arc<dyn LiveCall>> {
+        self.live(id)?.line.get().cloned()
+    }
+
+    /// Calls that have ended and whose messages are not written yet.
+    pub(crate) fn settling(&self) -> &Settling {
+        &self.inner.settling
     }
 
     /// Where a call is recorded.
@@ -294,7 +306,12 @@ impl Calls {
     }
 
     pub(crate) fn is_draining(&self) -> bool {
-        self.inner.draining.load(Ordering::Relaxed)
+        self.inner.draining.is_cancelled()
+    }
+
+    /// Resolves when the program is about to stop.
+    pub(crate) fn draining(&self) -> &CancellationToken {
+        &self.inner.draining
     }
 
     /// Resolves when nothing goes on any longer.
@@ -305,7 +322,7 @@ impl Calls {
     /// Refuses new calls, waits for live ones, ends the rest.
     pub(crate) async fn drain(&self, grace: Duration) {
         let inner = &self.inner;
-        inner.draining.store(true, Ordering::Relaxed);
+        inner.draining.cancel();
         inner.tasks.close();
         if timeout(grace, inner.tasks.wait()).await.is_err() {
             tracing::info!("time to drain is over: ending the calls that are left");

@@ -19,7 +19,7 @@ use crate::ending::FinalWords;
 use crate::journal::{Change, NewEvent};
 use crate::runner::{Conversation, LiveCall};
 use crate::telling::{self, Record, answered_by_name};
-use crate::{clock, recording};
+use crate::{clock, recording, signalling};
 
 /// Observations of an agent that wait to be written.
 const EVENTS: usize = 1024;
@@ -397,6 +397,9 @@ impl Carry {
             }
         }
         tracing::info!(call_id = %self.id, end_reason = reason, "call ended");
+        if let Some(line) = self.line.get() {
+            signalling::settle(&self.calls, &self.id, Arc::clone(line));
+        }
         self.calls.leave(&self.id);
     }
 }

@@ -52,6 +52,11 @@ pub enum Error {
         /// When.
         at: String,
     },
+    /// No SIP message of a call is kept.
+    #[error(
+        "no SIP message of this call is kept: it was not dialed, or its time to be kept ([media] record_retention) is over"
+    )]
+    NoSipMessages,
     /// The directory of recordings cannot be made.
     #[error("cannot make the directory {directory} for recordings")]
     Recordings {
@@ -87,6 +92,7 @@ impl Error {
             Self::TooManyOrders => "too_many_orders",
             Self::NotRecorded(_) => "not_recorded",
             Self::RecordingDeleted { .. } => "recording_deleted",
+            Self::NoSipMessages => "no_sip_messages",
             Self::Recordings { .. } | Self::Store(_) | Self::Damaged(_) => "internal",
         }
     }

@@ -29,6 +29,7 @@ mod pace;
 mod recording;
 mod request;
 mod runner;
+mod signalling;
 mod target;
 mod telling;
 
@@ -94,7 +95,7 @@ impl Control {
         self.calls.lines().pace(trunk, every);
     }
 
-    /// Deletes recordings `retention` after the end of their calls, until the program stops. To be run as a task, once.
+    /// Deletes recordings and SIP messages `retention` after the end of their calls, until the program stops. To be run as a task, once.
     pub async fn keep_recordings_for(&self, retention: Duration) {
         recording::keep_for(&self.calls, retention).await;
     }

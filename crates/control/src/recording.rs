@@ -1,4 +1,5 @@
-//! Files of recordings: kept when there is sound in them, and for as long as the configuration says.
+//! Files of recordings: kept when there is sound in them, and for as long as the configuration says, as SIP messages
+//! are.
 
 use std::io::ErrorKind;
 use std::path::Path;
@@ -7,7 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::calls::Calls;
-use crate::{Error, clock};
+use crate::{Error, clock, signalling};
 
 /// The header of a WAV file: one that is no longer has no sound.
 const HEADER: u64 = 44;
@@ -28,11 +29,15 @@ pub(crate) async fn kept(path: &Path) -> Option<String> {
     None
 }
 
-/// Deletes recordings older than `retention`, now and every hour, until the program stops.
+/// Deletes recordings and SIP messages older than `retention`, now and every hour, until the program stops.
 pub(crate) async fn keep_for(calls: &Calls, retention: Duration) {
     let stop = calls.stopped();
     loop {
-        match delete_until(calls, cutoff(clock::now(), retention)).await {
+        let cutoff = cutoff(clock::now(), retention);
+        if let Err(error) = signalling::delete_until(calls, cutoff).await {
+            tracing::error!(%error, "old SIP messages could not be deleted");
+        }
+        match delete_until(calls, cutoff).await {
             Ok(0) => {}
             Ok(deleted) => tracing::info!(deleted, "recordings whose time was over are deleted"),
             Err(error) => tracing::error!(%error, "old recordings could not be deleted"),

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use agent::{AgentConfig, AgentEvent, AgentOrder, Outcome};
-use gateway::{CallHandle, CallStatus, Dial, Gateway, Quality};
+use gateway::{CallHandle, CallStatus, Dial, Gateway, Quality, TracedMessage};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
@@ -53,6 +53,8 @@ pub trait LiveCall: Send + Sync {
     fn quality(&self) -> Quality;
     /// Pipeline, state and next deadline in words.
     fn explain(&self) -> String;
+    /// Its SIP messages so far, those that come after its end too.
+    fn sip_messages(&self) -> Vec<TracedMessage>;
     /// Ends it, now.
     fn hang_up(&self);
 }
@@ -72,6 +74,10 @@ impl LiveCall for CallHandle {
 
     fn explain(&self) -> String {
         CallHandle::explain(self)
+    }
+
+    fn sip_messages(&self) -> Vec<TracedMessage> {
+        CallHandle::sip_messages(self)
     }
 
     fn hang_up(&self) {

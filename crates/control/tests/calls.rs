@@ -167,6 +167,43 @@ async fn a_recording_whose_time_is_over_is_deleted_and_says_so() {
 }
 
 #[tokio::test]
+async fn what_was_on_the_wire_is_shown_while_the_call_lives_and_when_it_has_ended() {
+    let app = App::start().await;
+    let mut events = app.control.follow_events(None);
+    let id = app.place().await;
+    let path = format!("/v1/calls/{id}/sip");
+    let line = app.line().await;
+    until(&mut events, "call.dialing").await;
+    let wire = line.wire();
+    assert_eq!(app.get(&path).await.problem(), (404, "no_sip_messages".into()));
+    wire.message(1);
+    let live = app.get(&path).await;
+    assert_eq!(live.headers["content-type"], "text/plain; charset=utf-8");
+    assert!(live.text.contains("|── INFO sip:number-1 ─"), "{live:?}");
+
+    line.end(ended(EndCause::Failed));
+    until(&mut events, "call.ended").await;
+    // The answer to a BYE comes after the end.
+    wire.message(2);
+    let settling = app.get(&path).await;
+    assert!(settling.text.contains("|── INFO sip:number-2 ─"), "{settling:?}");
+    // The program stops: they are written at once, and nothing more is.
+    app.control.drain(Duration::ZERO).await;
+    wire.message(3);
+    assert_eq!(app.get(&path).await.text, settling.text);
+    let pcap = app.send("read", "GET", &path, &[("accept", "application/vnd.tcpdump.pcap")], "").await;
+    assert_eq!(pcap.headers["content-type"], "application/vnd.tcpdump.pcap");
+    assert_eq!(pcap.headers["content-disposition"], format!("attachment; filename=\"{id}.pcap\""));
+    assert!(pcap.text.contains("INFO sip:number-1 ") && pcap.text.contains("INFO sip:number-2 "), "{pcap:?}");
+    // They go when a recording would.
+    app.control.keep_recordings_for(Duration::from_secs(3600)).await;
+    assert_eq!(app.get(&path).await.status, 200);
+    app.control.keep_recordings_for(Duration::ZERO).await;
+    assert_eq!(app.get(&path).await.problem(), (404, "no_sip_messages".into()));
+    assert_eq!(app.get("/v1/calls/call_nobody/sip").await.problem(), (404, "not_found".into()));
+}
+
+#[tokio::test]
 async fn all_that_is_said_is_kept_though_it_comes_faster_than_it_is_written() {
     let app = App::start().await;
     let said =

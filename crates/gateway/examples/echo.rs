@@ -28,7 +28,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         max_calls: 10,
     };
     let gateway =
-        Gateway::start(Config { listen: vec![listen], trunks: vec![neighbours], ..Config::default() }).await?;
+        Gateway::start(Config { listen: vec![listen.into()], trunks: vec![neighbours], ..Config::default() }).await?;
     println!("call sip:anybody@{}", gateway.local_addresses()[0]);
     while let Some(incoming) = gateway.accept().await {
         println!("{} calls {}", incoming.from, incoming.to);

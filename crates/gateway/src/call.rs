@@ -22,6 +22,7 @@ use crate::line::{LineCommand, LineEnd};
 use crate::media_threads::WorkerWaker;
 use crate::media_worker::MediaEvent;
 use crate::recording::Recording;
+use crate::trace::Trace;
 use crate::{CallEnd, CallStatus, EndCause, Quality, clock, quality, ring};
 use machine::{CallMachine, Input, Output, Signal};
 
@@ -59,9 +60,10 @@ pub(crate) struct MediaEnd {
 }
 
 /// What handles may read while the call runs.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Shared {
     view: Mutex<View>,
+    pub(crate) trace: Arc<Trace>,
 }
 
 #[derive(Debug, Default, Clone)]
@@ -73,6 +75,10 @@ pub(crate) struct View {
 }
 
 impl Shared {
+    pub(crate) fn new(trace: Arc<Trace>) -> Self {
+        Self { view: Mutex::default(), trace }
+    }
+
     pub(crate) fn view(&self) -> MutexGuard<'_, View> {
         self.view.lock().unwrap_or_else(PoisonError::into_inner)
     }

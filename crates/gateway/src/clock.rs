@@ -1,10 +1,13 @@
-//! The only place in the workspace that asks what time it is.
-//!
-//! Under a paused tokio runtime this is simulated time; everywhere else it is the monotonic clock.
+//! The only place of this crate that asks what time it is.
 
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
-/// The time now.
+/// The time now: simulated under a paused tokio runtime, everywhere else of the monotonic clock.
 pub(crate) fn now() -> Instant {
     tokio::time::Instant::now().into_std()
+}
+
+/// The time of day, for records of what was on the wire; nothing is decided by it.
+pub(crate) fn wall() -> SystemTime {
+    SystemTime::now()
 }

@@ -19,6 +19,7 @@ use crate::registrations::Registrations;
 use crate::resolver::Resolver;
 use crate::sockets::{self, Door, Listener};
 use crate::streams::{StreamEvent, Streams};
+use crate::trace::{Trace, Traces};
 use crate::{Config, Trunk, clock};
 
 /// Datagrams waiting for the user agent; more are lost, and SIP retransmits.
@@ -38,7 +39,7 @@ pub(crate) enum EndpointCommand {
     Invite {
         invite: Box<sip::Invite>,
         events: mpsc::Sender<Event>,
-        started: oneshot::Sender<SessionId>,
+        started: oneshot::Sender<(SessionId, Arc<Trace>)>,
     },
     Session {
         session: SessionId,
@@ -59,6 +60,7 @@ pub(crate) struct Invitation {
     pub(crate) from: String,
     pub(crate) offer: Option<sip::sdp::SessionDescription>,
     pub(crate) events: mpsc::Receiver<Event>,
+    pub(crate) trace: Arc<Trace>,
 }
 
 #[derive(Debug)]
@@ -75,6 +77,7 @@ pub(crate) struct Endpoint {
     pub(crate) penalties: Penalties,
     /// For answers to `Event::Locate`, while it runs.
     pub(crate) located: Option<mpsc::Sender<Located>>,
+    pub(crate) traces: Traces,
     pub(crate) stopped: CancellationToken,
 }
 
@@ -221,9 +224,10 @@ impl Endpoint {
             EndpointCommand::Invite { mut invite, events, started } => {
                 self.penalties.sort(now, &mut invite.hops, |hop| hop.flow.peer());
                 let session = self.user_agent.invite(now, *invite);
+                let trace = self.traces.of_call(self.user_agent.call_id(session).unwrap_or_default());
                 book.calls.insert(session, events);
                 // The caller has gone: nobody would ever end this session.
-                if started.send(session).is_err() {
+                if started.send((session, trace)).is_err() {
                     self.user_agent.hang_up(now, session);
                 }
             }
@@ -266,6 +270,7 @@ impl Endpoint {
             return book.ignore(from.ip());
         }
         let Some(flow) = self.flow_from(number, from) else { return };
+        self.traces.received(clock::wall(), flow, payload);
         self.user_agent.handle_input(clock::now(), sip::Input::Received { flow, payload });
     }
 
@@ -284,6 +289,7 @@ impl Endpoint {
         let now = clock::now();
         match event {
             StreamEvent::Message { flow, payload } => {
+                self.traces.received(clock::wall(), flow, &payload);
                 self.user_agent.handle_input(now, sip::Input::Received { flow, payload: &payload });
             }
             StreamEvent::Closed { flow, number, why } => {
@@ -321,13 +327,15 @@ impl Endpoint {
             while let Some(transmit) = self.user_agent.poll_transmit() {
                 self.send(transmit);
             }
-            let Some(event) = self.user_agent.poll_event() else { return };
+            let Some(event) = self.user_agent.poll_event() else { break };
             self.handle_event(event, book);
         }
+        self.traces.settle();
     }
 
     fn send(&mut self, transmit: sip::Transmit) {
         let sip::Transmit { flow, payload } = transmit;
+        self.traces.sent(clock::wall(), flow, &payload);
         if flow.transport.is_reliable() {
             let domain = self.resolver.domain_of(flow.peer());
             return self.streams.send(flow, domain.as_deref(), payload);
@@ -344,9 +352,10 @@ impl Endpoint {
 
     fn handle_event(&mut self, event: Event, book: &mut Book) {
         match event {
-            Event::Incoming { session, flow, request_uri, from, offer, .. } => {
+            Event::Incoming { session, flow, request_uri, from, call_id, offer, .. } => {
                 let (sender, events) = mpsc::channel(MAX_EVENTS);
-                let invitation = Invitation { session, flow, request_uri, from, offer, events };
+                let trace = self.traces.of_call(&call_id);
+                let invitation = Invitation { session, flow, request_uri, from, offer, events, trace };
                 if self.invitations.try_send(invitation).is_ok() {
                     book.calls.insert(session, sender);
                 } else {

@@ -25,6 +25,7 @@ use crate::registrations::Registrations;
 use crate::resolver::Resolver;
 use crate::sockets::{self, Listener};
 use crate::streams::{Streams, Tls};
+use crate::trace::Traces;
 use crate::{
     BuiltIn, Call, CallEnd, CallHandle, CallLimits, CallStatus, Config, NextHop, Registration, TlsError, TlsFiles,
     Trunk, setup,
@@ -215,6 +216,7 @@ impl Gateway {
             stream_events,
             penalties: Penalties::default(),
             located: None,
+            traces: Traces::default(),
             stopped: endpoint_stopped.clone(),
         };
         let inner = Arc::new(Inner {
@@ -273,8 +275,8 @@ impl Gateway {
         let (started, session) = oneshot::channel();
         let command = EndpointCommand::Invite { invite: Box::new(invite), events, started };
         inner.endpoint.send(command).await.map_err(|_| Error::Stopping)?;
-        let session = session.await.map_err(|_| Error::Stopping)?;
-        let (task, line, handle) = prepared.into_call(inner, session, signalling);
+        let (session, trace) = session.await.map_err(|_| Error::Stopping)?;
+        let (task, line, handle) = prepared.into_call(inner, session, signalling, trace);
         inner.spawn(task, permits);
         let line = line.expect("an outbound call is listened to");
         Ok(Call { line, handle })
@@ -417,7 +419,7 @@ fn take_invitation(
         tracing::warn!(%error, "inbound call refused");
         BUSY_HERE
     })?;
-    let (task, line, handle) = prepared.into_call(inner, invitation.session, invitation.events);
+    let (task, line, handle) = prepared.into_call(inner, invitation.session, invitation.events, invitation.trace);
     if let (Some(place), Some(line)) = (place, line) {
         let trunk = trunk.map(|trunk| trunk.name.clone());
         place.send(IncomingCall { to, from, trunk, recording, call: Call { line, handle } });

@@ -28,6 +28,7 @@ mod setup;
 mod sim;
 mod sockets;
 mod streams;
+mod trace;
 
 pub use config::*;
 pub use gateway::{Dial, Error, Gateway, IncomingCall};
@@ -38,3 +39,4 @@ pub use network::Network;
 #[cfg(feature = "sim")]
 pub use sim::SimNetwork;
 pub use streams::{TlsError, TlsFiles};
+pub use trace::{PCAP_MEDIA_TYPE, TracedMessage, ladder, pcap};

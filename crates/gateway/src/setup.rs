@@ -16,6 +16,7 @@ use crate::gateway::{Dial, Error, Inner};
 use crate::line::{self, LineEnd};
 use crate::media_worker::{Impaired, Stream};
 use crate::recording::{MAX_RECORDED, Recording};
+use crate::trace::Trace;
 use crate::{BuiltIn, CallHandle, CallLimits, CallStatus, DigitPolicy, Line, Trunk, clock, ring, sockets};
 
 /// Orders that act at once.
@@ -158,13 +159,14 @@ impl Prepared {
         inner: &Inner,
         session: SessionId,
         signalling: mpsc::Receiver<Event>,
+        trace: Arc<Trace>,
     ) -> (CallTask, Option<Line>, CallHandle) {
         let (commands, command_receiver) = mpsc::channel(line::MAX_COMMANDS);
         let (line, end): (Option<Line>, Option<LineEnd>) =
             self.listened_to.then(|| line::pair(commands.clone())).unzip();
         let (status, status_receiver) = watch::channel(CallStatus::Dialing);
         let (finished, finished_receiver) = watch::channel(None);
-        let shared = Arc::new(Shared::default());
+        let shared = Arc::new(Shared::new(trace));
         let handle =
             CallHandle { commands, status: status_receiver, finished: finished_receiver, shared: shared.clone() };
         let task = CallTask {

@@ -1,6 +1,6 @@
 //! The API from the shell: a small HTTP client.
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow};
 use serde_json::Value;
 
 use crate::commands::WrongUse;
@@ -37,6 +37,15 @@ impl Client {
         self.send(self.http.get(self.url(path))).await
     }
 
+    /// What is no JSON: bytes of that media type.
+    pub async fn get_as(&self, path: &str, media_type: &str) -> anyhow::Result<Vec<u8>> {
+        let response = self.ask(self.http.get(self.url(path)).header("Accept", media_type)).await?;
+        if !response.status().is_success() {
+            return Err(self.refusal(response).await);
+        }
+        Ok(response.bytes().await.context("the answer broke off")?.to_vec())
+    }
+
     pub async fn post(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
         self.send(self.http.post(self.url(path)).json(body)).await
     }
@@ -46,23 +55,40 @@ impl Client {
     }
 
     async fn send(&self, request: reqwest::RequestBuilder) -> anyhow::Result<Value> {
+        let response = self.ask(request).await?;
+        if response.status().is_success() {
+            return self.json(response).await;
+        }
+        Err(self.refusal(response).await)
+    }
+
+    async fn ask(&self, request: reqwest::RequestBuilder) -> anyhow::Result<reqwest::Response> {
         let server = &self.server.server;
-        let response = request
+        request
             .bearer_auth(&self.server.api_key)
             .send()
             .await
-            .with_context(|| format!("no server at {server}; start one with `offhook serve`, or set --server"))?;
+            .with_context(|| format!("no server at {server}; start one with `offhook serve`, or set --server"))
+    }
+
+    async fn json(&self, response: reqwest::Response) -> anyhow::Result<Value> {
+        let (server, status) = (&self.server.server, response.status());
+        response.json().await.with_context(|| format!("{server} answered {status} without JSON"))
+    }
+
+    /// What the server says of a request that it did not carry out.
+    async fn refusal(&self, response: reqwest::Response) -> anyhow::Error {
         let status = response.status();
-        let body: Value = response.json().await.with_context(|| format!("{server} answered {status} without JSON"))?;
-        if status.is_success() {
-            return Ok(body);
-        }
+        let body = match self.json(response).await {
+            Ok(body) => body,
+            Err(error) => return error,
+        };
         let told = |key: &str| body[key].as_str().unwrap_or_default().to_owned();
         let message = format!("{} ({status}): {}", told("title"), told("detail"));
         match status.as_u16() {
-            401 => bail!(WrongUse(format!("{message}; set OFFHOOK_API_KEY"))),
-            400 | 403 | 404 | 422 => bail!(WrongUse(message)),
-            _ => bail!(message),
+            401 => WrongUse(format!("{message}; set OFFHOOK_API_KEY")).into(),
+            400 | 403 | 404 | 422 => WrongUse(message).into(),
+            _ => anyhow!(message),
         }
     }
 }

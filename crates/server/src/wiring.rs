@@ -1,6 +1,5 @@
 //! From a configuration to running parts. One screen: what offhook is made of.
 
-use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -295,6 +295,11 @@ impl UserAgent {
         self.core.start(now, flow, request, Owner::Options);
     }
 
+    /// The Call-ID of a session (RFC 3261 §20.8); `None` once it is forgotten.
+    pub fn call_id(&self, session: SessionId) -> Option<&str> {
+        self.sessions.get(&session).map(InviteSession::call_id)
+    }
+
     /// Sessions that have not ended.
     pub fn session_count(&self) -> usize {
         self.core.live_sessions

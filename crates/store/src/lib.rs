@@ -1,6 +1,7 @@
 //! Records and their queries.
 //!
-//! One file a noun: [`CallRow`], [`TranscriptRow`], [`RecordingRow`], [`EventRow`], [`KeyRow`], [`IdempotentRow`].
+//! One file a noun: [`CallRow`], [`TranscriptRow`], [`RecordingRow`], [`SipMessageRow`], [`EventRow`],
+//! [`KeyRow`], [`IdempotentRow`].
 //! The rows are this crate's own types: they say what is kept, never what it means. A change of
 //! the world and the events that tell of it are written in one transaction, so that the journal
 //! never tells of what did not happen.
@@ -13,6 +14,7 @@ mod events;
 mod idempotency;
 mod keys;
 mod recordings;
+mod sip_messages;
 mod sqlite;
 mod transcripts;
 
@@ -21,6 +23,7 @@ pub use events::EventRow;
 pub use idempotency::IdempotentRow;
 pub use keys::KeyRow;
 pub use recordings::RecordingRow;
+pub use sip_messages::SipMessageRow;
 pub use transcripts::TranscriptRow;
 
 use std::fs::File;

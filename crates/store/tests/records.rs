@@ -1,8 +1,8 @@
 //! What is kept, on a database file of its own a test.
 
 use store::{
-    CallChange, CallEnding, CallFilter, CallRow, Error, EventRow, IdempotentRow, KeyRow, RecordingRow, Store,
-    TranscriptRow,
+    CallChange, CallEnding, CallFilter, CallRow, Error, EventRow, IdempotentRow, KeyRow, RecordingRow, SipMessageRow,
+    Store, TranscriptRow,
 };
 use tempfile::TempDir;
 
@@ -179,6 +179,36 @@ async fn recordings_are_found_by_the_end_of_their_call_until_they_are_deleted() 
     let row = store.call("call_1").await.unwrap().unwrap();
     assert_eq!((row.recording, row.recording_deleted_at), (None, Some(time(30))));
     assert_eq!(store.call("call_2").await.unwrap().unwrap().recording_deleted_at, None);
+}
+
+#[tokio::test]
+async fn sip_messages_are_kept_until_so_long_after_the_end_of_their_call() {
+    let (store, _directory) = empty().await;
+    let message = |number| SipMessageRow {
+        number,
+        at_us: 1_800_000_000_000_000 + number,
+        sent: number == 1,
+        transport: "UDP".into(),
+        local: "192.0.2.1:5060".into(),
+        remote: "192.0.2.2:5060".into(),
+        message: vec![0, 255, 13, 10],
+    };
+    let messages = [message(1), message(2), message(5)];
+    for (id, second) in [("call_1", 5), ("call_2", 7)] {
+        store.insert_call(&call(id), &[], None).await.unwrap();
+        store.end_call(id, &CallEnding { ended_at: time(second), ..ending() }, &[]).await.unwrap();
+        store.keep_sip_messages(id, &messages).await.unwrap();
+        store.keep_sip_messages(id, &messages).await.unwrap();
+    }
+    assert_eq!(store.sip_messages("call_1").await.unwrap(), messages);
+    assert_eq!(store.sip_messages("call_nobody").await.unwrap(), []);
+    assert!(matches!(store.keep_sip_messages("call_nobody", &messages).await, Err(Error::Query(_))));
+
+    assert_eq!(store.delete_sip_messages_until(&time(4), 10).await.unwrap(), 0);
+    assert_eq!(store.delete_sip_messages_until(&time(5), 10).await.unwrap(), 3);
+    assert_eq!(store.sip_messages("call_1").await.unwrap(), []);
+    assert_eq!(store.sip_messages("call_2").await.unwrap(), messages);
+    assert_eq!(store.delete_sip_messages_until(&time(9), 1).await.unwrap(), 3);
 }
 
 async fn empty() -> (Store, TempDir) {

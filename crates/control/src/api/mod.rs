@@ -8,6 +8,7 @@ mod extract;
 mod health;
 mod openapi;
 mod problem;
+mod sip;
 
 pub use openapi::openapi_json;
 
@@ -42,6 +43,7 @@ pub(crate) fn router(calls: Calls, keys: Arc<Keys>) -> Router {
         .route("/v1/calls/{id}/transcript", get(calls::transcript))
         .route("/v1/calls/{id}/recording", get(calls::recording))
         .route("/v1/calls/{id}/events", get(events::of_call))
+        .route("/v1/calls/{id}/sip", get(sip::show))
         .route("/v1/calls/{id}/explain", get(calls::explain))
         .route("/v1/calls/{id}/actions/hangup", post(actions::hangup))
         .route("/v1/calls/{id}/actions/dtmf", post(actions::dtmf))

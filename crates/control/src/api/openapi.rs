@@ -6,7 +6,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{OpenApi as Document, RefOr, Schema};
 use utoipa::{Modify, OpenApi};
 
-use super::{actions, calls, events, health};
+use super::{actions, calls, events, health, sip};
 
 pub(crate) const PATH: &str = "/v1/openapi.json";
 
@@ -19,6 +19,7 @@ pub(crate) const PATH: &str = "/v1/openapi.json";
         calls::show,
         calls::transcript,
         calls::recording,
+        sip::show,
         calls::explain,
         actions::hangup,
         actions::dtmf,

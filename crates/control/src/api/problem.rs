@@ -85,7 +85,9 @@ impl From<Error> for Problem {
                 Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, message).field(field)
             }
             Error::NotAllowed { .. } => Self::new(StatusCode::FORBIDDEN, code, detail).field("to"),
-            Error::NotFound(_) | Error::NotRecorded(_) => Self::new(StatusCode::NOT_FOUND, code, detail),
+            Error::NotFound(_) | Error::NotRecorded(_) | Error::NoSipMessages => {
+                Self::new(StatusCode::NOT_FOUND, code, detail)
+            }
             Error::RecordingDeleted { .. } => Self::new(StatusCode::GONE, code, detail),
             Error::TooManyOrders => Self::new(StatusCode::TOO_MANY_REQUESTS, code, detail).retry_later(),
             Error::Conflict { .. } => Self::new(StatusCode::CONFLICT, code, detail),

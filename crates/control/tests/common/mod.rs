@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use agent::{AgentCommand, AgentConfig, AgentEvent, AgentOrder, Outcome, OutcomeKind, Refused};
 use axum::body::Body;
@@ -14,7 +14,7 @@ use control::{
     AgentError, AgentRequest, ApiKey, BoxFuture, CallRunner, Control, ControlConfig, Conversation, Follower, Limits,
     LiveCall, NewCall, NewTask, Price, Role, StoredEvent, TrunkInfo,
 };
-use gateway::{CallEnd, CallStatus, Dial, EndCause, Quality};
+use gateway::{CallEnd, CallStatus, Dial, EndCause, Quality, TracedMessage};
 use serde_json::Value;
 use store::Store;
 use tempfile::TempDir;
@@ -110,7 +110,7 @@ impl App {
         let response = self.control.router().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let body = axum::body::to_bytes(body, 1 << 20).await.unwrap();
-        Answer { status: parts.status, headers: parts.headers, text: String::from_utf8(body.to_vec()).unwrap() }
+        Answer { status: parts.status, headers: parts.headers, text: String::from_utf8_lossy(&body).into_owned() }
     }
 
     pub async fn get(&self, path: &str) -> Answer {
@@ -208,6 +208,11 @@ impl Line {
         self.seen.status.send_replace(status);
     }
 
+    /// What is on the wire of this line, even after its end.
+    pub fn wire(&self) -> Wire {
+        Wire(Arc::clone(&self.seen))
+    }
+
     pub async fn tell(&self, event: AgentEvent) {
         self.events.send(event).await.unwrap();
     }
@@ -231,9 +236,29 @@ impl Line {
     }
 }
 
+/// The wire of a line.
+pub struct Wire(Arc<Seen>);
+
+impl Wire {
+    /// A message of that number.
+    pub fn message(&self, number: u32) {
+        let message = TracedMessage {
+            number,
+            at: UNIX_EPOCH + Duration::from_secs(1_800_000_000 + u64::from(number)),
+            sent: true,
+            transport: "UDP".into(),
+            local: "192.0.2.1:5060".parse().unwrap(),
+            remote: "192.0.2.2:5060".parse().unwrap(),
+            bytes: format!("INFO sip:number-{number} SIP/2.0\r\nCall-ID: 7\r\n\r\n").into_bytes(),
+        };
+        self.0.messages.lock().unwrap().push(message);
+    }
+}
+
 struct Seen {
     status: watch::Sender<CallStatus>,
     answered_at: Mutex<Option<Instant>>,
+    messages: Mutex<Vec<TracedMessage>>,
     hung_up: Notify,
 }
 
@@ -252,6 +277,10 @@ impl LiveCall for Seen {
 
     fn explain(&self) -> String {
         "RTP 0 PCMU".to_owned()
+    }
+
+    fn sip_messages(&self) -> Vec<TracedMessage> {
+        self.messages.lock().unwrap().clone()
     }
 
     fn hang_up(&self) {
@@ -279,6 +308,7 @@ impl CallRunner for PlayedLines {
             let seen = Arc::new(Seen {
                 status: watch::Sender::new(CallStatus::Dialing),
                 answered_at: Mutex::default(),
+                messages: Mutex::default(),
                 hung_up: Notify::new(),
             });
             let (outcome, ended) = oneshot::channel();

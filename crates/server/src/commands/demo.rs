@@ -102,7 +102,7 @@ async fn place_call(
     live: &mut Live,
 ) -> anyhow::Result<Call> {
     let gateway = Gateway::start(gateway::Config {
-        listen: vec![SocketAddr::from(([127, 0, 0, 1], 0))],
+        listen: vec![SocketAddr::from(([127, 0, 0, 1], 0)).into()],
         trunks: vec![trunk(party)],
         rtp_ports: (40_000, 49_998),
         ..gateway::Config::default()

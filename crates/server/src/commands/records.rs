@@ -1,6 +1,9 @@
 //! `offhook calls`: what a running server remembers.
 
-use serde_json::Value;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use serde_json::{Value, json};
 
 use super::{Exit, print};
 use crate::client::{Client, Server};
@@ -25,6 +28,12 @@ enum Command {
     Show {
         /// Its id.
         id: String,
+        /// What was on the wire instead: a ladder of its SIP messages, and each in full.
+        #[arg(long)]
+        sip: bool,
+        /// With --sip: write it as a capture for Wireshark or sngrep to this file.
+        #[arg(long, value_name = "FILE", requires = "sip")]
+        pcap: Option<PathBuf>,
     },
 }
 
@@ -37,7 +46,13 @@ pub async fn run(arguments: Arguments, json: bool) -> anyhow::Result<Exit> {
                 print(&if json { call.to_string() } else { row(call) });
             }
         }
-        Command::Show { id } => {
+        Command::Show { id, sip: true, pcap: Some(file) } => write_pcap(&client, &id, &file).await?,
+        Command::Show { id, sip: true, pcap: None } => {
+            let ladder = client.get_as(&sip_path(&id), "text/plain").await?;
+            let ladder = String::from_utf8_lossy(&ladder);
+            print(&if json { json!({"call_id": id, "sip": ladder}).to_string() } else { ladder.trim_end().to_owned() });
+        }
+        Command::Show { id, .. } => {
             let call = client.get(&format!("/v1/calls/{id}")).await?;
             let transcript = client.get(&format!("/v1/calls/{id}/transcript")).await?;
             if json {
@@ -54,6 +69,15 @@ pub async fn run(arguments: Arguments, json: bool) -> anyhow::Result<Exit> {
         }
     }
     Ok(Exit::Success)
+}
+
+fn sip_path(id: &str) -> String {
+    format!("/v1/calls/{id}/sip")
+}
+
+async fn write_pcap(client: &Client, id: &str, file: &Path) -> anyhow::Result<()> {
+    let capture = client.get_as(&sip_path(id), gateway::PCAP_MEDIA_TYPE).await?;
+    std::fs::write(file, capture).with_context(|| format!("cannot write {}", file.display()))
 }
 
 fn row(call: &Value) -> String {

@@ -96,7 +96,7 @@ async fn serve(config: &Config, arguments: &Arguments) -> anyhow::Result<()> {
 }
 
 /// SIGHUP takes fresh certificates over and tells what the file would mean; the rest of it needs a restart.
-fn read_again(arguments: &Arguments, gateway: &Gateway) {
+fn read_again(arguments: &Arguments, gateway: &gateway::Gateway) {
     match config::load(&arguments.config) {
         Ok(config) => {
             tracing::info!("the configuration has no mistakes; restart to take it over");

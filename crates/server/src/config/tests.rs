@@ -15,7 +15,7 @@ fn complaints(text: &str) -> Vec<String> {
 #[test]
 fn an_empty_file_is_a_working_configuration() {
     let config = read("").expect("all keys have defaults");
-    assert_eq!(config.listen, [SocketAddr::from(([0, 0, 0, 0], 5060))]);
+    assert_eq!(config.listen, [SocketAddr::from(([0, 0, 0, 0], 5060)).into()]);
     assert_eq!(config.rtp_ports, (16384, 32767));
     assert_eq!(config.limits.call, Duration::from_secs(600));
     assert_eq!(config.store_url, "sqlite:///var/lib/offhook/offhook.db");
@@ -41,7 +41,7 @@ fn a_trunk_is_read_with_its_secrets_from_the_environment() {
     .expect("a good trunk");
     let trunk = &config.trunks[0];
     assert_eq!(trunk.domain, "trunk.test");
-    assert_eq!(trunk.next_hop, Some(("127.0.0.1".into(), 5070)));
+    assert_eq!(trunk.next_hop.as_deref(), Some("sip:127.0.0.1:5070;transport=udp"));
     assert_eq!(trunk.credentials.as_ref().map(|known| known.password.as_str()), Some("from the environment"));
     assert_eq!(trunk.allow_from.len(), 2);
     assert!(!format!("{config:?}").contains("from the environment"), "secrets do not print");
@@ -50,12 +50,12 @@ fn a_trunk_is_read_with_its_secrets_from_the_environment() {
 #[test]
 fn every_mistake_names_its_line_its_key_and_what_to_write() {
     let all = complaints(
-        "[sip]\nlisten = [\"tcp://0.0.0.0:5060\"]\n[media]\nports = \"9\"\n[limits]\nring = \"soon\"\n[[api.key]]\nkey = \"${NOT_SET}\"\n",
+        "[sip]\nlisten = [\"sctp://0.0.0.0:5060\"]\n[media]\nports = \"9\"\n[limits]\nring = \"soon\"\n[[api.key]]\nkey = \"${NOT_SET}\"\n",
     );
     assert_eq!(
         all,
         [
-            "line 2: sip.listen[0]: \"tcp://0.0.0.0:5060\": only udp:// is spoken; write for example \"udp://0.0.0.0:5060\"",
+            "line 2: sip.listen[0]: \"sctp://0.0.0.0:5060\": udp://, tcp:// and tls:// are spoken; write for example \"udp://0.0.0.0:5060\"",
             "line 4: media.ports: \"9\" is not a range of at least two ports above 1023; write for example \"16384-32767\"",
             "line 6: limits.ring: \"soon\" is not a duration; write for example \"20s\", \"10m\", \"1h30m\" or \"30d\"",
             "line 7: api.key[0]: needs `key`",

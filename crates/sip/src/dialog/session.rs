@@ -105,6 +105,10 @@ impl InviteSession {
         }
     }
 
+    pub fn call_id(&self) -> &str {
+        &self.dialog.call_id
+    }
+
     pub fn key(&self) -> super::DialogKey {
         (self.dialog.call_id.clone(), self.dialog.local_tag.clone())
     }
