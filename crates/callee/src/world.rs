@@ -299,7 +299,7 @@ impl fmt::Display for InWords<'_> {
 
 fn caller_config(config: &SimConfig, network: &SimNetwork) -> Config {
     Config {
-        listen: vec![address(CALLER)],
+        listen: vec![address(CALLER).into()],
         trunks: vec![Trunk {
             name: TRUNK.to_owned(),
             domain: REALM.to_owned(),
@@ -323,7 +323,7 @@ fn caller_config(config: &SimConfig, network: &SimNetwork) -> Config {
 fn callee_config(config: &SimConfig, network: &SimNetwork) -> Config {
     let dtmf = if config.telephone_event { DigitPolicy::Auto } else { DigitPolicy::Inband };
     Config {
-        listen: vec![address(CALLEE)],
+        listen: vec![address(CALLEE).into()],
         trunks: vec![Trunk {
             name: TRUNK.to_owned(),
             domain: REALM.to_owned(),
@@ -332,6 +332,7 @@ fn callee_config(config: &SimConfig, network: &SimNetwork) -> Config {
             register: false,
             caller_id: CALLER_ID.to_owned(),
             codecs: config.codecs.clone(),
+            srtp: sip::sdp::SrtpPolicy::Off,
             dtmf,
             allow_from: Vec::new(),
             max_calls: MAX_CALLS,
