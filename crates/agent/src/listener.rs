@@ -15,10 +15,15 @@ const MAX_BACKLOG: usize = 500;
 
 /// Frames of a pause where a long phrase may be cut: 120 ms. The silence before a "p" is shorter.
 const SHORT_PAUSE: u32 = 6;
-/// Quiet is 26 dB below the loudest lately.
-const QUIET: f32 = 0.05;
+/// Quiet is at least 26 dB below the loudest lately, and at most 40 dB below it.
+const QUIET: std::ops::RangeInclusive<f32> = 0.01..=0.05;
+/// Between these, quiet is up to 6 dB above the quietest lately: the "f" in "fifteen" is softer than any vowel, and no
+/// pause.
+const ABOVE_FLOOR: f32 = 2.0;
 /// The loudest fades by half in 1.4 s.
 const PEAK_FADES: f32 = 0.99;
+/// The quietest is forgotten as slowly.
+const FLOOR_RISES: f32 = 1.01;
 
 /// One call's recogniser.
 #[derive(Debug)]
@@ -40,6 +45,8 @@ pub(crate) struct Listener {
 struct Dip {
     /// The loudest lately; fades.
     peak: f32,
+    /// The quietest lately; rises.
+    floor: Option<f32>,
     quiet: u32,
 }
 
@@ -48,7 +55,10 @@ impl Dip {
         let energy: f32 = frame.samples.iter().map(|sample| f32::from(*sample).powi(2)).sum();
         let level = (energy / frame.samples.len().max(1) as f32).sqrt();
         self.peak = level.max(self.peak * PEAK_FADES);
-        self.quiet = if level < self.peak * QUIET { self.quiet + 1 } else { 0 };
+        let floor = level.min(self.floor.unwrap_or(level) * FLOOR_RISES).max(1.0);
+        self.floor = Some(floor);
+        let quiet = (floor * ABOVE_FLOOR).clamp(self.peak * QUIET.start(), self.peak * QUIET.end());
+        self.quiet = if level < quiet { self.quiet + 1 } else { 0 };
         self.quiet == SHORT_PAUSE
     }
 }
@@ -171,5 +181,35 @@ impl Listener {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Frames of a level each, and after which of them a phrase may be cut.
+    fn check(levels: &[(i16, usize)], expected: &[usize]) {
+        let mut dip = Dip::default();
+        let frames = levels.iter().flat_map(|(level, frames)| std::iter::repeat_n(*level, *frames));
+        let cuts: Vec<usize> = frames
+            .enumerate()
+            .filter(|(_, level)| {
+                dip.hear(&AudioFrame { at: std::time::Duration::ZERO, samples: [*level; media::FRAME_SAMPLES] })
+            })
+            .map(|(number, _)| number)
+            .collect();
+        assert_eq!(cuts, expected, "{levels:?}");
+    }
+
+    #[test]
+    fn a_phrase_is_cut_at_a_pause_and_not_at_a_soft_consonant() {
+        const VOWEL: i16 = 8000;
+        const F: i16 = 260;
+        check(&[(0, 10), (VOWEL, 20), (0, 10)], &[35]);
+        // "fifteen": the consonant and the stop after it.
+        check(&[(0, 10), (VOWEL, 20), (F, 5), (0, 3), (VOWEL, 20)], &[]);
+        // A line with noise of its own has pauses too.
+        check(&[(200, 10), (VOWEL, 20), (200, 10)], &[35]);
     }
 }
