@@ -11,8 +11,12 @@ const CREDENTIAL_HEADERS: [&[u8]; 2] = [b"authorization", b"proxy-authorization"
 const INFO_HEADERS: [&[u8]; 2] = [b"authentication-info", b"proxy-authentication-info"];
 /// Parameters of a digest from which a password could be guessed (RFC 7616 §3.4, §3.5).
 const CREDENTIALS: [&[u8]; 3] = [b"response", b"rspauth", b"cnonce"];
+
+/// Whether a byte ends the secret.
+type Ends = fn(u8) -> bool;
+
 /// What stands before a key: SDES (RFC 4568), MIKEY (RFC 4567), ICE (RFC 8839), the old `k=` line.
-const KEYS: [(&[u8], fn(u8) -> bool); 4] = [
+const KEYS: [(&[u8], Ends); 4] = [
     (b"inline:", |byte| matches!(byte, b'|' | b';') || byte.is_ascii_whitespace()),
     (b"a=key-mgmt:", ends_line),
     (b"a=ice-pwd:", ends_line),
