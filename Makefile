@@ -66,9 +66,10 @@ interop: deps-test build ## Kamailio as the trunk; a language model that decides
 bench: ## Measurements: each figure beside its anchor from the same run.
 	@for name in $(BENCH); do sh scripts/bench.sh $$name "$(RTPLOAD)" || exit 1; done
 
-soak: deps-demo build ## Every scenario with many seeds, and calls with a fact missing; the tables of docs/benchmarks.md.
+soak: deps-test build ## Every scenario with many seeds, calls with a fact missing, calls under a flood; the tables of docs/benchmarks.md.
 	python3 scripts/demo_table.py --offhook $(OFFHOOK) --seeds $(SEEDS) --jobs $(JOBS)
 	python3 scripts/missing_facts.py --offhook $(OFFHOOK) --calls $(SEEDS) --jobs $(JOBS)
+	python3 sip-tests/flood.py --offhook $(OFFHOOK)
 
 world: ## Calls in simulated time, COUNT of them from SEED.
 	WORLD_SEED=$(SEED) WORLD_COUNT=$(COUNT) $(CARGO) test --workspace --quiet -- world
