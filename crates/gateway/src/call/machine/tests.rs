@@ -26,12 +26,15 @@ fn keys_by_info_wait_for_what_is_being_said_and_leave_one_by_one() {
     assert_eq!(queued, [Output::Queue(Order::SendPause(SPEECH_MARK))]);
     machine.handle_input(now, Input::Media(MediaEvent::DigitsSent));
     assert_eq!(info_bodies(&mut machine), ["Signal=1\r\nDuration=100\r\n"]);
+    let answered = || Input::Signalling(sip::Event::InfoAnswered { session: sip::SessionId(1), status: Some(200) });
+    machine.handle_input(now, answered());
     let at = |ms| now + Duration::from_millis(ms);
     for (pause_over, expected) in [(250, vec![]), (750, vec!["Signal=2\r\nDuration=100\r\n".to_owned()])] {
         assert_eq!(machine.poll_timeout(), Some(Deadline { at: at(pause_over), timer: "next key by INFO" }));
         machine.handle_input(at(pause_over), Input::Timeout);
         assert_eq!(info_bodies(&mut machine), expected);
     }
+    machine.handle_input(at(900), answered());
     machine.handle_input(at(1000), Input::Timeout);
     assert_eq!(outputs(&mut machine), [Output::Line(LineEvent::DigitsSent)]);
     assert_ne!(machine.poll_timeout().map(|deadline| deadline.timer), Some("next key by INFO"));
