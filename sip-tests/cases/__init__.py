@@ -8,4 +8,5 @@ from cases import registration  # noqa: F401
 from cases import independent_phone  # noqa: F401
 from cases import trunk  # noqa: F401
 from cases import located  # noqa: F401
+from cases import nat  # noqa: F401
 from cases import wire  # noqa: F401
