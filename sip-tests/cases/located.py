@@ -4,23 +4,30 @@ import socket
 import time
 
 from harness import case, expect
+from kamailio import PASSWORD, USER
 from names import A, SRV, NameServer
 from process import PORTS
 
+ACCOUNT = f'username = "{USER}"\npassword = "{PASSWORD}"'
 # Silence is borne for 4 s.
 SECONDS = 4.5
 
 
-def second_of_two(t, first_port, kind="udp"):
-    """A call by a trunk whose first host is at that port rings at the second, in time."""
-    second = t.callee("ring")
+def two_hosts(t, over, first, second):
+    """The key for a name server that knows two hosts of the trunk, by their ports."""
     names = t.keep(NameServer({
-        (f"_sip._{kind}.trunk.test", SRV): [(10, 0, first_port, "one.trunk.test"), (20, 0, second.port, "two.trunk.test")],
+        (f"_sip._{over}.trunk.test", SRV): [(10, 0, first, "one.trunk.test"), (20, 0, second, "two.trunk.test")],
         ("trunk.test", A): ["127.0.0.1"],
         ("one.trunk.test", A): ["127.0.0.1"],
         ("two.trunk.test", A): ["127.0.0.1"],
     }))
-    server = t.offhook(domain="trunk.test", sip=f'name_servers = ["127.0.0.1:{names.port}"]')
+    return f'name_servers = ["127.0.0.1:{names.port}"]'
+
+
+def second_of_two(t, first_port):
+    """A call by a trunk whose first host is at that port rings at the second, in time."""
+    second = t.callee("ring")
+    server = t.offhook(domain="trunk.test", sip=two_hosts(t, "udp", first_port, second.port))
     began = time.monotonic()
     call_id = server.dial()
     server.wait_status(call_id, "ringing")
@@ -30,7 +37,18 @@ def second_of_two(t, first_port, kind="udp"):
     second.wait_done()
     call = server.wait_ended(call_id)
     expect(call["end_reason"] == "canceled", f"end_reason is {call['end_reason']}, not canceled")
-    return server, names
+
+
+def second_of_two_over_tcp(t, first_port):
+    """The same over TCP, where the second is Kamailio and says that it is busy."""
+    second = t.kamailio("MD5", phone_port=PORTS.take())
+    sip = two_hosts(t, "tcp", first_port, second.port)
+    server = t.offhook(domain="trunk.test;transport=tcp", trunk=ACCOUNT, sip=sip)
+    began = time.monotonic()
+    call = server.wait_ended(server.dial("+1500486"))
+    took = time.monotonic() - began
+    expect(call["sip_status"] == 486, f"the call ended with {call['sip_status']} {call['reason']!r}, not 486")
+    expect(took < SECONDS + 1, f"it ended after {took:.1f} s, not {SECONDS + 1} s")
 
 
 @case
@@ -53,6 +71,19 @@ def located_second_when_first_is_full(t):
     first = t.callee("refuse", refusal="503 All Circuits Are Busy")
     second_of_two(t, first.port)
     first.wait_done()
+
+
+@case(over="tcp")
+def located_second_when_first_is_silent_tcp(t):
+    """The first host takes a connection and says nothing: the second answers within 5.5 s."""
+    silent = t.keep(socket.create_server(("127.0.0.1", 0)))
+    second_of_two_over_tcp(t, silent.getsockname()[1])
+
+
+@case(over="tcp")
+def located_second_when_first_is_closed_tcp(t):
+    """The first host refuses connections: the second answers."""
+    second_of_two_over_tcp(t, PORTS.take())
 
 
 @case
