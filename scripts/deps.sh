@@ -21,6 +21,12 @@ python3|runs the suite against independent peers
 sip-tester|SIPp, the scripted SIP peer
 baresip-core|baresip, the independent telephone
 kamailio|Kamailio, the trunk's registrar and proxy
+kamailio-tls-modules|TLS for the same
+rtpengine-daemon|rtpengine, the trunk's relay for audio
+iproute2|networks of our own, for a NAT
+nftables|that NAT
+procps|its sysctl
+openssl|makes certificates for the tests
 LIST
       ;;
   esac
@@ -37,6 +43,12 @@ present() {
     sip-tester) command -v sipp >/dev/null 2>&1 ;;
     baresip-core) command -v baresip >/dev/null 2>&1 ;;
     kamailio) PATH="$PATH:/usr/sbin" command -v kamailio >/dev/null 2>&1 ;;
+    kamailio-tls-modules) ls /usr/lib/*/kamailio/modules/tls.so >/dev/null 2>&1 ;;
+    rtpengine-daemon) PATH="$PATH:/usr/sbin" command -v rtpengine >/dev/null 2>&1 ;;
+    iproute2) PATH="$PATH:/usr/sbin:/sbin" command -v ip >/dev/null 2>&1 ;;
+    nftables) PATH="$PATH:/usr/sbin:/sbin" command -v nft >/dev/null 2>&1 ;;
+    procps) PATH="$PATH:/usr/sbin:/sbin" command -v sysctl >/dev/null 2>&1 ;;
+    openssl) command -v openssl >/dev/null 2>&1 ;;
     libflite1) has_library libflite.so.1 ;;
     libpocketsphinx3) has_library libpocketsphinx.so.3 ;;
     libsphinxbase3) has_library libsphinxbase.so.3 ;;
@@ -82,6 +94,9 @@ echo "installing:$missing"
 # Its package would start a proxy on port 5060, now and at each boot; the tests start their own.
 case "$missing" in
   *kamailio*) ! command -v systemctl >/dev/null 2>&1 || $sudo systemctl mask --quiet kamailio.service || true ;;
+esac
+case "$missing" in
+  *rtpengine*) ! command -v systemctl >/dev/null 2>&1 || $sudo systemctl mask --quiet rtpengine-daemon.service || true ;;
 esac
 $sudo apt-get update -qq
 # shellcheck disable=SC2086 # both are lists of words

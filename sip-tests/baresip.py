@@ -10,9 +10,11 @@ from process import PORTS, Process, expect, wait_for
 class Baresip(Process):
     """A headless baresip 1.0.0 that answers by itself, plays a tone and records both ways."""
 
+    peer = "baresip"
     count = 0
 
-    def __init__(self, folder, user, frequency, port=None, registrar=None):
+    def __init__(self, folder, user, frequency, port=None, registrar=None, host="127.0.0.1", encrypt=False):
+        """`registrar` is a domain and the address of its proxy. With `encrypt` it speaks nothing but SRTP."""
         Baresip.count += 1
         self.port, self.control_port, media = port or PORTS.take(2), PORTS.take(), PORTS.take(20)
         self.home = folder / f"baresip-{Baresip.count}"
@@ -20,18 +22,18 @@ class Baresip(Process):
         self.heard_in.mkdir(parents=True)
         audio.write_wav(self.home / "tone.wav", audio.tone(frequency, 30))
         (self.home / "contacts").write_text("")
-        # `registrar` is a domain and the port of its proxy.
-        domain, way = f"127.0.0.1:{self.port}", "regint=0"
+        domain, way = f"{host}:{self.port}", "regint=0"
         if registrar:
-            domain, way = registrar[0], f'regint=60;outbound="sip:127.0.0.1:{registrar[1]};transport=udp"'
+            domain, way = registrar[0], f'regint=60;outbound="{registrar[1]}"'
         (self.home / "accounts").write_text(
-            f"<sip:{user}@{domain};transport=udp>;{way};answermode=auto;audio_codecs=pcmu/8000/1\n"
+            f"<sip:{user}@{domain};transport=udp>;{way};answermode=auto;audio_codecs=pcmu/8000/1"
+            + (";mediaenc=srtp-mand" if encrypt else "") + "\n"
         )
-        modules = "".join(f"module {name}.so\n" for name in ("g711", "aufile", "sndfile"))
+        modules = "".join(f"module {name}.so\n" for name in ["g711", "aufile", "sndfile"] + ["srtp"] * encrypt)
         (self.home / "config").write_text(f"""
 poll_method epoll
-sip_listen 127.0.0.1:{self.port}
-net_interface 127.0.0.1
+sip_listen {host}:{self.port}
+net_interface {host}
 call_local_timeout 60
 call_max_calls 4
 audio_source aufile,{self.home}/tone.wav

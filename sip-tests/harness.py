@@ -1,5 +1,6 @@
 """The stage of a case: the program under test, its peers, and a clean end for all of them."""
 
+import collections
 import shutil
 import time
 
@@ -8,10 +9,11 @@ import sip
 from baresip import Baresip
 from kamailio import Kamailio
 from offhook import Offhook
-from process import PORTS, Failure, Process, expect, wait_for
+from process import PORTS, Failure, Process, Skipped, expect, wait_for
+from rtpengine import Rtpengine
 from sipp import Sipp
 
-__all__ = ["CASES", "Failure", "Stage", "case", "expect", "run_case", "wait_for"]
+__all__ = ["CASES", "Failure", "Skipped", "Stage", "case", "expect", "run_case", "wait_for"]
 
 
 class Stage:
@@ -24,7 +26,9 @@ class Stage:
 
     def offhook(self, peer_port=None, **options):
         """A server, ready. Without a `peer_port` its trunk leads nowhere."""
-        server = Offhook(self.binary, self.folder, peer_port or PORTS.take(), **options)
+        if not peer_port and not {"domain", "proxy"} & options.keys():
+            peer_port = PORTS.take()
+        server = Offhook(self.binary, self.folder, peer_port, **options)
         self._open.append(server)
         self._servers.append(server)
         server.wait_ready()
@@ -57,10 +61,20 @@ class Stage:
         self._open.append(peer)
         return peer.wait_listening()
 
-    def kamailio(self, algorithm, phone_port):
-        trunk = Kamailio(self.folder, algorithm, phone_port)
+    def rtpengine(self, **options):
+        media = Rtpengine(self.folder, **options)
+        self._open.append(media)
+        return media.wait_listening()
+
+    def kamailio(self, algorithm, phone_port, **options):
+        trunk = Kamailio(self.folder, algorithm, phone_port, **options)
         self._open.append(trunk)
         return trunk.wait_listening()
+
+    def keep(self, thing):
+        """What has a `close` and is to be closed at the end."""
+        self._open.append(thing)
+        return thing
 
     def phone(self, **options):
         phone = rtp.Phone(**options)
@@ -76,34 +90,45 @@ class Stage:
         for thing in reversed(self._open):
             thing.stop() if isinstance(thing, Process) else thing.close()
 
+    def peers(self):
+        """Who took part besides us, each once."""
+        return list(dict.fromkeys(thing.peer for thing in self._open if hasattr(thing, "peer")))
+
     def unhurt(self):
         for server in self._servers:
             server.unhurt()
 
 
 CASES = {}
+# Without a reason it passed; with one it failed, unless it was skipped.
+Result = collections.namedtuple("Result", "seconds reason skipped peers")
 
 
-def case(function):
-    """Registers a case under its function's name."""
+def case(function=None, over="udp"):
+    """Registers a case under its function's name; `over` is the transport of our signalling."""
+    if function is None:
+        return lambda function: case(function, over)
+    function.over = over
     CASES[function.__name__] = function
     return function
 
 
 def run_case(name, binary, root):
-    """`(seconds, reason)`: no reason means it passed; its folder stays only when it failed."""
+    """What became of a case; its folder stays only when it failed."""
     folder = root / name
     folder.mkdir(parents=True)
-    stage, reason, began = Stage(folder, binary), None, time.monotonic()
+    stage, reason, skipped, began = Stage(folder, binary), None, False, time.monotonic()
     try:
         CASES[name](stage)
         stage.unhurt()
     except Failure as failure:
         reason = str(failure)
+    except Skipped as obstacle:
+        reason, skipped = str(obstacle), True
     except Exception as error:  # a fault of the case itself is a failure of the case, not of the run
         reason = f"{type(error).__name__}: {error}"
     finally:
         stage.close()
-    if reason is None:
+    if reason is None or skipped:
         shutil.rmtree(folder, ignore_errors=True)
-    return time.monotonic() - began, reason
+    return Result(time.monotonic() - began, reason, skipped, stage.peers())

@@ -5,6 +5,7 @@ import pathlib
 import shutil
 import subprocess
 
+from namespaces import OUTSIDE
 from process import PORTS, Process, expect, udp_bound, wait_for
 
 TEMPLATE = pathlib.Path(__file__).resolve().with_suffix(".cfg")
@@ -18,14 +19,14 @@ def program():
 
 
 def make_certificates(folder):
-    """An authority, and certificates of it for the trunk (trunk.test, 127.0.0.1) and for the gateway, in PEM."""
+    """An authority, and certificates of it for the trunk (by name and by address) and for the gateway, in PEM."""
     def openssl(*words):
         ended = subprocess.run(["openssl", *map(str, words)], cwd=folder, capture_output=True, text=True, check=False)
         expect(ended.returncode == 0, f"openssl {words[0]}: {ended.stderr}")
 
     key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
     openssl("req", "-x509", *key, "-keyout", "ca.key", "-out", "ca.pem", "-days", 2, "-subj", "/CN=sip-tests authority")
-    for name, names in {"server": f"DNS:{DOMAIN},IP:127.0.0.1", "client": "DNS:gateway.test"}.items():
+    for name, names in {"server": f"DNS:{DOMAIN},IP:127.0.0.1,IP:{OUTSIDE}", "client": "DNS:gateway.test"}.items():
         (folder / f"{name}.ext").write_text(f"subjectAltName={names}\n")
         openssl("req", *key, "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={name}")
         openssl("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", 2,
@@ -35,13 +36,19 @@ def make_certificates(folder):
 class Kamailio(Process):
     """A trunk of the domain `trunk.test`, which says in its log what it was sent."""
 
-    def __init__(self, folder, algorithm, phone_port, tls=False, verify_clients=False):
-        """With `tls` it needs what `make_certificates` left in the folder."""
+    peer = "Kamailio"
+
+    def __init__(self, folder, algorithm, phone_port, tls=False, verify_clients=False, host="127.0.0.1", media=None,
+                 encrypt=False):
+        """With `tls` it needs what `make_certificates` left in the folder. `media` is an `Rtpengine` that all audio
+        goes through, on our side encrypted if `encrypt`."""
+        self.host = host
         self.port, self.tls_port = PORTS.take(), PORTS.take()
         config = TEMPLATE.read_text()
         for name, value in {
-            "LISTEN": f"127.0.0.1:{self.port}", "TLS_LISTEN": f"127.0.0.1:{self.tls_port}", "CERTIFICATES": folder,
+            "LISTEN": f"{host}:{self.port}", "TLS_LISTEN": f"{host}:{self.tls_port}", "CERTIFICATES": folder,
             "VERIFY_CLIENTS": int(verify_clients), "PHONE_PORT": phone_port, "ALGORITHM": algorithm, "PASSWORD": PASSWORD,
+            "RTPENGINE": media.control if media else "", "TO_GATEWAY": "RTP/SAVP DTLS=off" if encrypt else "RTP/AVP",
         }.items():
             config = config.replace(f"@{name}@", str(value))
         (folder / "kamailio.cfg").write_text(config)
@@ -49,8 +56,12 @@ class Kamailio(Process):
         run.mkdir()
         super().__init__(folder, "kamailio-trunk", [
             program(), "-DD", "-E", "-f", folder / "kamailio.cfg", "-Y", run, "-P", run / "pid", "-m", 64, "-M", 8,
-            *(["-A", "WITH_TLS"] if tls else []),
+            *(["-A", "WITH_TLS"] if tls else []), *(["-A", "WITH_RTPENGINE"] if media else []),
         ])
+
+    def proxy(self, transport="udp"):
+        """Its address over that transport, as a SIP URI."""
+        return f"sip:{self.host}:{self.tls_port if transport == 'tls' else self.port};transport={transport}"
 
     def wait_listening(self):
         def listening():

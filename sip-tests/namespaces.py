@@ -8,9 +8,11 @@ starts there stay in it.
 
 import contextlib
 import ctypes
+import itertools
 import os
 import shutil
 import subprocess
+import threading
 
 from process import expect
 
@@ -38,8 +40,8 @@ ip link add out0 netns {outside} type veth peer name nat1 netns {nat}
 @{nat} nft add chain ip guard in {{ type filter hook forward priority 0 ; policy drop ; }}
 @{nat} nft add rule ip guard in iif nat0 accept
 @{nat} nft add rule ip guard in ct state established,related accept
-@{nat} sysctl -qw net.netfilter.nf_conntrack_udp_timeout=5
-@{nat} sysctl -qw net.netfilter.nf_conntrack_udp_timeout_stream=5
+@{nat} sysctl -qw net.netfilter.nf_conntrack_udp_timeout={remembers}
+@{nat} sysctl -qw net.netfilter.nf_conntrack_udp_timeout_stream={remembers}
 """
 
 
@@ -50,7 +52,7 @@ def obstacle():
         return f"{', '.join(lacking)} not found"
     if os.geteuid() != 0:
         return "not root"
-    name = f"offhook-probe-{os.getpid()}"
+    name = f"offhook-probe-{threading.get_native_id()}"
     tried = run(f"ip netns add {name}")
     run(f"ip netns del {name}")
     return f"no network namespaces: {tried.stderr.strip()}" if tried.returncode else None
@@ -66,14 +68,17 @@ def run(command):
 
 
 class BehindNat:
-    """Three namespaces: one behind a NAT that forgets a quiet UDP mapping after 5 s, and one in front of it."""
+    """Three namespaces: one behind a NAT that forgets a quiet UDP mapping after some seconds, and one in front of it."""
 
-    def __init__(self):
-        names = {name: f"offhook-{name}-{os.getpid()}" for name in ("inside", "nat", "outside")}
+    numbers = itertools.count(1)
+
+    def __init__(self, remembers=5):
+        number = next(BehindNat.numbers)
+        names = {name: f"offhook-{name}-{os.getpid()}-{number}" for name in ("inside", "nat", "outside")}
         self._names = names
         for name in names.values():
             self._must(f"ip netns add {name}")
-        for line in SETUP.strip().format(**names).splitlines():
+        for line in SETUP.strip().format(**names, remembers=remembers).splitlines():
             # `@NAME command` runs in that namespace.
             if line.startswith("@"):
                 name, _, command = line[1:].partition(" ")

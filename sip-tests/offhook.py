@@ -15,11 +15,17 @@ class Offhook(Process):
     """`offhook serve` with a configuration of the case, and a client of its API."""
 
     def __init__(self, binary, folder, peer_port, domain=None, trunk="", limits="", routes="", llm='provider = "rules"',
-                 media_ports=40):
+                 media_ports=40, proxy=None, sip="", listen=(), advertise="127.0.0.1"):
+        """The trunk is at `peer_port`, or at `domain`, through that port or the URI `proxy`, or else where DNS says.
+        `listen` and `sip` come on top of a UDP port."""
         self.sip_port, self.api_port, media = PORTS.take(), PORTS.take(), PORTS.take(media_ports)
         self.target = ("127.0.0.1", self.sip_port)
-        peer = f"sip:127.0.0.1:{peer_port}"
-        where = f'uri = "sip:{domain}"\noutbound_proxy = "{peer}"' if domain else f'uri = "{peer}"'
+        peer = proxy or (f"sip:127.0.0.1:{peer_port}" if peer_port else None)
+        where = f'uri = "sip:{domain}"' if domain else f'uri = "{peer}"'
+        if domain and peer:
+            where += f'\noutbound_proxy = "{peer}"'
+        everywhere = "0.0.0.0" if advertise == "auto" else advertise
+        doors = ", ".join(f'"{door}"' for door in (f"udp://{everywhere}:{self.sip_port}", *listen))
         config = folder / "offhook.toml"
         config.write_text(f"""
 [node]
@@ -27,8 +33,9 @@ name = "sip-tests"
 data_dir = "{folder}/data"
 
 [sip]
-listen = ["udp://127.0.0.1:{self.sip_port}"]
-advertise = "127.0.0.1"
+listen = [{doors}]
+advertise = "{advertise}"
+{sip}
 
 [[trunk]]
 name = "peer"

@@ -16,6 +16,10 @@ class Failure(Exception):
     """A case did not go as it should; the message says what was expected and what came."""
 
 
+class Skipped(Exception):
+    """A case cannot be had on this machine; the message says why."""
+
+
 def expect(condition, message):
     if not condition:
         raise Failure(message)
@@ -67,8 +71,8 @@ PORTS = Ports()
 
 
 def udp_bound(port):
-    """Whether some process listens on this UDP port of 127.0.0.1 (or of all addresses)."""
-    with open("/proc/net/udp", encoding="ascii") as table:
+    """Whether some process listens on this UDP port, in the network of this thread."""
+    with open("/proc/thread-self/net/udp", encoding="ascii") as table:
         return any(int(line.split()[1].split(":")[1], 16) == port for line in list(table)[1:])
 
 

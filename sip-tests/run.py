@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Runs the real binary against independent SIP peers: Debian's SIPp, baresip and Kamailio, and our own RTP.
+"""Runs the real binary against independent SIP peers: Debian's SIPp, baresip, Kamailio and rtpengine, and our
+own RTP.
 
-    run.py [--offhook BINARY] [--jobs N] [--list] [CASE...]
+    run.py [--offhook BINARY] [--jobs N] [--list] [--table FILE] [CASE...]
 
 Each case starts its own server on free ports of 127.0.0.1 and ends all that it started. The logs
 of a failed case stay in the folder that its line names. Standard library only.
@@ -23,6 +24,7 @@ sys.dont_write_bytecode = True
 import cases  # noqa: E402, F401  (registers them)
 import harness  # noqa: E402
 import kamailio  # noqa: E402
+import table  # noqa: E402
 
 
 def main():
@@ -32,17 +34,18 @@ def main():
     parser.add_argument("--offhook", default=os.path.join(target, "debug", "offhook"))
     parser.add_argument("--jobs", type=int, default=5, help="cases at a time; they mostly wait")
     parser.add_argument("--list", action="store_true", help="name the cases")
+    parser.add_argument("--table", metavar="FILE", help="write what was shown with which peer, as Markdown")
     options = parser.parse_args()
 
     if options.list:
         for name, function in harness.CASES.items():
-            print(f"{name:28} {function.__doc__.strip().splitlines()[0]}")
+            print(f"{name:40} {function.__doc__.strip().splitlines()[0]}")
         return 0
     unknown = [pattern for pattern in options.case if not fnmatch.filter(harness.CASES, pattern)]
     if unknown:
         parser.error(f"no such case: {', '.join(unknown)} (see --list)")
     binary = pathlib.Path(options.offhook).resolve()
-    missing = [tool for tool in ("sipp", "baresip") if not shutil.which(tool)]
+    missing = [tool for tool in ("sipp", "baresip", "rtpengine") if not shutil.which(tool)]
     if not kamailio.program():
         missing.append("kamailio")
     if not os.access(binary, os.X_OK):
@@ -53,25 +56,31 @@ def main():
     root = pathlib.Path(tempfile.mkdtemp(prefix="sip-tests-"))
     wanted = options.case or ["*"]
     names = [name for name in harness.CASES if any(fnmatch.fnmatch(name, pattern) for pattern in wanted)]
-    failed = 0
+    failed, skipped, results = 0, 0, {}
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     pool = concurrent.futures.ThreadPoolExecutor(options.jobs)
     pending = {pool.submit(harness.run_case, name, binary, root): name for name in names}
     try:
         for future in concurrent.futures.as_completed(pending):
-            name, (seconds, reason) = pending[future], future.result()
-            if reason is None:
-                print(f"PASS {name} ({seconds:.1f} s)", flush=True)
+            name, result = pending[future], future.result()
+            results[name] = result
+            if result.skipped:
+                skipped += 1
+                print(f"SKIP {name}: {result.reason}", flush=True)
+            elif result.reason is None:
+                print(f"PASS {name} ({result.seconds:.1f} s)", flush=True)
             else:
                 failed += 1
-                print(f"FAIL {name} ({seconds:.1f} s): {' '.join(reason.split())}", flush=True)
+                print(f"FAIL {name} ({result.seconds:.1f} s): {' '.join(result.reason.split())}", flush=True)
                 print(f"     logs: {root / name}", flush=True)
     finally:
         # When interrupted: no further cases, and those that run end what they started.
         pool.shutdown(cancel_futures=True)
     if not failed:
         shutil.rmtree(root, ignore_errors=True)
-    print(f"{len(names) - failed} passed, {failed} failed")
+    if options.table:
+        pathlib.Path(options.table).write_text(table.written(results))
+    print(f"{len(names) - failed - skipped} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""))
     return 1 if failed else 0
 
 

@@ -93,6 +93,8 @@ def digest_response(method, password, fields):
 class Prober:
     """A bare UDP socket that sends whatever it is told to."""
 
+    peer = "a bare socket"
+
     def __init__(self, target, source="127.0.0.1", port=0):
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind((source, port))

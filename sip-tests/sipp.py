@@ -11,6 +11,7 @@ SCENARIOS = pathlib.Path(__file__).resolve().parent / "scenarios"
 class Sipp(Process):
     """One SIPp run of one of our scenarios: one call, traced."""
 
+    peer = "SIPp"
     count = 0
 
     def __init__(self, folder, scenario, port, target=None, service="echo", seconds=60, event_type=101, **keys):

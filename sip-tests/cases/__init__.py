@@ -7,4 +7,7 @@ from cases import digits  # noqa: F401
 from cases import registration  # noqa: F401
 from cases import independent_phone  # noqa: F401
 from cases import trunk  # noqa: F401
+from cases import encrypted  # noqa: F401
+from cases import located  # noqa: F401
+from cases import nat  # noqa: F401
 from cases import wire  # noqa: F401

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sip::locate::Target;
-use sip::{Event, Flow, Peer, Penalties, SessionId, UserAgent};
+use sip::{Event, Flow, Peer, Penalties, SessionEnd, SessionId, UserAgent};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
@@ -18,7 +18,7 @@ use crate::network::SignallingSocket;
 use crate::registrations::Registrations;
 use crate::resolver::Resolver;
 use crate::sockets::{self, Door, Listener};
-use crate::streams::{StreamEvent, Streams};
+use crate::streams::{self, StreamEvent, Streams};
 use crate::trace::{Trace, Traces};
 use crate::{Config, Trunk, clock};
 
@@ -112,9 +112,19 @@ struct Book {
     calls: BTreeMap<SessionId, mpsc::Sender<Event>>,
     stopping: Option<Stopping>,
     ignored: u64,
+    /// While what a lost connection brings about is handled: why it was lost.
+    loss: Option<&'static str>,
 }
 
+/// What the user agent, which does not see connections, says when one is lost.
+const CONNECTION_LOST: &str = "connection lost";
+
 impl Book {
+    /// The same in more words, if there are any.
+    fn in_full(&self, why: &'static str) -> &'static str {
+        self.loss.filter(|_| why == CONNECTION_LOST).unwrap_or(why)
+    }
+
     fn ignore(&mut self, source: IpAddr) {
         self.ignored += 1;
         // Powers of two: a flood must not fill the log.
@@ -179,7 +189,7 @@ impl Endpoint {
                     let flow = target.and_then(|target| self.flow_to(target.peer));
                     self.user_agent.located(clock::now(), session, &uri, flow);
                 }
-                Some(event) = self.stream_events.recv() => self.handle_stream(event),
+                Some(event) = self.stream_events.recv() => self.handle_stream(event, &mut book),
                 arrival = arrivals.recv() => match arrival {
                     Some(Arrival { listener, peer, what: Arrived::Datagram(payload) }) => {
                         self.handle_datagram(listener, peer, &payload, &mut book);
@@ -285,17 +295,21 @@ impl Endpoint {
         }
     }
 
-    fn handle_stream(&mut self, event: StreamEvent) {
+    fn handle_stream(&mut self, event: StreamEvent, book: &mut Book) {
         let now = clock::now();
         match event {
             StreamEvent::Message { flow, payload } => {
                 self.traces.received(clock::wall(), flow, &payload);
                 self.user_agent.handle_input(now, sip::Input::Received { flow, payload: &payload });
             }
-            StreamEvent::Closed { flow, number, why } => {
+            StreamEvent::Closed { flow, number, ended } => {
+                let why = ended.as_ref().err().map_or_else(|| "closed".to_owned(), io::Error::to_string);
                 tracing::info!(remote = %flow.remote, transport = flow.transport.token(), why, "connection closed");
                 if self.streams.closed(flow, number) {
                     self.user_agent.handle_input(now, sip::Input::Closed { flow });
+                    book.loss = streams::phrase(&ended);
+                    self.drain(book);
+                    book.loss = None;
                 }
             }
         }
@@ -366,6 +380,8 @@ impl Endpoint {
                 self.registrations.granted(registration, expires);
             }
             Event::RegistrationFailed { registration, status, reason, retry_in } => {
+                let full = book.loss.filter(|_| reason == CONNECTION_LOST);
+                let reason = full.map_or(reason, str::to_owned);
                 self.registrations.failed(registration, status, reason, retry_in);
             }
             Event::Unregistered { registration } => {
@@ -380,6 +396,7 @@ impl Endpoint {
                 self.penalties.probed(clock::now(), flow.peer(), status.is_some_and(|status| status != 503));
             }
             Event::TargetFailed { flow, why, retry_after } => {
+                let why = book.in_full(why);
                 tracing::warn!(remote = %flow.remote, transport = flow.transport.token(), why, "target failed");
                 self.penalties.failed(clock::now(), flow.peer(), retry_after);
             }
@@ -393,8 +410,12 @@ impl Endpoint {
             | Event::OfferAnswered { session, .. }
             | Event::Info { session, .. }
             | Event::InfoAnswered { session, .. } => self.tell_call(session, event, book),
-            Event::Ended { session, .. } => {
-                self.tell_call(session, event, book);
+            Event::Ended { session, end } => {
+                let end = match end {
+                    SessionEnd::Unanswered { why } => SessionEnd::Unanswered { why: book.in_full(why) },
+                    end => end,
+                };
+                self.tell_call(session, Event::Ended { session, end }, book);
                 book.calls.remove(&session);
             }
         }

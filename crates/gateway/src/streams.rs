@@ -5,9 +5,11 @@
 //! (RFC 3261 §18, RFC 5923 in spirit): what we send to an address goes over the connection it opened to us.
 
 mod connection;
+mod loss;
 mod tls;
 
 use std::collections::BTreeMap;
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -17,6 +19,7 @@ use tokio::sync::mpsc::{self, error::TrySendError};
 use tokio_util::sync::CancellationToken;
 
 use connection::{Opening, Task};
+pub(crate) use loss::phrase;
 pub(crate) use tls::Tls;
 pub use tls::{TlsError, TlsFiles};
 
@@ -35,7 +38,7 @@ pub(crate) enum StreamEvent {
     /// One whole message.
     Message { flow: Flow, payload: Vec<u8> },
     /// The connection is gone, or never came about; `number` says which one.
-    Closed { flow: Flow, number: u64, why: String },
+    Closed { flow: Flow, number: u64, ended: io::Result<()> },
 }
 
 /// All connections.
@@ -112,8 +115,8 @@ impl Streams {
         }
         if self.open.len() >= MAX_CONNECTIONS {
             let number = self.take_number();
-            let why = "too many connections are open".to_owned();
-            let _ = self.events.try_send(StreamEvent::Closed { flow, number, why });
+            let ended = Err(io::Error::other("too many connections are open"));
+            let _ = self.events.try_send(StreamEvent::Closed { flow, number, ended });
             return;
         }
         let opening = match flow.transport {

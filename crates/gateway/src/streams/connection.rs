@@ -51,9 +51,7 @@ impl Task {
             () = stop.cancelled() => Ok(()),
             ended = self.open_and_carry() => ended,
         };
-        let why = ended.err().map_or_else(|| "closed".to_owned(), |error| error.to_string());
-        tracing::debug!(remote = %self.flow.remote, transport = self.flow.transport.token(), why, "connection closed");
-        let _ = self.events.send(StreamEvent::Closed { flow: self.flow, number: self.number, why }).await;
+        let _ = self.events.send(StreamEvent::Closed { flow: self.flow, number: self.number, ended }).await;
     }
 
     async fn open_and_carry(&mut self) -> io::Result<()> {
