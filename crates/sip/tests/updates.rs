@@ -209,7 +209,7 @@ fn updates_and_reinvites_that_cross_are_all_answered_in_the_end() {
     for seed in 0..60 {
         let mut link = Link::new(seed, Weather::FAIR);
         let (ours, theirs) = link.answered_call();
-        link.set_weather(Weather { loss: 10, duplicate: 10, jitter_ms: 100 });
+        link.set_weather(Weather { loss: 10, duplicate: 10, jitter_ms: 100, late_ms: 0 });
         let now = link.now;
         match seed % 3 {
             0 => link.a.update(now, ours, Some(offer_of(Side::A))).unwrap(),
