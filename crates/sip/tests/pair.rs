@@ -32,6 +32,7 @@ fn a_call_is_made_answered_and_ended() {
     link.assert_forgotten();
 }
 
+// RFC 3261 §10.2, §10.3.
 #[test]
 fn a_registration_with_digest_is_granted_refreshed_and_removed() {
     let mut link = Link::with_registrar(2, Weather::FAIR);
