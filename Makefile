@@ -48,6 +48,7 @@ test: deps-test check sipp demos ## Everything: Rust's tests, real SIP peers, a 
 
 check: ## Format, clippy with warnings denied, unit and world tests, documentation.
 	$(CARGO) fmt --all --check
+	python3 -B scripts/rfc_coverage.py --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings -D clippy::iter_over_hash_type
 	$(CARGO) test --workspace --quiet
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --document-private-items --quiet

@@ -16,6 +16,7 @@ fn established(wire: &mut Wire) -> (SessionId, String) {
     (session, to_tag)
 }
 
+// RFC 3261 §13.3.1.1, §12.1.1.
 #[test]
 fn a_call_rings_is_answered_and_hung_up_by_the_caller() {
     let mut wire = Wire::new();
@@ -56,6 +57,7 @@ fn a_call_rings_is_answered_and_hung_up_by_the_caller() {
     );
 }
 
+// RFC 3261 §17.2.1, §17.2.3.
 #[test]
 fn a_repeated_invite_is_one_call_and_gets_the_last_answer_again() {
     let mut wire = Wire::new();
@@ -66,6 +68,7 @@ fn a_repeated_invite_is_one_call_and_gets_the_last_answer_again() {
     assert_eq!(wire.events().len(), 1);
 }
 
+// RFC 3261 §8.2.2.2.
 #[test]
 fn the_same_invite_by_another_path_is_merged() {
     let mut wire = Wire::new();
@@ -73,6 +76,7 @@ fn the_same_invite_by_another_path_is_merged() {
     assert_eq!(firsts(&wire.receive(&request("INVITE", "2", 1, "", "", SDP))), ["SIP/2.0 482 Loop Detected"]);
 }
 
+// RFC 3261 §13.3.1.4.
 #[test]
 fn an_answer_is_repeated_until_its_ack() {
     let mut wire = Wire::new();
@@ -83,6 +87,7 @@ fn an_answer_is_repeated_until_its_ack() {
     assert_eq!(wire.receive(&request("INVITE", "1", 1, "", "", SDP)).len(), 0, "absorbed (RFC 6026)");
 }
 
+// RFC 3261 §13.3.1.4.
 #[test]
 fn without_an_ack_the_call_is_given_up_with_bye() {
     let mut wire = Wire::new();
@@ -97,6 +102,7 @@ fn without_an_ack_the_call_is_given_up_with_bye() {
     ));
 }
 
+// RFC 3261 §15.
 #[test]
 fn hanging_up_before_the_ack_waits_for_it() {
     let mut wire = Wire::new();
@@ -111,6 +117,7 @@ fn hanging_up_before_the_ack_waits_for_it() {
     assert_eq!(firsts(&sent), ["BYE sip:them@192.0.2.2 SIP/2.0"]);
 }
 
+// RFC 3261 §9.2.
 #[test]
 fn cancel_ends_a_ringing_call_with_487() {
     let mut wire = Wire::new();
@@ -124,6 +131,7 @@ fn cancel_ends_a_ringing_call_with_487() {
     assert_eq!(wire.agent.transaction_count(), 0);
 }
 
+// RFC 3261 §9.2.
 #[test]
 fn cancel_after_the_answer_has_no_effect() {
     let mut wire = Wire::new();
@@ -133,6 +141,7 @@ fn cancel_after_the_answer_has_no_effect() {
     assert_eq!(firsts(&wire.receive(&request("OPTIONS", "5", 2, &to_tag, "", ""))), [OK]);
 }
 
+// RFC 3261 §9.2.
 #[test]
 fn cancel_of_nothing_is_481() {
     let sent = Wire::new().receive(&request("CANCEL", "1", 1, "", "", ""));
@@ -154,6 +163,7 @@ fn a_refusal_is_repeated_until_its_ack_and_carries_the_headers_given() {
     assert!(wire.wait(Duration::from_secs(40)).is_empty());
 }
 
+// RFC 3264 §8.4.
 #[test]
 fn hold_and_resume_go_through_the_shell() {
     let mut wire = Wire::new();
@@ -173,6 +183,7 @@ fn hold_and_resume_go_through_the_shell() {
     assert_eq!(firsts(&wire.wait(Duration::from_secs(5))), [OK], "an UPDATE needs no ACK");
 }
 
+// RFC 3261 §14.2.
 #[test]
 fn an_offer_without_description_is_answered_with_ours() {
     let mut wire = Wire::new();
@@ -210,6 +221,7 @@ fn a_late_offer_without_an_answer_ends_the_call() {
     }
 }
 
+// RFC 3261 §14.2.
 #[test]
 fn an_offer_that_crosses_ours_is_pending_and_one_during_another_must_wait() {
     let mut wire = Wire::new();
@@ -231,6 +243,7 @@ fn an_offer_that_crosses_ours_is_pending_and_one_during_another_must_wait() {
     assert!(field(&sent[0], "Retry-After").unwrap().parse::<u32>().unwrap() <= 10);
 }
 
+// RFC 3261 §14.1.
 #[test]
 fn a_refused_offer_leaves_the_session_as_it_was() {
     let mut wire = Wire::new();
@@ -246,6 +259,7 @@ fn a_refused_offer_leaves_the_session_as_it_was() {
     );
 }
 
+// RFC 3261 §15.1.2.
 #[test]
 fn bye_during_an_open_offer_answers_both() {
     let mut wire = Wire::new();
@@ -255,6 +269,7 @@ fn bye_during_an_open_offer_answers_both() {
     assert_eq!(firsts(&sent), [OK, "SIP/2.0 487 Request Terminated"]);
 }
 
+// RFC 5407 §3.2.2.
 #[test]
 fn bye_crossing_bye_is_answered_200() {
     let mut wire = Wire::new();
@@ -265,6 +280,7 @@ fn bye_crossing_bye_is_answered_200() {
     assert_eq!(wire.events().len(), 1);
 }
 
+// RFC 5407 §3.1.4, RFC 3261 §15.1.2.
 #[test]
 fn bye_while_ringing_ends_the_invite_too() {
     let mut wire = Wire::new();
@@ -277,6 +293,7 @@ fn bye_while_ringing_ends_the_invite_too() {
     assert!(matches!(&wire.events()[..], [Event::Ended { end: SessionEnd::Bye { .. }, .. }]));
 }
 
+// RFC 6086.
 #[test]
 fn info_is_answered_and_passed_on_unless_empty() {
     let mut wire = Wire::new();
@@ -291,6 +308,7 @@ fn info_is_answered_and_passed_on_unless_empty() {
     assert!(wire.events().is_empty());
 }
 
+// RFC 3261 §12.2.2.
 #[test]
 fn a_cseq_that_does_not_rise_is_out_of_order() {
     let mut wire = Wire::new();
@@ -300,6 +318,7 @@ fn a_cseq_that_does_not_rise_is_out_of_order() {
     assert_eq!(firsts(&wire.receive(&request("BYE", "5", 10, &to_tag, "", ""))), [OK]);
 }
 
+// RFC 3261 §12.2.2.
 #[test]
 fn a_request_of_another_dialog_is_481_and_its_ack_nothing() {
     let mut wire = Wire::new();
@@ -310,6 +329,7 @@ fn a_request_of_another_dialog_is_481_and_its_ack_nothing() {
     assert_eq!(wire.agent.session_count(), 1);
 }
 
+// RFC 3261 §12.2.
 #[test]
 fn our_requests_follow_a_changed_contact() {
     let mut wire = Wire::new();
@@ -324,6 +344,7 @@ fn our_requests_follow_a_changed_contact() {
     assert!(transmit.payload.starts_with(b"INFO sip:moved@192.0.2.3:5062 SIP/2.0\r\n"));
 }
 
+// RFC 3261 §11.2, §20.1.
 #[test]
 fn options_tell_what_we_can() {
     let sent = Wire::new().receive(&request("OPTIONS", "1", 1, "", "", ""));
@@ -358,6 +379,7 @@ fn while_refusing_or_full_a_new_call_gets_503() {
     wire.incoming();
 }
 
+// RFC 3261 §22.1.
 #[test]
 fn a_registrar_challenges_calls_but_neither_ack_nor_cancel() {
     let registrar =
@@ -372,6 +394,7 @@ fn a_registrar_challenges_calls_but_neither_ack_nor_cancel() {
     assert!(wire.events().is_empty());
 }
 
+// RFC 3261 §13.3.1.1.
 #[test]
 fn a_long_ring_is_kept_alive_every_minute() {
     let mut wire = Wire::new();

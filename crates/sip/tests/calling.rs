@@ -19,6 +19,7 @@ fn established(wire: &mut Wire) -> (SessionId, String) {
     called_out(wire, "")
 }
 
+// RFC 3261 §8.1.1.6, §8.1.1.7, §19.3.
 #[test]
 fn an_invite_has_all_that_rfc_3261_demands() {
     let (_, invite) = calling(&mut Wire::new());
@@ -48,6 +49,7 @@ fn progress_is_told_even_without_a_to_tag_and_with_broken_early_media() {
     assert!(matches!(wire.events()[..], [Event::Progress { description: None, .. }]));
 }
 
+// RFC 3261 §17.1.1.2.
 #[test]
 fn silence_is_unanswered_after_timer_b() {
     let mut wire = Wire::new();
@@ -60,6 +62,7 @@ fn silence_is_unanswered_after_timer_b() {
     assert_eq!((wire.agent.session_count(), wire.agent.transaction_count()), (0, 0));
 }
 
+// RFC 3261 §18.4.
 #[test]
 fn an_unreachable_peer_is_known_at_once() {
     let mut wire = Wire::new();
@@ -72,6 +75,7 @@ fn an_unreachable_peer_is_known_at_once() {
     assert_eq!(wire.agent.transaction_count(), 0);
 }
 
+// RFC 3261 §17.1.1.3.
 #[test]
 fn a_refusal_is_acknowledged_and_told_as_it_was_sent() {
     let mut wire = Wire::new();
@@ -90,6 +94,7 @@ fn a_refusal_is_acknowledged_and_told_as_it_was_sent() {
     assert!(wire.events().is_empty());
 }
 
+// RFC 3261 §22.2, §22.3.
 #[test]
 fn a_challenge_is_answered_once_with_a_new_cseq_and_branch() {
     let mut wire = Wire::new();
@@ -109,6 +114,7 @@ fn a_challenge_is_answered_once_with_a_new_cseq_and_branch() {
     assert!(matches!(wire.events()[..], [Event::Ended { end: SessionEnd::Rejected { status: 407, .. }, .. }]));
 }
 
+// RFC 3261 §22.1.
 #[test]
 fn the_ack_of_a_challenged_call_carries_its_credentials() {
     let mut wire = Wire::new();
@@ -121,6 +127,7 @@ fn the_ack_of_a_challenged_call_carries_its_credentials() {
     assert!(field(&wire.sent()[0], "Proxy-Authorization").unwrap().contains("nc=00000002"));
 }
 
+// RFC 3261 §13.2.2.4, RFC 6026 §7.2.
 #[test]
 fn every_repeated_200_is_acknowledged_again() {
     let mut wire = Wire::new();
@@ -136,6 +143,7 @@ fn every_repeated_200_is_acknowledged_again() {
     assert_eq!((wire.agent.session_count(), wire.agent.transaction_count()), (0, 0));
 }
 
+// RFC 3261 §13.2.2.4.
 #[test]
 fn a_second_answer_of_a_fork_is_acknowledged_and_ended() {
     let mut wire = Wire::new();
@@ -169,6 +177,7 @@ fn an_answer_may_leave_its_description_to_the_183_before() {
     assert!(matches!(wire.events()[..], [Event::Progress { .. }, Event::Answered { .. }]));
 }
 
+// RFC 3261 §9.1.
 #[test]
 fn cancel_waits_for_a_provisional_response() {
     let mut wire = Wire::new();
@@ -191,6 +200,7 @@ fn cancel_waits_for_a_provisional_response() {
     assert_eq!(wire.agent.transaction_count(), 0);
 }
 
+// RFC 3261 §9.1, §15.
 #[test]
 fn a_200_that_crosses_cancel_is_acknowledged_and_ended() {
     let mut wire = Wire::new();
@@ -202,6 +212,7 @@ fn a_200_that_crosses_cancel_is_acknowledged_and_ended() {
     assert_eq!(firsts(&sent), ["ACK sip:them@192.0.2.2:5060 SIP/2.0", "BYE sip:them@192.0.2.2:5060 SIP/2.0"]);
 }
 
+// RFC 3261 §9.1.
 #[test]
 fn a_canceled_call_without_final_response_is_dropped() {
     let mut wire = Wire::new();
@@ -230,6 +241,7 @@ fn our_offer_is_answered_or_refused() {
     assert_eq!(wire.agent.session_count(), 1);
 }
 
+// RFC 3261 §14.1.
 #[test]
 fn a_pending_offer_is_tried_again_after_a_random_wait() {
     let mut wire = Wire::new();
@@ -243,6 +255,7 @@ fn a_pending_offer_is_tried_again_after_a_random_wait() {
     assert_eq!(field(&sent[0], "CSeq"), Some("3 INVITE"));
 }
 
+// RFC 3261 §12.2.1.2.
 #[test]
 fn a_peer_that_forgot_the_call_ends_it() {
     let mut wire = Wire::new();
@@ -283,6 +296,7 @@ fn their_bye_and_hold_reach_a_call_of_ours() {
     assert!(matches!(wire.events()[..], [Event::Ended { end: SessionEnd::Bye { .. }, .. }]));
 }
 
+// RFC 3261 §12.1.2, §12.2.1.1.
 #[test]
 fn a_record_route_is_followed() {
     let mut wire = Wire::new();
@@ -324,6 +338,7 @@ fn registering(wire: &mut Wire) -> String {
     wire.sent().remove(0)
 }
 
+// RFC 3261 §10.2.4.
 #[test]
 fn a_registration_obeys_the_time_granted() {
     let mut wire = Wire::new();

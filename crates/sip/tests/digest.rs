@@ -76,6 +76,7 @@ fn a_registration_and_a_call_share_what_their_trunk_gave() {
     assert!(value.contains("nonce=\"n3\"") && value.contains("uri=\"sip:bob@example.test\""), "{value}");
 }
 
+// RFC 3261 §22.2, §22.3.
 #[test]
 fn a_401_and_then_a_407_on_one_path_are_both_answered() {
     let mut wire = Wire::new();
@@ -89,6 +90,7 @@ fn a_401_and_then_a_407_on_one_path_are_both_answered() {
     assert_eq!(credentials(&acks[0]), credentials(&third));
 }
 
+// RFC 3261 §22.1.
 #[test]
 fn a_callee_elsewhere_gets_no_credentials_though_the_trunk_had_them() {
     let mut wire = Wire::new();

@@ -5,8 +5,10 @@ mod wire;
 use std::time::Duration;
 
 use sip::sdp::Direction;
-use sip::{Config, Event};
-use wire::{CONTACT, SDP, Wire, called_in, called_out, calling, description, field, firsts, request, response, tag};
+use sip::{Config, Event, Input};
+use wire::{
+    CONTACT, SDP, Wire, called_in, called_out, calling, description, field, firsts, of_theirs, request, response, tag,
+};
 
 const REASON: &str = "Q.850;cause=31;text=\"media timeout\"";
 
@@ -156,4 +158,18 @@ fn an_offer_that_the_shell_never_answered_is_refused_when_the_call_fails() {
     assert_eq!(firsts(&sent), ["SIP/2.0 487 Request Terminated", "BYE sip:them@192.0.2.2 SIP/2.0"]);
     wire.wait(Duration::from_secs(200));
     assert_eq!((wire.agent.session_count(), wire.agent.transaction_count()), (0, 0));
+}
+
+#[test]
+fn a_reinvite_that_is_never_answered_is_given_up_however_late_the_timer() {
+    let mut wire = Wire::new();
+    let (session, invite) = called_out(&mut wire, "");
+    wire.agent.offer(wire.now, session, description(4000, Direction::SendOnly)).unwrap();
+    let reinvite = wire.sent().remove(0);
+    wire.receive(&response(&reinvite, "100 Trying", "", "", ""));
+    wire.receive(&of_theirs(&invite, "BYE", "1", 100, "", ""));
+    wire.now += Duration::from_millis(64_001);
+    wire.agent.handle_input(wire.now, Input::Timeout);
+    assert_eq!((wire.agent.session_count(), wire.agent.transaction_count()), (0, 0));
+    assert_eq!(wire.agent.poll_timeout(), None);
 }

@@ -235,6 +235,7 @@ fn an_outbound_proxy_gets_the_request_for_another_host() {
     assert!(invite.starts_with("INVITE sip:bob@198.51.100.1 SIP/2.0\r\n"), "RFC 3261 §8.1.2");
 }
 
+// RFC 3261 §18.1.1.
 #[test]
 fn a_long_invite_takes_the_stream_and_falls_back_to_datagrams() {
     let stream = Flow { transport: Transport::Tcp, ..hop(1) };

@@ -24,6 +24,7 @@ fn answered(wire: &mut Wire) -> (SessionId, String) {
     (session, invite)
 }
 
+// RFC 3263.
 #[test]
 fn the_ack_and_what_follows_wait_for_the_name_and_go_there_in_order() {
     let mut wire = Wire::new();
@@ -63,6 +64,7 @@ fn a_shell_that_does_not_answer_is_not_waited_for() {
     assert_eq!(wire.sent_by_path()[0].0, elsewhere(), "better late than never");
 }
 
+// RFC 3261 §12.2.1.1.
 #[test]
 fn the_first_route_is_what_counts() {
     let mut wire = Wire::new();

@@ -24,6 +24,7 @@ fn provisional(invite: &str, status: &str, tag: &str, rseq: u32, body: &str) -> 
     response(invite, status, tag, &format!("{CONTACT}Require: 100rel\nRSeq: {rseq}\n"), body)
 }
 
+// RFC 3262 §4, §7.2.
 #[test]
 fn reliable_responses_get_a_prack_each_in_order_and_what_follows_a_gap_does_not() {
     let mut wire = Wire::with(reliable());
@@ -49,6 +50,7 @@ fn reliable_responses_get_a_prack_each_in_order_and_what_follows_a_gap_does_not(
     assert_eq!(field(&wire.sent()[0], "CSeq"), Some("4 BYE"), "counted on after the PRACKs");
 }
 
+// RFC 3262 §4.
 #[test]
 fn each_fork_counts_its_own_responses() {
     let mut wire = Wire::new();
@@ -120,6 +122,7 @@ fn prack(of: &str, branch: &str, cseq: u32, body: &str) -> String {
     request("PRACK", branch, cseq, tag(of, "To"), &more, body)
 }
 
+// RFC 3262 §3.
 #[test]
 fn responses_are_reliable_only_where_the_peer_knows_of_it_and_we_want_it_or_it_demands_it() {
     for (config, more, expected) in [
@@ -135,6 +138,7 @@ fn responses_are_reliable_only_where_the_peer_knows_of_it_and_we_want_it_or_it_d
     }
 }
 
+// RFC 3262 §3.
 #[test]
 fn a_reliable_response_is_repeated_at_doubling_intervals_and_ends_the_call_without_prack() {
     let mut wire = Wire::with(reliable());
@@ -148,6 +152,7 @@ fn a_reliable_response_is_repeated_at_doubling_intervals_and_ends_the_call_witho
     );
 }
 
+// RFC 3262 §3.
 #[test]
 fn a_prack_stops_the_repetition_and_a_wrong_one_is_refused() {
     let mut wire = Wire::with(reliable());
@@ -175,6 +180,7 @@ fn a_second_response_waits_for_the_prack_of_the_first() {
     assert!(wire.agent.progress(wire.now, session, 200, None).is_err());
 }
 
+// RFC 3262 §5.
 #[test]
 fn an_answer_waits_for_the_prack_of_the_description_before_it_and_does_not_repeat_it() {
     let mut wire = Wire::with(reliable());
@@ -219,6 +225,7 @@ fn an_offer_in_a_prack_is_answered_in_its_200() {
     assert_eq!(firsts(&wire.sent()), [OK]);
 }
 
+// RFC 3262 §5.
 #[test]
 fn our_offer_in_a_reliable_response_is_answered_by_the_prack() {
     let mut wire = Wire::with(reliable());

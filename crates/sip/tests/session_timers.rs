@@ -77,6 +77,7 @@ fn a_call_of_forty_minutes_lives_on_a_bad_link() {
     }
 }
 
+// RFC 4028 §10.
 #[test]
 fn when_the_link_dies_both_ends_give_up_within_the_interval() {
     let mut link = Link::of(1, Weather::FAIR, asking(600), Config::default());
@@ -90,6 +91,7 @@ fn when_the_link_dies_both_ends_give_up_within_the_interval() {
     link.assert_forgotten();
 }
 
+// RFC 4028 §4, §5 and §7.1.
 #[test]
 fn an_invite_says_what_it_wants_and_by_default_only_what_it_can() {
     let (_, invite) = calling(&mut Wire::new());
@@ -104,6 +106,7 @@ fn an_invite_says_what_it_wants_and_by_default_only_what_it_can() {
     assert_eq!(field(&invite, "Min-SE"), Some("120"));
 }
 
+// RFC 4028 §7.2, §10.
 #[test]
 fn the_caller_refreshes_by_update_at_half_the_interval_and_expires_with_bye() {
     let mut wire = Wire::with(asking(1800));
@@ -129,6 +132,7 @@ fn the_caller_refreshes_by_update_at_half_the_interval_and_expires_with_bye() {
     ));
 }
 
+// RFC 4028 §7.4.
 #[test]
 fn a_peer_that_refuses_update_is_refreshed_by_reinvite_with_the_description_unchanged() {
     let mut wire = Wire::new();
@@ -164,6 +168,7 @@ fn a_refresh_that_meets_481_or_silence_ends_the_call() {
     }
 }
 
+// RFC 4028 §7.3.
 #[test]
 fn a_422_raises_the_interval_a_bounded_number_of_times() {
     let mut wire = Wire::with(asking(90));
@@ -202,6 +207,7 @@ fn a_422_to_a_refresh_raises_the_interval_within_the_call() {
     );
 }
 
+// RFC 4028 §9.
 #[test]
 fn too_short_an_interval_of_theirs_is_refused_with_422_in_and_out_of_dialogs() {
     let config = Config { min_session_expires: Duration::from_secs(300), ..Config::default() };
@@ -255,6 +261,7 @@ fn the_callee_waits_for_their_refresh_and_hangs_up_without_it() {
     assert_eq!(firsts(&sent), ["BYE sip:them@192.0.2.2 SIP/2.0"], "32 s before the end");
 }
 
+// RFC 4028 §9.
 #[test]
 fn the_callee_refreshes_where_the_caller_cannot_or_asks_for_it() {
     for more in ["Session-Expires: 300\n", "Supported: timer\nSession-Expires: 300;refresher=uas\n"] {
@@ -268,6 +275,7 @@ fn the_callee_refreshes_where_the_caller_cannot_or_asks_for_it() {
     }
 }
 
+// RFC 4028 §7.2.
 #[test]
 fn a_2xx_without_session_expires_turns_the_timer_off() {
     let mut wire = Wire::with(asking(90));

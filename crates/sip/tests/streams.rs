@@ -72,6 +72,7 @@ fn an_invite_that_rings_may_still_be_answered_by_another_connection() {
     assert!(matches!(wire.events()[..], [Event::Progress { .. }, Event::Answered { .. }]));
 }
 
+// RFC 3261 §18.2.2.
 #[test]
 fn a_response_takes_the_connection_of_its_request_and_then_the_sent_by_port() {
     let mut wire = connected();

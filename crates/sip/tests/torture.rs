@@ -60,6 +60,7 @@ fn a_short_tortuous_invite_is_a_call() {
     );
 }
 
+// RFC 3261 §8.2.1, §21.5.2.
 #[test]
 fn a_method_of_odd_but_legal_characters_is_not_implemented() {
     let method = "!interesting-Method0123456789_*+`.%indeed'~";
@@ -96,6 +97,7 @@ fn long_values_are_taken() {
     check(message.replace("z9hG4bKtorture", &format!("z9hG4bK{long}")).trim_end().to_owned() + "\n" + SDP, "call");
 }
 
+// RFC 3261 §18.3.
 #[test]
 fn what_follows_content_length_in_a_datagram_is_ignored() {
     let second = format!("INVITE {US} SIP/2.0\n{}\n", usual("INVITE").replace("torture", "second"));
@@ -196,6 +198,7 @@ fn an_unreadable_date_is_not_our_business() {
     check(format!("INVITE {US} SIP/2.0\n{}Date: Fri, 01 Jan 2010 16:00:00 EST\n{SDP}", usual("INVITE")), "call");
 }
 
+// RFC 3261 §20.10.
 #[test]
 fn a_contact_with_a_question_mark_needs_brackets() {
     check(
@@ -224,6 +227,7 @@ fn an_unknown_version_is_not_supported() {
     );
 }
 
+// RFC 3261 §20.16.
 #[test]
 fn a_cseq_of_another_method_is_refused() {
     check(
@@ -248,6 +252,7 @@ fn a_branch_of_the_cookie_alone_is_no_branch() {
 
 // §3.3: application layer.
 
+// RFC 3261 §8.2.
 #[test]
 fn missing_fields_are_a_bad_request() {
     check(
@@ -324,6 +329,7 @@ fn a_response_with_two_vias_or_to_a_broadcast_address_is_dropped() {
     );
 }
 
+// RFC 3261 §20.22.
 #[test]
 fn no_hops_left_is_too_many_hops() {
     check(with("OPTIONS", US, "Max-Forwards", "Max-Forwards: 0"), "SIP/2.0 483 Too Many Hops");
@@ -350,6 +356,7 @@ fn a_caller_that_takes_no_session_description_cannot_be_served() {
 
 // §3.4: RFC 2543.
 
+// RFC 3261 §17.2.3.
 #[test]
 fn an_invite_of_rfc_2543_is_a_call() {
     check(

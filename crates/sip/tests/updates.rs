@@ -15,6 +15,7 @@ use wire::{
 const OK: &str = "SIP/2.0 200 OK";
 const PENDING: &str = "SIP/2.0 491 Request Pending";
 
+// RFC 3311 §5.1.
 #[test]
 fn our_update_with_an_offer_is_answered_without_an_ack() {
     let mut wire = Wire::new();
@@ -86,6 +87,7 @@ fn their_update_with_an_offer_is_answered_by_the_shell_and_without_one_by_us() {
     assert!(wire.wait(Duration::from_secs(40)).is_empty(), "no ACK is waited for");
 }
 
+// RFC 3311 §5.2.
 #[test]
 fn their_update_meets_500_while_theirs_is_open_and_491_while_ours_is() {
     let mut wire = Wire::new();
@@ -114,6 +116,7 @@ fn an_update_of_ours_without_offer_stands_in_nobodys_way() {
     assert_eq!(firsts(&wire.sent()), [OK]);
 }
 
+// RFC 3261 §14.2.
 #[test]
 fn before_our_final_response_their_requests_are_put_off() {
     let mut wire = Wire::new();
@@ -143,6 +146,7 @@ fn while_our_invite_is_unanswered_their_offer_is_pending() {
     assert_eq!(firsts(&wire.receive(&of_theirs(&invite, "UPDATE", "2", 6, "", ""))), [OK]);
 }
 
+// RFC 3261 §14.1.
 #[test]
 fn after_491_the_owner_of_the_call_id_waits_longer() {
     for method in ["INVITE", "UPDATE"] {
@@ -209,7 +213,7 @@ fn updates_and_reinvites_that_cross_are_all_answered_in_the_end() {
     for seed in 0..60 {
         let mut link = Link::new(seed, Weather::FAIR);
         let (ours, theirs) = link.answered_call();
-        link.set_weather(Weather { loss: 10, duplicate: 10, jitter_ms: 100 });
+        link.set_weather(Weather { loss: 10, duplicate: 10, jitter_ms: 100, late_ms: 0 });
         let now = link.now;
         match seed % 3 {
             0 => link.a.update(now, ours, Some(offer_of(Side::A))).unwrap(),

@@ -67,6 +67,7 @@ pub enum DigitSource {
 mod tests {
     use super::*;
 
+    // RFC 4733.
     #[test]
     fn digits_have_their_rfc_4733_events_and_keypad_tones() {
         for (c, event, hertz) in [

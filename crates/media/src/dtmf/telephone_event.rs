@@ -208,6 +208,7 @@ mod tests {
         check("M5@100/160 5@260/320 5@420/480 5@580/640E 5@740/640E 5@900/640E", "5");
     }
 
+    // RFC 4733 §2.5.1.3.
     #[test]
     fn a_long_event_in_segments_is_one_digit() {
         check("M5@100/65000 5@100/65535 5@65635/160 5@65635/320E", "5");
@@ -218,6 +219,7 @@ mod tests {
         check("M16@100/160 16@100/320E", "");
     }
 
+    // RFC 4733 §2.5.1.4.
     #[test]
     fn a_digit_is_sent_with_growing_durations_and_three_ends() {
         let sending = Sending::new(Digit::from_char('5').unwrap(), 10, Duration::from_millis(100));
@@ -231,6 +233,7 @@ mod tests {
         assert_eq!(sending.end_slot(), 15);
     }
 
+    // RFC 4733 §2.3.
     #[test]
     fn payload_bytes_are_those_of_the_rfc() {
         let payload = TelephoneEvent { event: 11, end: true, volume: 10, duration: 800 };

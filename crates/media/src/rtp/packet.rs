@@ -98,6 +98,7 @@ mod tests {
         assert_eq!((packet.sequence, packet.timestamp, packet.ssrc), (65535, 0xFFFF_FF60, 0xDEAD_BEEF));
     }
 
+    // RFC 3550 §5.1.
     #[test]
     fn csrc_list_extension_and_padding_are_stepped_over() {
         assert_eq!(payload(&datagram(0x80, 0, &[9, 9])), Some(vec![9, 9]));
@@ -116,6 +117,7 @@ mod tests {
         assert_eq!(payload(&datagram(0x40, 0, &[9])), None, "version 1");
     }
 
+    // RFC 5761 §4.
     #[test]
     fn rtcp_on_the_rtp_port_is_not_rtp() {
         assert_eq!(payload(&datagram(0x80, 200, &[0; 16])), None);

@@ -179,6 +179,7 @@ mod tests {
         check("9@0 +, sdp9, 5@20 -");
     }
 
+    // RFC 3550 §A.8.
     #[test]
     fn jitter_follows_rfc_3550() {
         let mut reception = Reception::default();

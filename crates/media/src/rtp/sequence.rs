@@ -80,6 +80,7 @@ mod tests {
         extended
     }
 
+    // RFC 3550 §A.1.
     #[test]
     fn numbers_grow_through_the_wrap() {
         assert_eq!(check([65534, 65535, 0, 1], 0), [Some(65534), Some(65535), Some(65536), Some(65537)]);

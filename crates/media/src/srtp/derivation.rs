@@ -60,6 +60,7 @@ mod tests {
         assert_eq!(derive::<N>(&master, label).0[..], unhex(expected), "{label:?}");
     }
 
+    // RFC 3711 §4.3, §4.3.1.
     #[test]
     fn keys_are_those_of_rfc_3711_appendix_b_3() {
         let master = "e1f97a0d3e018be0d64fa32c06de41390ec675ad498afeebb6960b3aabe6";
@@ -69,6 +70,7 @@ mod tests {
         check::<20>(suite, master, Label::Authentication, "cebe321f6ff7716b6fd4ab49af256a156d38baa4");
     }
 
+    // RFC 6188 §2.
     #[test]
     fn the_keystream_of_a_key_of_256_bits_is_that_of_rfc_6188_section_7() {
         let aes =
@@ -78,6 +80,7 @@ mod tests {
         assert_eq!(stream[..], unhex("5ba1064e30ec51613cad926c5a28ef731ec7fb397f70a960653caf06554cd8c4"));
     }
 
+    // RFC 3711 §4.1.1.
     #[test]
     fn the_keystream_is_that_of_rfc_3711_appendix_b_2() {
         let aes = Aes128::new_from_slice(&unhex("2b7e151628aed2a6abf7158809cf4f3c")).unwrap();

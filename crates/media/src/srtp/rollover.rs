@@ -60,6 +60,7 @@ mod tests {
         assert_eq!(Indices::beginning(highest).guess(sequence), expected, "{sequence} after {highest:#x}");
     }
 
+    // RFC 3711 §3.3.
     #[test]
     fn a_sequence_number_stands_for_the_nearest_index() {
         check(0x0_0005, 6, Some(0x0_0006));
@@ -69,6 +70,7 @@ mod tests {
         check(MAX_INDEX, 0, None);
     }
 
+    // RFC 3711 §3.3.2.
     #[test]
     fn each_index_is_taken_once_within_the_window() {
         let mut indices = Indices::beginning(0x0_FFF0);

@@ -104,6 +104,7 @@ fn csrc_list_and_extension_stay_readable_and_authentic() {
     }
 }
 
+// RFC 3711 §3.3, §4.2.
 #[test]
 fn every_bit_counts_and_a_refused_packet_changes_nothing() {
     for suite in Suite::ALL {
@@ -125,6 +126,7 @@ fn every_bit_counts_and_a_refused_packet_changes_nothing() {
     }
 }
 
+// RFC 3711 §3.3.2.
 #[test]
 fn replayed_packets_and_those_of_another_key_are_refused() {
     for suite in Suite::ALL {
@@ -225,6 +227,7 @@ fn a_packet_without_room_for_its_tag_is_not_protected() {
     }
 }
 
+// RFC 4568 §6.2.1, §6.2.2 and RFC 7714 §14.2.
 #[test]
 fn keys_have_their_length_and_are_never_printed() {
     for suite in Suite::ALL {

@@ -169,6 +169,7 @@ mod tests {
         Derived(*b"Quid pro quo")
     }
 
+    // RFC 7714 §8.1.
     #[test]
     fn aes_128_gcm_is_that_of_rfc_7714_section_16_1() {
         let key: [u8; 16] = std::array::from_fn(|n| n as u8);
@@ -177,6 +178,7 @@ mod tests {
         check(&Transform::Gcm128(AesGcm::new(&key.into()), salt()), ID, HEADER, PAYLOAD, expected);
     }
 
+    // RFC 7714 §8.1.
     #[test]
     fn aes_256_gcm_is_that_of_rfc_7714_section_16_2() {
         let key: [u8; 32] = std::array::from_fn(|n| n as u8);

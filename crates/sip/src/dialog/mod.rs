@@ -274,6 +274,7 @@ mod tests {
         dialog
     }
 
+    // RFC 3261 §12.1.2, §12.2.1.1.
     #[test]
     fn the_route_set_of_the_caller_is_reversed_and_loose_routes_leave_the_target_in_place() {
         let mut dialog = dialog(
@@ -287,6 +288,7 @@ mod tests {
         assert_eq!(dialog.next_hop().remote, "203.0.113.2:5080".parse().unwrap());
     }
 
+    // RFC 3261 §12.2.1.1.
     #[test]
     fn a_strict_router_gets_itself_in_the_request_uri() {
         let mut dialog = dialog(

@@ -166,9 +166,10 @@ impl InviteSession {
         self.state = State::Closing { abandon_at: now + 2 * core.config.timers.patience() };
     }
 
+    /// Gives up all that is still waited for, so that nothing keeps the session.
     fn abandon(&mut self, core: &mut Core, now: Instant) {
-        for transaction in &self.transactions {
-            core.abandon(now, transaction);
+        for transaction in std::mem::take(&mut self.transactions) {
+            core.abandon(now, &transaction);
         }
     }
 

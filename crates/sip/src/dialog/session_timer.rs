@@ -252,6 +252,7 @@ mod tests {
         }
     }
 
+    // RFC 4028 §9.
     #[test]
     fn demands_are_met_as_table_2_has_it() {
         let timer = SessionTimer::new(&Config::default());

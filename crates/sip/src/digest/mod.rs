@@ -120,6 +120,7 @@ mod tests {
         }
     }
 
+    // RFC 8760 §2.4.
     #[test]
     fn the_topmost_supported_challenge_is_answered() {
         let mut client = client();
@@ -218,6 +219,7 @@ mod tests {
         assert_eq!(of(&second, "response"), format!("\"{expected}\""));
     }
 
+    // RFC 7616 §3.4.1.
     #[test]
     fn auth_int_covers_the_body_and_is_taken_only_alone() {
         let mut client = challenged("WWW-Authenticate: Digest realm=\"r\", nonce=\"n\", qop=\"auth-int\"");
@@ -228,6 +230,7 @@ mod tests {
         assert_eq!((of(&value, "qop"), of(&value, "response")), ("auth-int".into(), format!("\"{expected}\"")));
     }
 
+    // RFC 7616 §3.5.
     #[test]
     fn the_next_nonce_of_an_answer_is_used() {
         let mut client = challenged("WWW-Authenticate: Digest realm=\"r\", nonce=\"n1\", qop=\"auth\"");

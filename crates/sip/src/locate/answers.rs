@@ -95,6 +95,7 @@ mod tests {
         Answer::Addresses(vec!["192.0.2.1".parse().unwrap()])
     }
 
+    // RFC 8767 §5.
     #[test]
     fn an_answer_holds_for_its_time_and_longer_while_dns_is_down() {
         let (start, question) = (Instant::now(), Question::A("a.test".into()));

@@ -60,6 +60,7 @@ mod tests {
         Srv { priority, weight, port: 5060, target: target.into() }
     }
 
+    // RFC 2782.
     #[test]
     fn priority_rules_and_weight_draws_lots() {
         let records = vec![srv(20, 0, "last"), srv(10, 75, "often"), srv(10, 25, "seldom"), srv(10, 0, "hardly.")];

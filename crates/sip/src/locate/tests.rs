@@ -58,6 +58,7 @@ fn check(uri: &str, expected: &[&str]) {
     assert_eq!(outcome.unwrap(), expected, "{uri}");
 }
 
+// RFC 3263 §4.1, §4.2.
 #[test]
 fn numbers_ask_nothing() {
     for (uri, expected) in [
@@ -70,6 +71,7 @@ fn numbers_ask_nothing() {
     }
 }
 
+// RFC 3263 §4.2.
 #[test]
 fn a_port_asks_for_addresses_only() {
     let (outcome, asked) = locate("sip:A.Full.Test:5099", &means(), zone);
@@ -77,6 +79,7 @@ fn a_port_asks_for_addresses_only() {
     assert_eq!((outcome.unwrap(), asked), (expected.map(str::to_owned).to_vec(), 2));
 }
 
+// RFC 3263 §4.1.
 #[test]
 fn naptr_chooses_the_transport_srv_the_hosts_and_the_domain_stays() {
     check(
@@ -109,6 +112,7 @@ fn a_named_transport_goes_straight_to_its_srv() {
     check("sip:plain.test;transport=tls", &["TLS 192.0.2.4:5061 plain.test"]);
 }
 
+// RFC 3263 §4.1, §4.2.
 #[test]
 fn without_naptr_every_transport_is_asked_for_and_without_srv_the_domain_is_the_host() {
     let srv = ["UDP 192.0.2.9:5080 srv.test", "UDP 192.0.2.1:5070 srv.test", "UDP [2001:db8::1]:5070 srv.test"];

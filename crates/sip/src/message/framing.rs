@@ -186,6 +186,7 @@ mod tests {
         Frame::Message(text.as_bytes().to_vec())
     }
 
+    // RFC 3261 §18.3, RFC 5626 §3.5.1.
     #[test]
     fn messages_are_cut_by_content_length_and_keep_alives_are_told_apart() {
         let (one, two) = (options("one\r\n\r\n"), "SIP/2.0 200 OK\nl : 0\n\n");

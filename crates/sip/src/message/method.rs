@@ -79,6 +79,7 @@ impl fmt::Display for Method<'_> {
 mod tests {
     use super::*;
 
+    // RFC 3261 §7.1.
     #[test]
     fn methods_are_case_sensitive_and_unknown_ones_are_kept() {
         assert_eq!(Method::new("INVITE"), Method::Invite);

@@ -90,6 +90,7 @@ mod tests {
         }
     }
 
+    // RFC 3261 §7.4.1.
     #[test]
     fn the_description_is_found_among_other_parts() {
         let message = "INVITE sip:a@b SIP/2.0\r\nContent-Type: multipart/mixed; boundary=\"xyz\"\r\n\r\n\

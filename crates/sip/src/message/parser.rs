@@ -231,6 +231,7 @@ mod tests {
         }
     }
 
+    // RFC 3261 §7.5.
     #[test]
     fn empty_lines_before_and_bare_line_feeds_within_are_tolerated() {
         let request = request(b"\r\n\r\nOPTIONS sip:a@b SIP/2.0\nCall-ID: x\n\nbody");
@@ -239,6 +240,7 @@ mod tests {
         assert_eq!(request.body, b"body");
     }
 
+    // RFC 3261 §7.3.1, §7.3.3.
     #[test]
     fn folded_values_and_compact_names_in_any_case_are_found() {
         let request = request(b"OPTIONS sip:a@b SIP/2.0\r\nI : x\r\nS: one\r\n two\r\n\tthree\r\nL: 0\r\n\r\n");
@@ -246,6 +248,7 @@ mod tests {
         assert_eq!(request.headers.text(HeaderName::Subject).unwrap(), "one two three");
     }
 
+    // RFC 3261 §18.3.
     #[test]
     fn content_length_is_digits_that_agree_and_fit() {
         let with = |fields: &str| format!("OPTIONS sip:a@b SIP/2.0\r\n{fields}\r\n12345");

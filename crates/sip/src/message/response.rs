@@ -172,6 +172,7 @@ mod tests {
         Echo::of(&request, &flow).unwrap()
     }
 
+    // RFC 3581 §4.
     #[test]
     fn rport_sends_the_response_to_the_source() {
         let echo =
@@ -188,6 +189,7 @@ mod tests {
         );
     }
 
+    // RFC 3261 §18.2.1, §18.2.2.
     #[test]
     fn without_rport_the_sent_by_port_is_used() {
         assert_eq!(
@@ -197,6 +199,7 @@ mod tests {
         assert_eq!(echo("Via: SIP/2.0/UDP host:5070;branch=1").reply_to.remote, "198.51.100.7:5070".parse().unwrap());
     }
 
+    // RFC 3261 §18.2.2.
     #[test]
     fn over_a_stream_the_connection_is_kept_and_else_sent_by_is_opened() {
         let remotes = |transport, via| {
@@ -208,6 +211,7 @@ mod tests {
         assert_eq!(remotes(Transport::Tls, "Via: SIP/2.0/TLS host;branch=1;rport"), (connection, own(5061)));
     }
 
+    // RFC 3261 §8.2.6.2.
     #[test]
     fn a_100_gets_no_to_tag_and_what_is_missing_stays_missing() {
         let text = |status| {

@@ -158,6 +158,7 @@ mod tests {
         Uri::parse(text).unwrap().sip().unwrap()
     }
 
+    // RFC 3261 §19.1, §25.1.
     #[test]
     fn a_sip_uri_is_taken_apart() {
         let uri = sip("sips:alice:secret@[2001:db8::1]:5071;transport=tcp;lr?subject=x");

@@ -41,6 +41,7 @@ pub(super) fn decode(text: &str, into: &mut [u8]) -> Option<()> {
 mod tests {
     use super::*;
 
+    // RFC 4648 §4.
     #[test]
     fn text_and_bytes_are_those_of_rfc_4648_section_10() {
         for (bytes, text) in [

@@ -207,6 +207,7 @@ mod tests {
         CryptoLine::parse(value).usable().map(|crypto| crypto.tag)
     }
 
+    // RFC 4568 §6.1, §9.1.
     #[test]
     fn keys_are_read_in_every_spelling() {
         for value in [
@@ -228,6 +229,7 @@ mod tests {
         assert_eq!(crypto.to_string(), format!("7 AES_CM_128_HMAC_SHA1_80 inline:{KEY}"));
     }
 
+    // RFC 4568 §6.2.1, §6.2.2 and RFC 7714 §14.2.
     #[test]
     fn a_key_has_the_length_of_its_suite() {
         for suite in Suite::ALL {
@@ -238,6 +240,7 @@ mod tests {
         }
     }
 
+    // RFC 4568 §5.1.2, §6.3.
     #[test]
     fn what_we_cannot_work_with_spoils_its_line_and_nothing_else() {
         for value in [

@@ -303,6 +303,7 @@ mod tests {
         (String::from_utf8(description.to_bytes()).unwrap(), negotiated)
     }
 
+    // RFC 3264 §5.1.
     #[test]
     fn our_offer_names_codecs_events_and_address() {
         assert_eq!(
@@ -312,6 +313,7 @@ mod tests {
         );
     }
 
+    // RFC 3264 §6.
     #[test]
     fn the_answer_keeps_the_order_of_streams_and_refuses_the_others() {
         let (text, negotiated) = answered(
@@ -338,6 +340,7 @@ mod tests {
         assert_eq!(accept(&ours(), &wideband).unwrap().telephone_event_send, None);
     }
 
+    // RFC 3264 §6.1, §8.4.
     #[test]
     fn hold_in_every_spelling_is_mirrored() {
         for (media, line, direction) in [

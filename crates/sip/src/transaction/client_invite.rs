@@ -130,6 +130,7 @@ mod tests {
         (sent, timed_out)
     }
 
+    // RFC 3261 §17.1.1, §17.1.1.2.
     #[test]
     fn invite_is_resent_at_doubling_intervals_until_timer_b() {
         let (start, mut invite) = start();
@@ -153,6 +154,7 @@ mod tests {
         assert_eq!(invite.deadline(), None);
     }
 
+    // RFC 3261 §17.1.1.2.
     #[test]
     fn every_repeated_refusal_is_acknowledged_and_only_the_first_delivered() {
         let (start, mut invite) = start();
@@ -163,6 +165,7 @@ mod tests {
         assert_eq!(invite.deadline().unwrap().at.duration_since(start), TIMER_D);
     }
 
+    // RFC 6026 §7.2.
     #[test]
     fn every_2xx_is_delivered_until_timer_m() {
         let (start, mut invite) = start();

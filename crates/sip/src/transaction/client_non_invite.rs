@@ -128,6 +128,7 @@ mod tests {
         (sent, timed_out)
     }
 
+    // RFC 3261 §17.1.2, §17.1.2.2.
     #[test]
     fn a_request_is_resent_at_intervals_up_to_t2_until_timer_f() {
         let start = Instant::now();
@@ -136,6 +137,7 @@ mod tests {
         assert_eq!(sent_at(start, &mut request), (expected, Some(32000)));
     }
 
+    // RFC 3261 §17.1.2.2.
     #[test]
     fn after_a_provisional_response_it_is_resent_every_t2() {
         let start = Instant::now();

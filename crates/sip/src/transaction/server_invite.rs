@@ -151,6 +151,7 @@ mod tests {
         sent
     }
 
+    // RFC 3261 §17.2.1.
     #[test]
     fn a_100_goes_out_after_200_ms_unless_something_else_did() {
         let (start, mut invite) = start();
@@ -163,6 +164,7 @@ mod tests {
         assert_eq!(invite.handle_invite(), Some(b"180".to_vec()));
     }
 
+    // RFC 3261 §17.2.1.
     #[test]
     fn a_refusal_is_resent_until_its_ack() {
         let (start, mut invite) = start();
@@ -177,6 +179,7 @@ mod tests {
         assert_eq!(sent_at(start, &mut invite), [0u128; 0]);
     }
 
+    // RFC 6026 §7.1.
     #[test]
     fn a_repeated_invite_after_2xx_is_absorbed_and_its_ack_is_the_users() {
         let (start, mut invite) = start();

@@ -63,6 +63,7 @@ impl ServerNonInvite {
 mod tests {
     use super::*;
 
+    // RFC 3261 §17.2.2.
     #[test]
     fn the_answer_is_repeated_for_a_repeated_request_until_timer_j() {
         let start = Instant::now();

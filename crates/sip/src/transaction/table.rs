@@ -228,6 +228,7 @@ mod tests {
         TransactionKey::of_request(&request, &via)
     }
 
+    // RFC 3261 §17.2.3.
     #[test]
     fn an_ack_matches_its_invite_and_nothing_else_does() {
         let invite = key("INVITE", "host:5060;branch=z9hG4bKa");
@@ -237,6 +238,7 @@ mod tests {
         assert_ne!(key("INVITE", "host;branch=z9hG4bKb"), invite);
     }
 
+    // RFC 3261 §17.2.3.
     #[test]
     fn without_the_cookie_the_fields_of_rfc_2543_are_compared() {
         assert_eq!(key("ACK", "host;branch=1"), key("INVITE", "host;branch=1"));

@@ -24,11 +24,26 @@ pub struct Weather {
     pub loss: u64,
     pub duplicate: u64,
     pub jitter_ms: u64,
+    /// How late a shell may say that the time has come.
+    pub late_ms: u64,
 }
 
 impl Weather {
-    pub const FAIR: Self = Self { loss: 0, duplicate: 0, jitter_ms: 0 };
-    pub const FOUL: Self = Self { loss: 20, duplicate: 10, jitter_ms: 300 };
+    pub const FAIR: Self = Self { loss: 0, duplicate: 0, jitter_ms: 0, late_ms: 0 };
+    pub const FOUL: Self = Self { loss: 20, duplicate: 10, jitter_ms: 300, late_ms: 0 };
+}
+
+/// What an address does at which nobody lives.
+#[derive(Debug, Clone, Copy)]
+pub enum Absent {
+    Silent,
+    Refusing,
+}
+
+enum Arrival {
+    Message(Vec<u8>),
+    /// The network's word on a message that was sent.
+    Undelivered,
 }
 
 pub struct Link {
@@ -38,7 +53,12 @@ pub struct Link {
     weather: Weather,
     random: u64,
     order: u64,
-    in_flight: BTreeMap<(Instant, u64), (Flow, Vec<u8>)>,
+    in_flight: BTreeMap<(Instant, u64), (Flow, Arrival)>,
+    /// When the last bytes of a stream arrive, which none overtake.
+    streams: BTreeMap<Flow, Instant>,
+    /// For which deadline each side wakes when.
+    alarms: [Option<(Instant, Instant)>; 2],
+    absent: BTreeMap<SocketAddr, Absent>,
     events: [VecDeque<Event>; 2],
     /// Everything sent, dropped or not.
     pub log: Vec<(Side, Vec<u8>)>,
@@ -78,6 +98,9 @@ impl Link {
             random: seed.wrapping_mul(2).wrapping_add(1),
             order: 0,
             in_flight: BTreeMap::new(),
+            streams: BTreeMap::new(),
+            alarms: [None; 2],
+            absent: BTreeMap::new(),
             events: Default::default(),
             log: Vec::new(),
             rewrite: |payload| payload,
@@ -150,24 +173,47 @@ impl Link {
         loop {
             self.collect();
             let arrival = self.in_flight.first_key_value().map(|((at, _), _)| *at);
-            let timers = [self.a.poll_timeout(), self.b.poll_timeout()];
-            let timer = timers.into_iter().flatten().map(|deadline| deadline.at).min();
+            let alarms = [Side::A, Side::B].map(|side| self.alarm(side));
+            let timer = alarms.into_iter().flatten().min();
             let Some(next) = arrival.into_iter().chain(timer).min().filter(|next| *next <= end) else {
                 break;
             };
             self.now = self.now.max(next);
             if arrival.is_some_and(|at| at <= self.now) {
-                let Some((_, (flow, payload))) = self.in_flight.pop_first() else {
+                let Some((_, (flow, arrival))) = self.in_flight.pop_first() else {
                     break;
                 };
+                let input = match &arrival {
+                    Arrival::Message(payload) => Input::Received { flow, payload },
+                    Arrival::Undelivered if flow.transport.is_reliable() => Input::Closed { flow },
+                    Arrival::Undelivered => Input::Unreachable { flow },
+                };
                 let now = self.now;
-                self.side(side_at(flow.local)).handle_input(now, Input::Received { flow, payload: &payload });
+                self.side(side_at(flow.local)).handle_input(now, input);
             } else {
-                self.a.handle_input(self.now, Input::Timeout);
-                self.b.handle_input(self.now, Input::Timeout);
+                for (side, at) in [Side::A, Side::B].into_iter().zip(alarms) {
+                    if at.is_some_and(|at| at <= self.now) {
+                        let now = self.now;
+                        self.side(side).handle_input(now, Input::Timeout);
+                    }
+                }
             }
         }
         self.now = end;
+    }
+
+    /// When a side wakes for its next deadline.
+    fn alarm(&mut self, side: Side) -> Option<Instant> {
+        let deadline = self.side(side).poll_timeout()?.at;
+        match self.alarms[side as usize] {
+            Some((known, at)) if known == deadline => Some(at.max(self.now)),
+            _ => {
+                let late = if self.weather.late_ms == 0 { 0 } else { self.random(self.weather.late_ms + 1) };
+                let at = deadline.max(self.now) + Duration::from_millis(late);
+                self.alarms[side as usize] = Some((deadline, at));
+                Some(at)
+            }
+        }
     }
 
     /// The next event of a side.
@@ -210,7 +256,11 @@ impl Link {
         }
     }
 
-    /// Whatever a side says from now on is lost until the weather changes.
+    /// Nobody lives at this address of B's.
+    pub fn vacate(&mut self, address: SocketAddr, absent: Absent) {
+        self.absent.insert(address, absent);
+    }
+
     pub fn set_weather(&mut self, weather: Weather) {
         self.weather = weather;
     }
@@ -230,6 +280,12 @@ impl Link {
                 let Flow { transport, local, remote } = transmit.flow;
                 assert_ne!(side_at(remote), side, "everything goes to the other side");
                 self.log.push((side, transmit.payload.clone()));
+                if let Some(absent) = self.absent.get(&remote) {
+                    if matches!(absent, Absent::Refusing) {
+                        self.arrive(Duration::from_millis(10), transmit.flow, Arrival::Undelivered);
+                    }
+                    continue;
+                }
                 let payload = (self.rewrite)(transmit.payload);
                 self.put_on_link(Flow { transport, local: remote, remote: local }, payload);
             }
@@ -237,15 +293,26 @@ impl Link {
     }
 
     fn put_on_link(&mut self, arrival: Flow, payload: Vec<u8>) {
+        if arrival.transport.is_reliable() {
+            let delay = Duration::from_millis(10 + self.random(self.weather.jitter_ms + 1));
+            let before = self.streams.get(&arrival).map_or(Duration::ZERO, |at| at.saturating_duration_since(self.now));
+            let delay = delay.max(before);
+            self.streams.insert(arrival, self.now + delay);
+            return self.arrive(delay, arrival, Arrival::Message(payload));
+        }
         let copies = 1 + usize::from(self.random(100) < self.weather.duplicate);
         for _ in 0..copies {
             if self.random(100) < self.weather.loss {
                 continue;
             }
             let delay = 10 + self.random(self.weather.jitter_ms + 1);
-            self.order += 1;
-            self.in_flight.insert((self.now + Duration::from_millis(delay), self.order), (arrival, payload.clone()));
+            self.arrive(Duration::from_millis(delay), arrival, Arrival::Message(payload.clone()));
         }
+    }
+
+    fn arrive(&mut self, delay: Duration, flow: Flow, arrival: Arrival) {
+        self.order += 1;
+        self.in_flight.insert((self.now + delay, self.order), (flow, arrival));
     }
 }
 

@@ -29,6 +29,7 @@ impl<'a> CSeq<'a> {
 mod tests {
     use super::*;
 
+    // RFC 3261 §20.16.
     #[test]
     fn leading_zeros_and_folds_are_legal_and_large_numbers_are_not() {
         assert_eq!(CSeq::parse(b"0009\r\n  INVITE"), Ok(CSeq { number: 9, method: Method::Invite }));

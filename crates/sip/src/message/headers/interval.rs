@@ -31,6 +31,7 @@ impl Interval {
 mod tests {
     use super::*;
 
+    // RFC 4028 §4, §5.
     #[test]
     fn seconds_and_refresher_are_read() {
         let parsed =

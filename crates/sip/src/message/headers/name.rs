@@ -99,6 +99,7 @@ impl HeaderName {
 mod tests {
     use super::*;
 
+    // RFC 3261 §7.3.3.
     #[test]
     fn names_are_found_in_any_case_and_compact() {
         assert_eq!(HeaderName::of(b"CALL-id"), HeaderName::CallId);

@@ -102,6 +102,7 @@ mod tests {
         assert_eq!((parsed.display_name().as_deref(), parsed.uri, parsed.tag()), (display, uri, tag));
     }
 
+    // RFC 3261 §20.10.
     #[test]
     fn names_quotes_and_parameters_are_told_apart() {
         check(

@@ -24,6 +24,7 @@ impl RAck {
 mod tests {
     use super::*;
 
+    // RFC 3262 §7.2.
     #[test]
     fn numbers_and_method_are_read() {
         assert_eq!(RAck::parse(b"776656 1  INVITE"), Some(RAck { rseq: 776_656, cseq: 1 }));

@@ -90,6 +90,7 @@ mod tests {
         );
     }
 
+    // RFC 3261 §20.42, RFC 3581.
     #[test]
     fn ipv6_and_rport_are_understood() {
         let via = Via::parse(b"SIP/2.0/UDP [2001:db8::9:1]:5061;rport;branch=z9hG4bK-a").unwrap();
