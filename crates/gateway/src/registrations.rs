@@ -118,5 +118,6 @@ fn register(trunk: &Trunk, hops: Vec<Hop>) -> sip::Register {
         contact_user: user.clone(),
         credentials: trunk.credentials.clone(),
         expires: EXPIRES,
+        keep_alive: None,
     }
 }

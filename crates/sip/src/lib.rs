@@ -38,6 +38,7 @@ mod event;
 mod flow;
 pub mod locate;
 pub mod message;
+mod options;
 mod penalty;
 mod registration;
 mod route;

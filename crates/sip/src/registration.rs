@@ -1,5 +1,7 @@
 //! One binding of ours at a registrar, kept fresh (RFC 3261 §10.2).
 
+mod keep_alive;
+
 use std::time::{Duration, Instant};
 
 use crate::core::Core;
@@ -7,9 +9,11 @@ use crate::dialog::{contact, is_secure, tagged};
 use crate::digest::{Authenticator, Covered};
 use crate::message::headers::{HeaderName, NameAddr};
 use crate::message::{Method, OutgoingRequest, Response, Uri, number, readable};
+use crate::options::options;
 use crate::route::{Left, Route};
 use crate::transaction::{Owner, Silence, TransactionKey};
 use crate::{Credentials, Deadline, Event, Flow, Hop, RegistrationId};
+use keep_alive::KeepAlive;
 
 /// A REGISTER to send and keep fresh.
 #[derive(Debug, Clone)]
@@ -27,12 +31,17 @@ pub struct Register {
     pub credentials: Option<Credentials>,
     /// How long to ask for; the granted time rules.
     pub expires: Duration,
+    /// How often an OPTIONS keeps the path open over datagrams; two unanswered ones register again. Connections are
+    /// kept by the shell.
+    pub keep_alive: Option<Duration>,
 }
 
 /// First wait after a failure; doubled with each further one (RFC 5626 §4.5).
 const BACK_OFF: Duration = Duration::from_secs(30);
 /// Longest wait after failures.
-const BACK_OFF_MOST: Duration = Duration::from_secs(1800);
+const BACK_OFF_MOST: Duration = Duration::from_secs(600);
+/// A path that dies sooner after a registration is not replaced at once (RFC 5626 §4.5).
+const SETTLED: Duration = BACK_OFF;
 /// Longest time asked for because of a 423.
 const EXPIRES_MOST: Duration = Duration::from_secs(86_400);
 /// Soonest refresh, so that a registrar that grants a second is not flooded.
@@ -63,7 +72,9 @@ enum State {
         first_reply_at: Option<Instant>,
     },
     Registered {
+        since: Instant,
         refresh_at: Instant,
+        keep_alive: Option<KeepAlive>,
     },
     Waiting {
         retry_at: Instant,
@@ -187,6 +198,9 @@ impl Registration {
     }
 
     pub fn handle_response(&mut self, core: &mut Core, now: Instant, key: &TransactionKey, response: &Response<'_>) {
+        if let State::Registered { keep_alive: Some(keep_alive), .. } = &mut self.state {
+            keep_alive.answered(key);
+        }
         if !self.is_current(key) {
             return;
         }
@@ -239,11 +253,37 @@ impl Registration {
 
     /// No answer, or the network refused the request.
     pub fn handle_silence(&mut self, core: &mut Core, now: Instant, key: &TransactionKey, why: Silence) {
-        match &self.state {
+        match &mut self.state {
             State::Unregistering { transaction } if transaction == key => self.removed(core),
             State::Registering { transaction, .. } if transaction == key => self.attempt_lost(core, now, why),
+            State::Registered { keep_alive: Some(keep_alive), .. } => {
+                keep_alive.lost(key);
+                if keep_alive.is_dead() {
+                    self.path_lost(core, now, why);
+                }
+            }
             _ => {}
         }
+    }
+
+    /// A connection died.
+    pub fn connection_closed(&mut self, core: &mut Core, now: Instant, flow: Flow) {
+        if self.flow == flow {
+            self.path_lost(core, now, Silence::ConnectionLost);
+        }
+    }
+
+    /// Whoever calls us can no longer reach us: another path, at once or soon (RFC 5626 §4.5).
+    fn path_lost(&mut self, core: &mut Core, now: Instant, why: Silence) {
+        let State::Registered { since, .. } = self.state else {
+            return;
+        };
+        if now < since + SETTLED {
+            return self.failed(core, now, None, why.phrase().to_owned(), None);
+        }
+        self.is_rerouted = false;
+        self.start_route();
+        self.send_register(core, now);
     }
 
     fn attempt_lost(&mut self, core: &mut Core, now: Instant, why: Silence) {
@@ -259,7 +299,9 @@ impl Registration {
         // Between half and four fifths of the time granted, so that many clients do not come at once.
         let share = core.random_between(Duration::from_millis(500), Duration::from_millis(800)).as_millis() as u32;
         let refresh_in = (expires * share / 1000).max(REFRESH_SOONEST);
-        self.state = State::Registered { refresh_at: now + refresh_in };
+        let keep_alive = self.register.keep_alive.filter(|_| !self.flow.transport.is_reliable());
+        let keep_alive = keep_alive.map(|interval| KeepAlive::new(core, now, interval));
+        self.state = State::Registered { since: now, refresh_at: now + refresh_in, keep_alive };
         core.emit(Event::Registered { registration: self.id, expires });
     }
 
@@ -302,26 +344,49 @@ impl Registration {
     }
 
     pub fn deadline(&self) -> Option<Deadline> {
-        match self.state {
-            State::Registered { refresh_at } => Some(Deadline { at: refresh_at, timer: "registration refresh" }),
-            State::Waiting { retry_at } => Some(Deadline { at: retry_at, timer: "registration retry" }),
-            State::Registering { first_reply_at: Some(at), .. } => Some(Deadline { at, timer: "first reply" }),
+        match &self.state {
+            State::Registered { refresh_at, keep_alive, .. } => {
+                let refresh = Deadline { at: *refresh_at, timer: "registration refresh" };
+                let keep_alive = keep_alive.as_ref();
+                let keep_alive = keep_alive.map(|it| Deadline { at: it.next_at(), timer: "registration keep-alive" });
+                keep_alive.filter(|deadline| deadline.at < refresh.at).or(Some(refresh))
+            }
+            State::Waiting { retry_at } => Some(Deadline { at: *retry_at, timer: "registration retry" }),
+            State::Registering { first_reply_at: Some(at), .. } => Some(Deadline { at: *at, timer: "first reply" }),
             _ => None,
         }
     }
 
     pub fn handle_timeout(&mut self, core: &mut Core, now: Instant) {
-        if matches!(self.state, State::Registered { refresh_at: at } | State::Waiting { retry_at: at } if at <= now) {
+        if matches!(self.state, State::Registered { refresh_at: at, .. } | State::Waiting { retry_at: at } if at <= now)
+        {
             if std::mem::take(&mut self.is_rerouted) {
                 self.start_route();
             }
             self.send_register(core, now);
         }
+        self.keep_alive(core, now);
         if let State::Registering { first_reply_at, .. } = &mut self.state
             && first_reply_at.take_if(|at| *at <= now).is_some()
         {
             self.try_next(core, now, Left::NoReply, None);
         }
+    }
+
+    fn keep_alive(&mut self, core: &mut Core, now: Instant) {
+        let State::Registered { keep_alive: Some(keep_alive), .. } = &mut self.state else {
+            return;
+        };
+        if now < keep_alive.next_at() {
+            return;
+        }
+        keep_alive.interval_over(core, now);
+        if keep_alive.is_dead() {
+            return self.path_lost(core, now, Silence::Timeout);
+        }
+        let from = format!("<{}>", self.register.address_of_record);
+        let request = options(core, &self.flow, &self.register.registrar, &from);
+        keep_alive.asked(core.start(now, self.flow, request, Owner::Registration(self.id)));
     }
 }
 

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use crate::core::Core;
 use crate::deadlines::Waiting;
 use crate::dialog::{DialogKey, Invite, InviteSession};
-use crate::message::{self, Message, Method, OutgoingRequest, Uri};
+use crate::message::{self, Message, Uri};
 use crate::registration::{Register, Registration};
 use crate::route::Route;
 use crate::sdp::SessionDescription;
@@ -279,19 +279,8 @@ impl UserAgent {
 
     /// Asks whether somebody is there; `OptionsAnswered` follows.
     pub fn options(&mut self, now: Instant, flow: Flow, uri: &str) {
-        let (call_id, tag) = (self.core.token(), self.core.token());
-        let request = OutgoingRequest {
-            method: Method::Options,
-            uri: uri.to_owned(),
-            routes: Vec::new(),
-            from: format!("<sip:{}>;tag={tag}", flow.local),
-            to: format!("<{uri}>"),
-            call_id,
-            cseq: 1,
-            contact: Some(crate::dialog::contact(&flow, "", crate::dialog::is_secure(uri))),
-            headers: vec![("Accept".to_owned(), "application/sdp".to_owned())],
-            content: None,
-        };
+        let from = format!("<sip:{}>", flow.local);
+        let request = crate::options::options(&mut self.core, &flow, uri, &from);
         self.core.start(now, flow, request, Owner::Options);
     }
 

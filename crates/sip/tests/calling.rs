@@ -333,6 +333,7 @@ fn registering(wire: &mut Wire) -> String {
         contact_user: "alice".into(),
         credentials: credentials(),
         expires: Duration::from_secs(600),
+        keep_alive: None,
     };
     wire.agent.register(wire.now, register);
     wire.sent().remove(0)

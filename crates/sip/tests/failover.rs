@@ -264,6 +264,7 @@ fn a_registration_goes_on_at_the_next_hop_and_starts_again_with_the_first() {
         contact_user: "alice".into(),
         credentials: None,
         expires: Duration::from_secs(3600),
+        keep_alive: None,
     };
     let registration = wire.agent.register(wire.now, register);
     let (path, first) = wire.sent_by_path().remove(0);

@@ -108,6 +108,13 @@ impl UserAgent {
             |client| client.flow == flow && client.machine.needs_its_path(),
             Silence::ConnectionLost,
         );
+        let ids: Vec<_> = self.registrations.keys().copied().collect();
+        for id in ids {
+            if let Some(registration) = self.registrations.get_mut(&id) {
+                registration.connection_closed(&mut self.core, now, flow);
+                self.settle_registration(id);
+            }
+        }
     }
 
     /// RFC 3261 §8.1.3.1: a fatal error of the transport is as good as a 503.

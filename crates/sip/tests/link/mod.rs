@@ -133,6 +133,7 @@ impl Link {
             contact_user: "alice".into(),
             credentials: Some(credentials),
             expires: Duration::from_secs(600),
+            keep_alive: None,
         };
         self.a.register(self.now, register)
     }

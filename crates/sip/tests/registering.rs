@@ -1,0 +1,137 @@
+//! What a registration does between its refreshes, and when its path or its address changes.
+
+mod wire;
+
+use std::time::Duration;
+
+use sip::{Event, Flow, Input, Register, RegistrationId, Transport};
+use wire::{Wire, field, firsts, response};
+
+const KEEP_ALIVE: Duration = Duration::from_secs(25);
+
+fn register(wire: &Wire) -> Register {
+    Register {
+        hops: vec![wire.flow.into()],
+        registrar: "sip:trunk.test".into(),
+        address_of_record: "sip:alice@trunk.test".into(),
+        contact_user: "alice".into(),
+        credentials: None,
+        expires: Duration::from_secs(3600),
+        keep_alive: Some(KEEP_ALIVE),
+    }
+}
+
+/// A granted registration, and its REGISTER.
+fn registered(wire: &mut Wire) -> (RegistrationId, String) {
+    let id = wire.agent.register(wire.now, register(wire));
+    let request = wire.sent().remove(0);
+    assert!(wire.receive(&response(&request, "200 OK", "r", "", "")).is_empty());
+    assert!(matches!(wire.events()[..], [Event::Registered { .. }]));
+    (id, request)
+}
+
+const OPTIONS: &str = "OPTIONS sip:trunk.test SIP/2.0";
+const REGISTER: &str = "REGISTER sip:trunk.test SIP/2.0";
+
+#[test]
+fn an_answered_keep_alive_is_repeated() {
+    let mut wire = Wire::new();
+    registered(&mut wire);
+    assert!(wire.wait(Duration::from_millis(19_990)).is_empty());
+    for status in ["200 OK", "401 Unauthorized", "404 Not Found", "503 Busy", "200 OK"] {
+        let sent = loop {
+            let sent = wire.wait(Duration::from_millis(100));
+            if !sent.is_empty() {
+                break sent;
+            }
+        };
+        assert_eq!(firsts(&sent), [OPTIONS]);
+        wire.receive(&response(&sent[0], status, "o", "", ""));
+        assert!(wire.wait(Duration::from_secs(19)).is_empty());
+    }
+    assert!(wire.events().is_empty(), "nobody is told of it");
+}
+
+#[test]
+fn two_unanswered_keep_alives_in_a_row_register_again() {
+    let mut wire = Wire::new();
+    registered(&mut wire);
+    let sent = wire.wait(KEEP_ALIVE * 3);
+    let mut kinds = firsts(&sent);
+    kinds.dedup();
+    assert_eq!(kinds[..2], [OPTIONS, REGISTER]);
+    let again = sent.iter().find(|message| message.starts_with("REGISTER")).unwrap();
+    assert_eq!(field(again, "CSeq"), Some("2 REGISTER"));
+}
+
+#[test]
+fn one_unanswered_keep_alive_is_forgiven() {
+    let mut wire = Wire::new();
+    registered(&mut wire);
+    for _ in 0..6 {
+        // One that nobody answers, and then one that somebody does.
+        let mut asked = Vec::<String>::new();
+        while asked.len() < 2 {
+            for message in wire.wait(Duration::from_millis(100)) {
+                assert!(message.starts_with("OPTIONS"), "{message}");
+                if asked.iter().all(|known| field(known, "Call-ID") != field(&message, "Call-ID")) {
+                    asked.push(message);
+                }
+            }
+        }
+        wire.receive(&response(&asked[1], "200 OK", "o", "", ""));
+    }
+}
+
+#[test]
+fn no_interval_and_no_datagrams_mean_no_keep_alive() {
+    let mut wire = Wire::new();
+    let silent = Register { keep_alive: None, ..register(&wire) };
+    wire.agent.register(wire.now, silent);
+    let request = wire.sent().remove(0);
+    wire.receive(&response(&request, "200 OK", "r", "", ""));
+    assert!(wire.wait(Duration::from_secs(1700)).is_empty());
+    let mut wire = Wire::over(Transport::Tcp);
+    registered(&mut wire);
+    assert!(wire.wait(Duration::from_secs(1700)).is_empty());
+}
+
+#[test]
+fn a_lost_connection_registers_again_at_once() {
+    let mut wire = Wire::over(Transport::Tcp);
+    registered(&mut wire);
+    wire.wait(Duration::from_secs(60));
+    let other = Flow { remote: "192.0.2.9:5060".parse().unwrap(), ..wire.flow };
+    wire.agent.handle_input(wire.now, Input::Closed { flow: other });
+    assert!(wire.sent().is_empty(), "another's connection");
+    wire.agent.handle_input(wire.now, Input::Closed { flow: wire.flow });
+    assert_eq!(firsts(&wire.sent()), [REGISTER]);
+}
+
+#[test]
+fn a_connection_that_is_lost_at_once_is_given_time() {
+    let mut wire = Wire::over(Transport::Tcp);
+    registered(&mut wire);
+    wire.agent.handle_input(wire.now, Input::Closed { flow: wire.flow });
+    let [Event::RegistrationFailed { status: None, retry_in: Some(wait), .. }] = wire.events()[..] else {
+        panic!("no failure")
+    };
+    assert!((15..=30).contains(&wait.as_secs()), "{wait:?}");
+    assert!(wire.sent().is_empty());
+    assert_eq!(firsts(&wire.wait(wait)), [REGISTER]);
+}
+
+#[test]
+fn a_lost_path_is_replaced_by_the_next_hop() {
+    let mut wire = Wire::over(Transport::Tcp);
+    let second = Flow { remote: "192.0.2.3:5060".parse().unwrap(), ..wire.flow };
+    let both = Register { hops: vec![wire.flow.into(), second.into()], ..register(&wire) };
+    wire.agent.register(wire.now, both);
+    let request = wire.sent().remove(0);
+    wire.receive(&response(&request, "200 OK", "r", "", ""));
+    wire.wait(Duration::from_secs(60));
+    wire.agent.handle_input(wire.now, Input::Closed { flow: wire.flow });
+    assert_eq!(wire.sent_by_path().remove(0).0, wire.flow);
+    wire.agent.handle_input(wire.now, Input::Closed { flow: wire.flow });
+    assert_eq!(wire.sent_by_path().remove(0).0, second);
+}
