@@ -19,6 +19,8 @@ pub struct Config {
     pub tls: TlsFiles,
     /// Address in Via, Contact and SDP; `None` is the local address of the route to the peer.
     pub advertise: Option<IpAddr>,
+    /// How often the path of a registration over UDP is kept open; `None` is never.
+    pub keep_alive: Option<Duration>,
     /// Trunks by name.
     pub trunks: Vec<Trunk>,
     /// First and last RTP port.
@@ -55,6 +57,7 @@ impl Default for Config {
             name_servers: Vec::new(),
             tls: TlsFiles::default(),
             advertise: None,
+            keep_alive: None,
             trunks: Vec::new(),
             rtp_ports: (16384, 32767),
             media_threads: 0,

@@ -225,7 +225,7 @@ impl Endpoint {
             penalties.sort(now, &mut hops, |hop| hop.flow.peer());
             hops
         };
-        registrations.settle(now, user_agent, &config.trunks, resolver, hops);
+        registrations.settle(now, user_agent, config, resolver, hops);
     }
 
     fn handle_command(&mut self, command: EndpointCommand, book: &mut Book) {

@@ -8,7 +8,7 @@ use sip::{Hop, RegistrationId, UserAgent};
 use tokio::sync::watch;
 
 use crate::resolver::{Place, Resolver};
-use crate::{Registration, Trunk};
+use crate::{Config, Registration, Trunk};
 
 /// How long a registration is asked for.
 const EXPIRES: Duration = Duration::from_secs(3600);
@@ -35,11 +35,11 @@ impl Registrations {
         &mut self,
         now: Instant,
         agent: &mut UserAgent,
-        trunks: &[Trunk],
+        config: &Config,
         resolver: &Resolver,
         hops: impl Fn(&[Target]) -> Vec<Hop>,
     ) {
-        for trunk in trunks.iter().filter(|trunk| trunk.register) {
+        for trunk in config.trunks.iter().filter(|trunk| trunk.register) {
             let held = self.held.iter_mut().find(|(_, held)| held.trunk == trunk.name);
             match (held, resolver.place(&trunk.name)) {
                 (Some((registration, held)), Place::Known(targets)) => {
@@ -54,7 +54,7 @@ impl Registrations {
                         self.set_failed(&trunk.name, format!("no listening address can reach {}", trunk.domain));
                         continue;
                     }
-                    let registration = agent.register(now, register(trunk, hops));
+                    let registration = agent.register(now, register(config, trunk, hops));
                     self.held.insert(registration, Held { trunk: trunk.name.clone(), targets });
                 }
                 (None, Place::Unknown { why }) => self.set_failed(&trunk.name, why),
@@ -109,7 +109,7 @@ impl Registrations {
     }
 }
 
-fn register(trunk: &Trunk, hops: Vec<Hop>) -> sip::Register {
+fn register(config: &Config, trunk: &Trunk, hops: Vec<Hop>) -> sip::Register {
     let user = trunk.credentials.as_ref().map_or(&trunk.caller_id, |credentials| &credentials.username);
     sip::Register {
         hops,
@@ -118,6 +118,6 @@ fn register(trunk: &Trunk, hops: Vec<Hop>) -> sip::Register {
         contact_user: user.clone(),
         credentials: trunk.credentials.clone(),
         expires: EXPIRES,
-        keep_alive: None,
+        keep_alive: config.keep_alive,
     }
 }

@@ -23,6 +23,8 @@ pub struct Config {
     pub tls: gateway::TlsFiles,
     /// `[sip] advertise`, when fixed.
     pub advertise: Option<IpAddr>,
+    /// `[sip] keep_alive`; `None` is `"0s"`.
+    pub keep_alive: Option<Duration>,
     /// Sources of inbound SIP that belong to no trunk (`[sip] allow_from`).
     pub allow_from: Vec<(IpAddr, u8)>,
     /// `[[trunk]]`, addresses not yet looked up.

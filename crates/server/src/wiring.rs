@@ -74,6 +74,7 @@ fn gateway_config(config: &Config) -> gateway::Config {
         name_servers: config.name_servers.clone(),
         tls: config.tls.clone(),
         advertise: config.advertise,
+        keep_alive: config.keep_alive,
         trunks,
         rtp_ports: config.rtp_ports,
         media_threads: config.media_threads,

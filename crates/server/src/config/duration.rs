@@ -13,7 +13,8 @@ pub fn parse_some(text: &str) -> Result<Duration, String> {
     }
 }
 
-fn parse(text: &str) -> Result<Duration, String> {
+/// Reads a duration, which may be nothing at all.
+pub fn parse(text: &str) -> Result<Duration, String> {
     let wrong = || format!("{text:?} is not a duration; write for example \"20s\", \"10m\", \"1h30m\" or \"30d\"");
     let mut rest = text.trim();
     let mut total = Duration::ZERO;

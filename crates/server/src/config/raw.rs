@@ -37,6 +37,7 @@ pub struct Node {
 pub struct Sip {
     pub listen: Option<Spanned<Vec<Spanned<String>>>>,
     pub advertise: Text,
+    pub keep_alive: Text,
     pub name_servers: Texts,
     pub tls_certificate: Text,
     pub tls_key: Text,

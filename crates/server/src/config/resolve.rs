@@ -16,6 +16,10 @@ use super::{ApiKey, Config, Limits, Problem, Provider, Route, Secret, Trunk, che
 
 /// Most calls a trunk may be configured for.
 const MAX_CALLS: i64 = 100_000;
+/// Default of `[sip] keep_alive`: NATs forget a path of datagrams after 30 s.
+const KEEP_ALIVE: Duration = Duration::from_secs(25);
+/// Least `[sip] keep_alive`, so that no registrar is flooded.
+const KEEP_ALIVE_LEAST: Duration = Duration::from_secs(5);
 /// Fewest and most new calls a second that a trunk may be configured for.
 const CALLS_PER_SECOND: std::ops::RangeInclusive<f64> = 0.001..=1000.0;
 
@@ -71,6 +75,7 @@ impl Reader<'_> {
                         .map_err(|_| format!("{fixed:?} is not an IP address; write \"auto\" or an address")),
                 })
                 .flatten(),
+            keep_alive: self.parsed("sip.keep_alive", raw.sip.keep_alive, keep_alive).unwrap_or(Some(KEEP_ALIVE)),
             allow_from: self.networks("sip.allow_from", raw.sip.allow_from),
             trunks,
             rtp_ports: self.parsed("media.ports", raw.media.ports, ports).unwrap_or((16384, 32767)),
@@ -322,6 +327,14 @@ impl Reader<'_> {
                 message: "is understood but not acted on by this version".into(),
             });
         }
+    }
+}
+
+fn keep_alive(text: &str) -> Result<Option<Duration>, String> {
+    match duration::parse(text)? {
+        Duration::ZERO => Ok(None),
+        brief if brief < KEEP_ALIVE_LEAST => Err(format!("{text:?} is too often; write \"5s\" or more, or \"0s\"")),
+        interval => Ok(Some(interval)),
     }
 }
 

@@ -139,6 +139,16 @@ fn how_long_recordings_stay_and_how_fast_calls_go_are_read() {
 }
 
 #[test]
+fn how_often_a_path_is_kept_open_is_read() {
+    let keep_alive = |text: &str| read(text).map(|config| config.keep_alive);
+    assert_eq!(keep_alive(""), Ok(Some(Duration::from_secs(25))));
+    assert_eq!(keep_alive("sip.keep_alive = \"1m\""), Ok(Some(Duration::from_secs(60))));
+    assert_eq!(keep_alive("sip.keep_alive = \"0s\""), Ok(None));
+    let brief = "line 1: sip.keep_alive: \"1s\" is too often; write \"5s\" or more, or \"0s\"";
+    assert_eq!(complaints("sip.keep_alive = \"1s\""), [brief]);
+}
+
+#[test]
 fn an_unknown_key_names_the_nearest_known_one() {
     assert_eq!(complaints("[[trunk]]\nnmae = \"x\"\n"), ["line 2: unknown key `nmae`; did you mean `name`?"]);
     assert_eq!(complaints("[medai]\n"), ["line 1: unknown key `medai`; did you mean `media`?"]);
