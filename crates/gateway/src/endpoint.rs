@@ -384,6 +384,7 @@ impl Endpoint {
                 let reason = full.map_or(reason, str::to_owned);
                 self.registrations.failed(registration, status, reason, retry_in);
             }
+            Event::AddressLearnt { registration, address } => self.registrations.learnt(registration, address),
             Event::Unregistered { registration } => {
                 self.registrations.removed(registration);
                 if book.stopping.is_none() {

@@ -21,7 +21,7 @@ use crate::dns::Dns;
 use crate::endpoint::{self, Endpoint, EndpointCommand, Invitation};
 use crate::media_threads::MediaThreads;
 use crate::ports::Ports;
-use crate::registrations::Registrations;
+use crate::registrations::{Registrations, Standing};
 use crate::resolver::Resolver;
 use crate::sockets::{self, Listener};
 use crate::streams::{Streams, Tls};
@@ -60,7 +60,7 @@ pub(crate) struct Inner {
     trunk_room: BTreeMap<String, Arc<Semaphore>>,
     rng: Mutex<ChaCha12Rng>,
     incoming: AsyncMutex<mpsc::Receiver<IncomingCall>>,
-    registrations: BTreeMap<String, watch::Receiver<Registration>>,
+    registrations: BTreeMap<String, watch::Receiver<Standing>>,
     endpoint_stopped: CancellationToken,
 }
 
@@ -189,7 +189,7 @@ impl Gateway {
             .iter()
             .map(|trunk| {
                 let state = if trunk.register { Registration::Pending } else { Registration::Off };
-                let (sender, receiver) = watch::channel(state);
+                let (sender, receiver) = watch::channel(Standing::new(state));
                 ((trunk.name.clone(), sender), (trunk.name.clone(), receiver))
             })
             .unzip();
@@ -259,7 +259,8 @@ impl Gateway {
         trunk.keep_keys_secret(&mut hops)?;
         let flow = hops.first().map(|hop| hop.flow).ok_or_else(|| Error::NoRoute(trunk.domain.clone()))?;
         let permits = inner.admit(Some(&trunk.name)).ok_or(Error::Full { limit: inner.config.max_calls })?;
-        let mut prepared = setup::outbound(inner, trunk, flow, &dial)?;
+        let standing = inner.standing(&trunk.name);
+        let mut prepared = setup::outbound(inner, trunk, standing.seen(flow), &dial)?;
         let caller = dial.caller_id.as_deref().unwrap_or(&trunk.caller_id);
         let invite = sip::Invite {
             hops,
@@ -268,6 +269,7 @@ impl Gateway {
             display_name: None,
             contact_user: caller.to_owned(),
             credentials: trunk.credentials.clone(),
+            registration: standing.id,
             offer: prepared.offer(),
             headers: Vec::new(),
         };
@@ -293,14 +295,14 @@ impl Gateway {
 
     /// The state of a trunk's registration; `None` for a trunk that is not configured.
     pub fn registration(&self, trunk: &str) -> Option<Registration> {
-        self.inner.registrations.get(trunk).map(|state| state.borrow().clone())
+        self.inner.registrations.get(trunk).map(|state| state.borrow().state.clone())
     }
 
     /// Waits until all trunks that register are registered or have failed.
     pub async fn registered(&self) {
         for state in self.inner.registrations.values() {
             // An error means that the endpoint is gone, and with it any hope of news.
-            let _ = state.clone().wait_for(|state| *state != Registration::Pending).await;
+            let _ = state.clone().wait_for(|standing| standing.state != Registration::Pending).await;
         }
     }
 
@@ -336,6 +338,11 @@ impl Gateway {
 type Permits = Vec<OwnedSemaphorePermit>;
 
 impl Inner {
+    fn standing(&self, trunk: &str) -> Standing {
+        let known = self.registrations.get(trunk).map(|standing| standing.borrow().clone());
+        known.unwrap_or(Standing::new(Registration::Off))
+    }
+
     pub(crate) fn trunk(&self, name: Option<&str>) -> Result<&Trunk, Error> {
         match name {
             None => self.config.trunks.iter().find(|trunk| trunk.next_hop != NextHop::Nowhere).ok_or(Error::NoTrunk),
@@ -415,7 +422,8 @@ fn take_invitation(
         _ => None,
     };
     let invited = setup::Invited { offer: invitation.offer, built_in, record: recording.as_deref() };
-    let prepared = setup::inbound(inner, trunk, invitation.flow, invited).map_err(|error| {
+    let flow = trunk.map_or(invitation.flow, |trunk| inner.standing(&trunk.name).seen(invitation.flow));
+    let prepared = setup::inbound(inner, trunk, flow, invited).map_err(|error| {
         tracing::warn!(%error, "inbound call refused");
         BUSY_HERE
     })?;

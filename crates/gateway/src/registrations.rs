@@ -1,10 +1,11 @@
 //! The registrations of all trunks: where each is held, and what became of it.
 
 use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use sip::locate::Target;
-use sip::{Hop, RegistrationId, UserAgent};
+use sip::{Flow, Hop, RegistrationId, UserAgent};
 use tokio::sync::watch;
 
 use crate::resolver::{Place, Resolver};
@@ -13,9 +14,30 @@ use crate::{Config, Registration, Trunk};
 /// How long a registration is asked for.
 const EXPIRES: Duration = Duration::from_secs(3600);
 
+/// How the registration of a trunk stands.
+#[derive(Debug, Clone)]
+pub(crate) struct Standing {
+    pub(crate) state: Registration,
+    pub(crate) id: Option<RegistrationId>,
+    /// Where the registrar sees us, when not where we are.
+    seen_at: Option<IpAddr>,
+}
+
+impl Standing {
+    pub(crate) fn new(state: Registration) -> Self {
+        Self { state, id: None, seen_at: None }
+    }
+
+    /// A path with the address that we are to tell the trunk.
+    pub(crate) fn seen(&self, flow: Flow) -> Flow {
+        let ip = self.seen_at.unwrap_or(flow.local.ip());
+        Flow { local: SocketAddr::new(ip, flow.local.port()), ..flow }
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct Registrations {
-    states: BTreeMap<String, watch::Sender<Registration>>,
+    states: BTreeMap<String, watch::Sender<Standing>>,
     held: BTreeMap<RegistrationId, Held>,
 }
 
@@ -26,7 +48,7 @@ struct Held {
 }
 
 impl Registrations {
-    pub(crate) fn new(states: BTreeMap<String, watch::Sender<Registration>>) -> Self {
+    pub(crate) fn new(states: BTreeMap<String, watch::Sender<Standing>>) -> Self {
         Self { states, held: BTreeMap::new() }
     }
 
@@ -55,6 +77,7 @@ impl Registrations {
                         continue;
                     }
                     let registration = agent.register(now, register(config, trunk, hops));
+                    self.change(&trunk.name, |standing| standing.id = Some(registration));
                     self.held.insert(registration, Held { trunk: trunk.name.clone(), targets });
                 }
                 (None, Place::Unknown { why }) => self.set_failed(&trunk.name, why),
@@ -84,8 +107,18 @@ impl Registrations {
         }
     }
 
+    /// Calls by that trunk tell this address from now on.
+    pub(crate) fn learnt(&self, registration: RegistrationId, address: SocketAddr) {
+        if let Some(Held { trunk, .. }) = self.held.get(&registration) {
+            tracing::info!(trunk, %address, "the registrar sees us at another address");
+            self.change(trunk, |standing| standing.seen_at = Some(address.ip()));
+        }
+    }
+
     pub(crate) fn removed(&mut self, registration: RegistrationId) {
-        self.held.remove(&registration);
+        if let Some(Held { trunk, .. }) = self.held.remove(&registration) {
+            self.change(&trunk, |standing| (standing.id, standing.seen_at) = (None, None));
+        }
     }
 
     pub(crate) fn remove_all(&self, now: Instant, agent: &mut UserAgent) {
@@ -103,8 +136,12 @@ impl Registrations {
     }
 
     fn set(&self, trunk: &str, state: Registration) {
+        self.change(trunk, |standing| standing.state = state);
+    }
+
+    fn change(&self, trunk: &str, change: impl FnOnce(&mut Standing)) {
         if let Some(sender) = self.states.get(trunk) {
-            sender.send_replace(state);
+            sender.send_modify(change);
         }
     }
 }
@@ -119,5 +156,6 @@ fn register(config: &Config, trunk: &Trunk, hops: Vec<Hop>) -> sip::Register {
         credentials: trunk.credentials.clone(),
         expires: EXPIRES,
         keep_alive: config.keep_alive,
+        learns_address: config.advertise.is_none(),
     }
 }

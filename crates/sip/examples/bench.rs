@@ -162,6 +162,7 @@ impl Pair {
             display_name: None,
             contact_user: "gateway".to_owned(),
             credentials: None,
+            registration: None,
             offer: self.offer.clone(),
             headers: Vec::new(),
         };

@@ -1,5 +1,6 @@
 //! What the machine tells the shell, and the names it uses.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::Flow;
@@ -116,6 +117,13 @@ pub enum Event {
         reason: String,
         /// When it tries again; `None` for never (403, refused credentials).
         retry_in: Option<Duration>,
+    },
+    /// A registrar sees us elsewhere than we thought: our Contact there, and in INVITEs by that registration, is this.
+    AddressLearnt {
+        /// Which.
+        registration: RegistrationId,
+        /// Over a connection, with the port on which we listen.
+        address: SocketAddr,
     },
     /// A registration was removed by us.
     Unregistered {

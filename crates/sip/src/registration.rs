@@ -1,6 +1,7 @@
 //! One binding of ours at a registrar, kept fresh (RFC 3261 §10.2).
 
 mod keep_alive;
+mod learnt;
 
 use std::time::{Duration, Instant};
 
@@ -14,6 +15,7 @@ use crate::route::{Left, Route};
 use crate::transaction::{Owner, Silence, TransactionKey};
 use crate::{Credentials, Deadline, Event, Flow, Hop, RegistrationId};
 use keep_alive::KeepAlive;
+pub(crate) use learnt::Learnt;
 
 /// A REGISTER to send and keep fresh.
 #[derive(Debug, Clone)]
@@ -34,6 +36,8 @@ pub struct Register {
     /// How often an OPTIONS keeps the path open over datagrams; two unanswered ones register again. Connections are
     /// kept by the shell.
     pub keep_alive: Option<Duration>,
+    /// Whether our Contact is where the registrar sees us, which `Event::AddressLearnt` tells; else it is as `hops` say.
+    pub learns_address: bool,
 }
 
 /// First wait after a failure; doubled with each further one (RFC 5626 §4.5).
@@ -56,6 +60,11 @@ pub(crate) struct Registration {
     is_rerouted: bool,
     /// The path of the last request.
     flow: Flow,
+    learnt: Option<Learnt>,
+    /// Learnt at most once a refresh, so that a NAT with ever other ports leads to no flood.
+    may_learn: bool,
+    /// The Contact last granted.
+    bound: Option<String>,
     call_id: String,
     local_tag: String,
     cseq: u32,
@@ -97,6 +106,9 @@ impl Registration {
             route,
             is_rerouted: false,
             flow,
+            learnt: None,
+            may_learn: true,
+            bound: None,
             call_id,
             local_tag,
             cseq: 0,
@@ -182,12 +194,45 @@ impl Registration {
         let credentials = self.authenticator.headers(&mut core.keyring, covered, &cnonce);
         request.headers.extend(credentials);
         self.flow = self.route.path(|| core.size_of(&request, self.flow));
-        request.contact = Some(self.contact());
+        request.contact = Some(self.contacts());
         core.start(now, self.flow, request, Owner::Registration(self.id))
     }
 
     fn contact(&self) -> String {
-        contact(&self.flow, &self.register.contact_user, is_secure(&self.register.registrar))
+        contact(&self.seen(self.flow), &self.register.contact_user, is_secure(&self.register.registrar))
+    }
+
+    /// Ours, and beside it the one that it replaces.
+    fn contacts(&self) -> String {
+        let ours = self.contact();
+        match &self.bound {
+            Some(old) if *old != ours => format!("{ours}, {old};expires=0"),
+            _ => ours,
+        }
+    }
+
+    /// Where the registrar sees us.
+    pub fn learnt(&self) -> Option<Learnt> {
+        self.learnt
+    }
+
+    /// A path as the registrar sees it.
+    fn seen(&self, flow: Flow) -> Flow {
+        self.learnt.map_or(flow, |learnt| learnt.seen(flow))
+    }
+
+    /// Whether an answer says that we are seen elsewhere than we thought.
+    fn learn(&mut self, core: &mut Core, response: &Response<'_>) -> bool {
+        let found = Learnt::of(response, self.flow).filter(|_| self.register.learns_address);
+        let Some(learnt) = found.filter(|learnt| learnt.address() != self.seen(self.flow).local) else {
+            return false;
+        };
+        let learns = std::mem::take(&mut self.may_learn);
+        if learns {
+            self.learnt = Some(learnt);
+            core.emit(Event::AddressLearnt { registration: self.id, address: learnt.address() });
+        }
+        learns
     }
 
     fn is_current(&self, key: &TransactionKey) -> bool {
@@ -220,6 +265,7 @@ impl Registration {
                         let transaction = self.send(core, now, Duration::ZERO);
                         self.state = State::Unregistering { transaction };
                     } else {
+                        self.learn(core, response);
                         self.send_register(core, now);
                     }
                 } else if removing {
@@ -282,6 +328,7 @@ impl Registration {
             return self.failed(core, now, None, why.phrase().to_owned(), None);
         }
         self.is_rerouted = false;
+        self.may_learn = true;
         self.start_route();
         self.send_register(core, now);
     }
@@ -303,6 +350,10 @@ impl Registration {
         let keep_alive = keep_alive.map(|interval| KeepAlive::new(core, now, interval));
         self.state = State::Registered { since: now, refresh_at: now + refresh_in, keep_alive };
         core.emit(Event::Registered { registration: self.id, expires });
+        self.bound = Some(self.contact());
+        if self.learn(core, response) {
+            self.send_register(core, now);
+        }
     }
 
     /// What the registrar says about our Contact among those it lists (RFC 3261 §10.2.4).
@@ -363,6 +414,7 @@ impl Registration {
             if std::mem::take(&mut self.is_rerouted) {
                 self.start_route();
             }
+            self.may_learn = true;
             self.send_register(core, now);
         }
         self.keep_alive(core, now);

@@ -168,7 +168,9 @@ impl UserAgent {
             self.core.emit(Event::Ended { session: id, end: SessionEnd::Unanswered { why } });
             return id;
         };
-        let session = InviteSession::call(&mut self.core, now, id, invite, route);
+        let registration = invite.registration.and_then(|id| self.registrations.get(&id));
+        let learnt = registration.and_then(Registration::learnt);
+        let session = InviteSession::call(&mut self.core, now, id, invite, route, learnt);
         self.dialogs.insert(session.key(), id);
         self.sessions.insert(id, session);
         self.settle_session(id);

@@ -334,6 +334,7 @@ fn registering(wire: &mut Wire) -> String {
         credentials: credentials(),
         expires: Duration::from_secs(600),
         keep_alive: None,
+        learns_address: false,
     };
     wire.agent.register(wire.now, register);
     wire.sent().remove(0)

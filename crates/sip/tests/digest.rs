@@ -66,6 +66,7 @@ fn a_registration_and_a_call_share_what_their_trunk_gave() {
         credentials: Some(Credentials { username: "alice".into(), password: "secret".into() }),
         expires: Duration::from_secs(600),
         keep_alive: None,
+        learns_address: false,
     };
     wire.agent.register(wire.now, register);
     let first = wire.sent().remove(0);

@@ -27,6 +27,7 @@ fn call(wire: &mut Wire, hops: Vec<Hop>, headers: Vec<(String, String)>) -> (Ses
         display_name: None,
         contact_user: "alice".into(),
         credentials: Some(Credentials { username: "alice".into(), password: "secret".into() }),
+        registration: None,
         offer: description(4000, Direction::SendRecv),
         headers,
     };
@@ -221,6 +222,7 @@ fn invite_to(flow: Flow) -> Invite {
         display_name: None,
         contact_user: "alice".into(),
         credentials: None,
+        registration: None,
         offer: description(4000, Direction::SendRecv),
         headers: vec![],
     }
@@ -265,6 +267,7 @@ fn a_registration_goes_on_at_the_next_hop_and_starts_again_with_the_first() {
         credentials: None,
         expires: Duration::from_secs(3600),
         keep_alive: None,
+        learns_address: false,
     };
     let registration = wire.agent.register(wire.now, register);
     let (path, first) = wire.sent_by_path().remove(0);

@@ -17,6 +17,7 @@ fn messages(wire: &mut Wire) -> Vec<String> {
         display_name: Some("Alice".into()),
         contact_user: "alice".into(),
         credentials: Some(sip::Credentials { username: "alice".into(), password: "secret".into() }),
+        registration: None,
         offer: description(4000, Direction::SendRecv),
         headers: vec![],
     };

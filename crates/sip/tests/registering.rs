@@ -4,8 +4,9 @@ mod wire;
 
 use std::time::Duration;
 
-use sip::{Event, Flow, Input, Register, RegistrationId, Transport};
-use wire::{Wire, field, firsts, response};
+use sip::sdp::Direction;
+use sip::{Event, Flow, Input, Invite, Register, RegistrationId, Transport};
+use wire::{Wire, description, field, firsts, response};
 
 const KEEP_ALIVE: Duration = Duration::from_secs(25);
 
@@ -18,6 +19,7 @@ fn register(wire: &Wire) -> Register {
         credentials: None,
         expires: Duration::from_secs(3600),
         keep_alive: Some(KEEP_ALIVE),
+        learns_address: true,
     }
 }
 
@@ -134,4 +136,99 @@ fn a_lost_path_is_replaced_by_the_next_hop() {
     assert_eq!(wire.sent_by_path().remove(0).0, wire.flow);
     wire.agent.handle_input(wire.now, Input::Closed { flow: wire.flow });
     assert_eq!(wire.sent_by_path().remove(0).0, second);
+}
+
+/// An answer of a registrar that sees us at another address.
+fn seen_at(request: &str, status: &str, address: &str, more: &str) -> String {
+    response(request, status, "r", more, "").replacen(";rport", address, 1)
+}
+
+const NAT: &str = ";received=203.0.113.7;rport=40000";
+
+fn learns(wire: &mut Wire) -> RegistrationId {
+    let id = wire.agent.register(wire.now, register(wire));
+    let request = wire.sent().remove(0);
+    assert_eq!(field(&request, "Contact"), Some("<sip:alice@192.0.2.1:5060>"));
+    let again = wire.receive(&seen_at(&request, "200 OK", NAT, "")).remove(0);
+    let contacts = "<sip:alice@203.0.113.7:40000>, <sip:alice@192.0.2.1:5060>;expires=0";
+    assert_eq!(field(&again, "Contact"), Some(contacts));
+    let events = wire.events();
+    let [Event::Registered { .. }, Event::AddressLearnt { registration, address }] = events[..] else {
+        panic!("{events:?}")
+    };
+    assert_eq!((registration, address), (id, "203.0.113.7:40000".parse().unwrap()));
+    let other_port = ";received=203.0.113.7;rport=40001";
+    assert!(wire.receive(&seen_at(&again, "200 OK", other_port, "")).is_empty(), "once a refresh");
+    assert!(matches!(wire.events()[..], [Event::Registered { .. }]));
+    id
+}
+
+#[test]
+fn the_address_that_the_registrar_sees_replaces_the_contact() {
+    let mut wire = Wire::new();
+    let id = learns(&mut wire);
+    wire.agent.unregister(wire.now, id);
+    let removal = wire.sent().remove(0);
+    assert_eq!(field(&removal, "Contact"), Some("<sip:alice@203.0.113.7:40000>"));
+    assert_eq!(field(&removal, "Expires"), Some("0"));
+}
+
+#[test]
+fn a_challenge_tells_the_address_too() {
+    let mut wire = Wire::new();
+    let credentials = Some(sip::Credentials { username: "alice".into(), password: "secret".into() });
+    let with_password = Register { credentials, ..register(&wire) };
+    wire.agent.register(wire.now, with_password);
+    let request = wire.sent().remove(0);
+    let challenge = "WWW-Authenticate: Digest realm=\"r\", nonce=\"n\"\n";
+    let again = wire.receive(&seen_at(&request, "401 Unauthorized", NAT, challenge)).remove(0);
+    assert_eq!(field(&again, "Contact"), Some("<sip:alice@203.0.113.7:40000>"), "nothing to replace");
+    assert!(wire.receive(&seen_at(&again, "200 OK", NAT, "")).is_empty());
+}
+
+#[test]
+fn an_invite_by_the_registration_has_the_learnt_contact() {
+    let mut wire = Wire::new();
+    let registration = Some(learns(&mut wire));
+    for (registration, contact) in
+        [(registration, "<sip:alice@203.0.113.7:40000>"), (None, "<sip:alice@192.0.2.1:5060>")]
+    {
+        let invite = Invite {
+            hops: vec![wire.flow.into()],
+            request_uri: "sip:bob@trunk.test".into(),
+            from: "sip:alice@trunk.test".into(),
+            display_name: None,
+            contact_user: "alice".into(),
+            credentials: None,
+            registration,
+            offer: description(4000, Direction::SendRecv),
+            headers: vec![],
+        };
+        wire.agent.invite(wire.now, invite);
+        assert_eq!(field(&wire.sent()[0], "Contact"), Some(contact));
+    }
+}
+
+#[test]
+fn what_is_fixed_or_makes_no_sense_is_not_learnt() {
+    let senseless = ["", ";received=0.0.0.0;rport=0", ";received=x;rport=y", ";received=2001:db8::1", ";rport=5060"];
+    let cases = senseless.into_iter().map(|address| (true, address)).chain([(false, NAT)]);
+    for (learns_address, address) in cases {
+        let mut wire = Wire::new();
+        let register = Register { learns_address, ..register(&wire) };
+        wire.agent.register(wire.now, register);
+        let request = wire.sent().remove(0);
+        assert!(wire.receive(&seen_at(&request, "200 OK", address, "")).is_empty(), "{address}");
+        assert!(matches!(wire.events()[..], [Event::Registered { .. }]), "{address}");
+    }
+}
+
+#[test]
+fn over_a_connection_only_the_host_is_learnt() {
+    let mut wire = Wire::over(Transport::Tcp);
+    let learning = register(&wire);
+    wire.agent.register(wire.now, learning);
+    let request = wire.sent().remove(0);
+    let again = wire.receive(&seen_at(&request, "200 OK", NAT, "")).remove(0);
+    assert!(field(&again, "Contact").unwrap().starts_with("<sip:alice@203.0.113.7:5060;transport=tcp>, "));
 }

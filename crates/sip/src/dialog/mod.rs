@@ -26,6 +26,7 @@ pub(crate) use session_timer::SHORTEST as SHORTEST_SESSION;
 
 use crate::message::headers::{HeaderName, Headers};
 use crate::message::{Method, OutgoingRequest, Request, Response, Uri};
+use crate::registration::Learnt;
 use crate::{Flow, Transport};
 use path::Path;
 
@@ -52,6 +53,8 @@ pub(crate) struct Dialog {
     /// Our Contact value, and its user part.
     pub contact: String,
     contact_user: String,
+    /// Where the peer sees us, if it has said so.
+    learnt: Option<Learnt>,
     path: Path,
 }
 
@@ -77,6 +80,7 @@ impl Dialog {
             routes: Vec::new(),
             contact: contact(&flow, contact_user, is_secure(request_uri)),
             contact_user: contact_user.to_owned(),
+            learnt: None,
             path: Path::new(flow),
         }
     }
@@ -99,6 +103,7 @@ impl Dialog {
             routes: record_routes(headers).collect(),
             contact: contact(&flow, user, wants_secure_contact(request)),
             contact_user: user.to_owned(),
+            learnt: None,
             path: Path::new(flow),
         };
         dialog.refresh_target(headers);
@@ -166,8 +171,20 @@ impl Dialog {
     pub fn start_over(&mut self, flow: Flow) {
         if self.path.flow() != flow {
             self.path = Path::new(flow);
-            self.contact = contact(&flow, &self.contact_user, is_secure(&self.target));
+            self.name_contact();
         }
+    }
+
+    /// Our Contact is where a registrar sees us.
+    pub fn advertise(&mut self, learnt: Option<Learnt>) {
+        self.learnt = learnt;
+        self.name_contact();
+    }
+
+    fn name_contact(&mut self) {
+        let flow = self.path.flow();
+        let seen = self.learnt.map_or(flow, |learnt| learnt.seen(flow));
+        self.contact = contact(&seen, &self.contact_user, is_secure(&self.target));
     }
 
     /// What a name led to cannot be reached.

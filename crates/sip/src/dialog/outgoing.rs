@@ -10,10 +10,11 @@ use crate::core::Core;
 use crate::digest::Authenticator;
 use crate::message::headers::HeaderName;
 use crate::message::{Method, OutgoingRequest, Response, SdpPart, readable, sdp_part};
+use crate::registration::Learnt;
 use crate::route::{Left, Route};
 use crate::sdp::SessionDescription;
 use crate::transaction::TransactionKey;
-use crate::{Credentials, Deadline, Event, Flow, Hop, SessionEnd, SessionId};
+use crate::{Credentials, Deadline, Event, Flow, Hop, RegistrationId, SessionEnd, SessionId};
 
 /// An INVITE to send.
 #[derive(Debug, Clone)]
@@ -31,6 +32,8 @@ pub struct Invite {
     pub contact_user: String,
     /// For challenges on this call only.
     pub credentials: Option<Credentials>,
+    /// The registration whose learnt address our Contact is to have.
+    pub registration: Option<RegistrationId>,
     /// Our offer.
     pub offer: SessionDescription,
     /// Further header fields.
@@ -89,7 +92,14 @@ impl Canceling {
 
 impl InviteSession {
     /// Sends the INVITE.
-    pub fn call(core: &mut Core, now: Instant, id: SessionId, invite: Invite, route: Route) -> Self {
+    pub fn call(
+        core: &mut Core,
+        now: Instant,
+        id: SessionId,
+        invite: Invite,
+        route: Route,
+        learnt: Option<Learnt>,
+    ) -> Self {
         let flow = route.first();
         let (call_id, local_tag) = (core.token(), core.token());
         let call_id = format!("{call_id}@{}", flow.local.ip());
@@ -98,6 +108,7 @@ impl InviteSession {
             None => format!("<{}>", invite.from),
         };
         let mut dialog = Dialog::calling(flow, call_id, local_tag, from, &invite.request_uri, &invite.contact_user);
+        dialog.advertise(learnt);
         let mut request = dialog.request(Method::Invite);
         request.headers = invite.headers;
         announce(&core.config, &mut request);

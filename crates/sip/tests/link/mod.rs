@@ -119,6 +119,7 @@ impl Link {
             display_name: Some("Alice, \"A\"".into()),
             contact_user: "alice".into(),
             credentials,
+            registration: None,
             offer: offer_of(Side::A),
             headers: vec![("X-Note".into(), "hello".into())],
         };
@@ -134,6 +135,7 @@ impl Link {
             credentials: Some(credentials),
             expires: Duration::from_secs(600),
             keep_alive: None,
+            learns_address: false,
         };
         self.a.register(self.now, register)
     }

@@ -87,6 +87,7 @@ pub fn calling(wire: &mut Wire) -> (SessionId, String) {
         display_name: None,
         contact_user: "alice".into(),
         credentials: Some(Credentials { username: "alice".into(), password: "secret".into() }),
+        registration: None,
         offer: description(4000, Direction::SendRecv),
         headers: vec![],
     };
