@@ -98,11 +98,12 @@ async fn neither_ladder_nor_capture_nor_log_has_a_secret_and_what_is_late_is_the
         register: false,
         caller_id: "+15550199".into(),
         codecs: vec![AudioCodec::Pcmu],
+        srtp: sip::sdp::SrtpPolicy::Off,
         dtmf: DigitPolicy::Info,
         allow_from: Vec::new(),
         max_calls: 1,
     };
-    let listen = vec!["127.0.0.1:0".parse().expect("an address")];
+    let listen = vec![SocketAddr::from(([127, 0, 0, 1], 0)).into()];
     let gateway = Gateway::start(Config { listen, trunks: vec![trunk], ..Config::default() }).await.expect("started");
     let peer = Peer { socket, gateway: gateway.local_addresses()[0] };
     let dial =
