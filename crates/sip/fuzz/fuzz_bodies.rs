@@ -54,6 +54,7 @@ pub fn user_agent(data: &[u8]) {
     let mut now = Instant::now();
     let mut agent = UserAgent::new(Config::default(), [7; 32]);
     let invite = Invite {
+        registration: None,
         hops: vec![flow.into()],
         request_uri: "sip:bob@example.test".into(),
         from: "sip:alice@example.test".into(),

@@ -60,6 +60,7 @@ impl Play {
         hops.push(hop(datagrams, plan.way));
         let long = "x".repeat(if plan.way == Way::Both { 1400 } else { 10 });
         let invite = Invite {
+            registration: None,
             hops,
             request_uri: "sip:bob@192.0.2.2".into(),
             from: "sip:alice@a.test".into(),
