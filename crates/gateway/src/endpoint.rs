@@ -385,6 +385,7 @@ impl Endpoint {
                 self.registrations.failed(registration, status, reason, retry_in);
             }
             Event::AddressLearnt { registration, address } => self.registrations.learnt(registration, address),
+            Event::ForeignBinding { registration, contact } => self.registrations.shared(registration, &contact),
             Event::Unregistered { registration } => {
                 self.registrations.removed(registration);
                 if book.stopping.is_none() {

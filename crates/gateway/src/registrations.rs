@@ -115,6 +115,12 @@ impl Registrations {
         }
     }
 
+    pub(crate) fn shared(&self, registration: RegistrationId, contact: &str) {
+        if let Some(Held { trunk, .. }) = self.held.get(&registration) {
+            tracing::warn!(trunk, contact, "somebody else is registered as us; calls may go there");
+        }
+    }
+
     pub(crate) fn removed(&mut self, registration: RegistrationId) {
         if let Some(Held { trunk, .. }) = self.held.remove(&registration) {
             self.change(&trunk, |standing| (standing.id, standing.seen_at) = (None, None));

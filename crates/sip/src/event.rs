@@ -125,6 +125,13 @@ pub enum Event {
         /// Over a connection, with the port on which we listen.
         address: SocketAddr,
     },
+    /// Somebody else has registered as us: calls may go there as well. Told once.
+    ForeignBinding {
+        /// Which.
+        registration: RegistrationId,
+        /// The other's Contact URI.
+        contact: String,
+    },
     /// A registration was removed by us.
     Unregistered {
         /// Which.

@@ -1,5 +1,6 @@
 //! One binding of ours at a registrar, kept fresh (RFC 3261 §10.2).
 
+mod granted;
 mod keep_alive;
 mod learnt;
 
@@ -8,12 +9,13 @@ use std::time::{Duration, Instant};
 use crate::core::Core;
 use crate::dialog::{contact, is_secure, tagged};
 use crate::digest::{Authenticator, Covered};
-use crate::message::headers::{HeaderName, NameAddr};
-use crate::message::{Method, OutgoingRequest, Response, Uri, number, readable};
+use crate::message::headers::HeaderName;
+use crate::message::{Method, OutgoingRequest, Response, readable};
 use crate::options::options;
 use crate::route::{Left, Route};
 use crate::transaction::{Owner, Silence, TransactionKey};
 use crate::{Credentials, Deadline, Event, Flow, Hop, RegistrationId};
+use granted::{foreign_contact, granted_time, service_route};
 use keep_alive::KeepAlive;
 pub(crate) use learnt::Learnt;
 
@@ -65,12 +67,25 @@ pub(crate) struct Registration {
     may_learn: bool,
     /// The Contact last granted.
     bound: Option<String>,
+    /// Whether another's binding beside ours has been told.
+    foreign_told: bool,
+    /// Route values of the last 2xx, brackets included.
+    service_route: Vec<String>,
     call_id: String,
     local_tag: String,
     cseq: u32,
     authenticator: Authenticator,
     failures: u32,
     state: State,
+}
+
+/// What a call by a registration takes from it.
+#[derive(Debug, Default)]
+pub(crate) struct Way {
+    /// Where the registrar sees us.
+    pub learnt: Option<Learnt>,
+    /// Route values (RFC 3608), brackets included.
+    pub routes: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -109,6 +124,8 @@ impl Registration {
             learnt: None,
             may_learn: true,
             bound: None,
+            foreign_told: false,
+            service_route: Vec::new(),
             call_id,
             local_tag,
             cseq: 0,
@@ -211,9 +228,9 @@ impl Registration {
         }
     }
 
-    /// Where the registrar sees us.
-    pub fn learnt(&self) -> Option<Learnt> {
-        self.learnt
+    /// How a call by this registration is to go.
+    pub fn way(&self) -> Way {
+        Way { learnt: self.learnt, routes: self.service_route.clone() }
     }
 
     /// A path as the registrar sees it.
@@ -342,7 +359,8 @@ impl Registration {
     fn granted(&mut self, core: &mut Core, now: Instant, response: &Response<'_>) {
         self.failures = 0;
         self.authenticator.succeeded(&mut core.keyring, &response.headers);
-        let expires = self.granted_time(response);
+        let ours = self.contact();
+        let expires = granted_time(response, &ours).unwrap_or(self.register.expires).min(EXPIRES_MOST);
         // Between half and four fifths of the time granted, so that many clients do not come at once.
         let share = core.random_between(Duration::from_millis(500), Duration::from_millis(800)).as_millis() as u32;
         let refresh_in = (expires * share / 1000).max(REFRESH_SOONEST);
@@ -350,22 +368,15 @@ impl Registration {
         let keep_alive = keep_alive.map(|interval| KeepAlive::new(core, now, interval));
         self.state = State::Registered { since: now, refresh_at: now + refresh_in, keep_alive };
         core.emit(Event::Registered { registration: self.id, expires });
-        self.bound = Some(self.contact());
+        if let Some(contact) = foreign_contact(response, &ours).filter(|_| !self.foreign_told) {
+            self.foreign_told = true;
+            core.emit(Event::ForeignBinding { registration: self.id, contact });
+        }
+        self.service_route = service_route(response);
+        self.bound = Some(ours);
         if self.learn(core, response) {
             self.send_register(core, now);
         }
-    }
-
-    /// What the registrar says about our Contact among those it lists (RFC 3261 §10.2.4).
-    fn granted_time(&self, response: &Response<'_>) -> Duration {
-        let ours = self.contact();
-        let ours = ours.trim_start_matches('<').trim_end_matches('>');
-        let contacts = response.headers.name_addrs(HeaderName::Contact).unwrap_or_default();
-        let mine = |contact: &&NameAddr<'_>| same_place(contact.uri, ours);
-        let found = contacts.iter().find(mine).or(if contacts.len() == 1 { contacts.first() } else { None });
-        let stated = found.and_then(|contact| contact.params.get("expires")).and_then(|text| number(text.as_bytes()));
-        let stated = stated.or_else(|| response.headers.optional_number(HeaderName::Expires).ok().flatten());
-        stated.map_or(self.register.expires, |seconds: u32| Duration::from_secs(seconds.into())).min(EXPIRES_MOST)
     }
 
     fn failed(
@@ -440,10 +451,4 @@ impl Registration {
         let request = options(core, &self.flow, &self.register.registrar, &from);
         keep_alive.asked(core.start(now, self.flow, request, Owner::Registration(self.id)));
     }
-}
-
-/// Same user, host and port; registrars add parameters to what they list.
-fn same_place(one: &str, other: &str) -> bool {
-    let parts = |text| Uri::parse(text).ok().and_then(Uri::sip).map(|uri| (uri.user, uri.host, uri.port));
-    parts(one) == parts(other)
 }

@@ -169,8 +169,8 @@ impl UserAgent {
             return id;
         };
         let registration = invite.registration.and_then(|id| self.registrations.get(&id));
-        let learnt = registration.and_then(Registration::learnt);
-        let session = InviteSession::call(&mut self.core, now, id, invite, route, learnt);
+        let way = registration.map(Registration::way).unwrap_or_default();
+        let session = InviteSession::call(&mut self.core, now, id, invite, route, way);
         self.dialogs.insert(session.key(), id);
         self.sessions.insert(id, session);
         self.settle_session(id);

@@ -193,19 +193,23 @@ fn an_invite_by_the_registration_has_the_learnt_contact() {
     for (registration, contact) in
         [(registration, "<sip:alice@203.0.113.7:40000>"), (None, "<sip:alice@192.0.2.1:5060>")]
     {
-        let invite = Invite {
-            hops: vec![wire.flow.into()],
-            request_uri: "sip:bob@trunk.test".into(),
-            from: "sip:alice@trunk.test".into(),
-            display_name: None,
-            contact_user: "alice".into(),
-            credentials: None,
-            registration,
-            offer: description(4000, Direction::SendRecv),
-            headers: vec![],
-        };
+        let invite = invite(&wire, registration);
         wire.agent.invite(wire.now, invite);
         assert_eq!(field(&wire.sent()[0], "Contact"), Some(contact));
+    }
+}
+
+fn invite(wire: &Wire, registration: Option<RegistrationId>) -> Invite {
+    Invite {
+        hops: vec![wire.flow.into()],
+        request_uri: "sip:bob@trunk.test".into(),
+        from: "sip:alice@trunk.test".into(),
+        display_name: None,
+        contact_user: "alice".into(),
+        credentials: None,
+        registration,
+        offer: description(4000, Direction::SendRecv),
+        headers: vec![],
     }
 }
 
@@ -231,4 +235,87 @@ fn over_a_connection_only_the_host_is_learnt() {
     let request = wire.sent().remove(0);
     let again = wire.receive(&seen_at(&request, "200 OK", NAT, "")).remove(0);
     assert!(field(&again, "Contact").unwrap().starts_with("<sip:alice@203.0.113.7:5060;transport=tcp>, "));
+}
+
+#[test]
+fn the_service_route_is_that_of_calls_by_the_registration() {
+    let mut wire = Wire::new();
+    let quiet = Register { keep_alive: None, ..register(&wire) };
+    let id = wire.agent.register(wire.now, quiet);
+    let request = wire.sent().remove(0);
+    let route = "Service-Route: <sip:p1.trunk.test;lr>, <sip:p2.trunk.test;lr>\n";
+    wire.receive(&response(&request, "200 OK", "r", route, ""));
+    let by_it = invite(&wire, Some(id));
+    wire.agent.invite(wire.now, by_it);
+    let sent = wire.sent().remove(0);
+    assert!(sent.starts_with("INVITE sip:bob@trunk.test SIP/2.0\r\n"));
+    assert_eq!((field(&sent, "Route"), routes(&sent)), (Some("<sip:p1.trunk.test;lr>"), 2));
+    let contact = "Contact: <sip:them@192.0.2.2:5060>\n";
+    let ack = wire.receive(&response(&sent, "200 OK", "b", contact, wire::SDP)).remove(0);
+    assert!(ack.starts_with("ACK sip:them@192.0.2.2:5060 "), "{ack}");
+    assert_eq!(routes(&ack), 0, "RFC 3261 §12.1.2: the dialog has a route set of its own");
+}
+
+#[test]
+fn the_service_route_of_the_last_answer_counts_and_not_for_registrations() {
+    let mut wire = Wire::new();
+    let quiet = Register { keep_alive: None, ..register(&wire) };
+    let id = wire.agent.register(wire.now, quiet);
+    let request = wire.sent().remove(0);
+    wire.receive(&response(&request, "200 OK", "r", "Expires: 10\nService-Route: <sip:p1.trunk.test;lr>\n", ""));
+    let refresh = wire.wait(Duration::from_secs(8)).remove(0);
+    assert_eq!(routes(&refresh), 0);
+    wire.receive(&response(&refresh, "200 OK", "r", "", ""));
+    let by_it = invite(&wire, Some(id));
+    wire.agent.invite(wire.now, by_it);
+    assert_eq!(routes(&wire.sent()[0]), 0);
+}
+
+fn routes(message: &str) -> usize {
+    message.lines().filter(|line| line.starts_with("Route: ")).count()
+}
+
+#[test]
+fn somebody_elses_binding_is_told_once() {
+    let mut wire = Wire::new();
+    let quiet = Register { keep_alive: None, ..register(&wire) };
+    wire.agent.register(wire.now, quiet);
+    let mut request = wire.sent().remove(0);
+    let contacts = "Contact: <sip:alice@192.0.2.1:5060>;expires=10, <sip:alice@198.51.100.9>;expires=70\n";
+    let mut told = Vec::new();
+    for _ in 0..3 {
+        wire.receive(&response(&request, "200 OK", "r", contacts, ""));
+        told.extend(wire.events().into_iter().filter_map(|event| match event {
+            Event::ForeignBinding { contact, .. } => Some(contact),
+            _ => None,
+        }));
+        request = wire.wait(Duration::from_secs(8)).remove(0);
+    }
+    assert_eq!(told, ["sip:alice@198.51.100.9"]);
+}
+
+#[test]
+fn our_binding_as_rewritten_by_the_registrar_is_not_somebody_elses() {
+    let mut wire = Wire::new();
+    let learning = register(&wire);
+    wire.agent.register(wire.now, learning);
+    let request = wire.sent().remove(0);
+    wire.receive(&response(&request, "200 OK", "r", "Contact: <sip:alice@10.0.0.1>;expires=600\n", ""));
+    assert!(matches!(wire.events()[..], [Event::Registered { .. }]));
+}
+
+#[test]
+fn waits_after_failures_grow_to_ten_minutes() {
+    let mut wire = Wire::new();
+    let learning = register(&wire);
+    wire.agent.register(wire.now, learning);
+    let mut request = wire.sent().remove(0);
+    let mut last = Duration::ZERO;
+    for _ in 0..12 {
+        wire.receive(&response(&request, "500 Oops", "r", "", ""));
+        let [Event::RegistrationFailed { retry_in: Some(wait), .. }] = wire.events()[..] else { panic!("no failure") };
+        request = wire.wait(wait).remove(0);
+        last = wait;
+    }
+    assert!((300..=600).contains(&last.as_secs()), "{last:?}");
 }

@@ -26,7 +26,7 @@ pub(crate) use session_timer::SHORTEST as SHORTEST_SESSION;
 
 use crate::message::headers::{HeaderName, Headers};
 use crate::message::{Method, OutgoingRequest, Request, Response, Uri};
-use crate::registration::Learnt;
+use crate::registration::{Learnt, Way};
 use crate::{Flow, Transport};
 use path::Path;
 
@@ -175,9 +175,10 @@ impl Dialog {
         }
     }
 
-    /// Our Contact is where a registrar sees us.
-    pub fn advertise(&mut self, learnt: Option<Learnt>) {
-        self.learnt = learnt;
+    /// Our Contact is where a registrar sees us, and the route its own until the response that makes the dialog.
+    pub fn begin_by(&mut self, way: Way) {
+        self.learnt = way.learnt;
+        self.routes = way.routes;
         self.name_contact();
     }
 

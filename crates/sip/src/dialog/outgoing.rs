@@ -10,7 +10,7 @@ use crate::core::Core;
 use crate::digest::Authenticator;
 use crate::message::headers::HeaderName;
 use crate::message::{Method, OutgoingRequest, Response, SdpPart, readable, sdp_part};
-use crate::registration::Learnt;
+use crate::registration::Way;
 use crate::route::{Left, Route};
 use crate::sdp::SessionDescription;
 use crate::transaction::TransactionKey;
@@ -32,7 +32,8 @@ pub struct Invite {
     pub contact_user: String,
     /// For challenges on this call only.
     pub credentials: Option<Credentials>,
-    /// The registration whose learnt address our Contact is to have.
+    /// The registration whose learnt address our Contact is to have, and whose Service-Route (RFC 3608) is
+    /// our Route.
     pub registration: Option<RegistrationId>,
     /// Our offer.
     pub offer: SessionDescription,
@@ -92,14 +93,7 @@ impl Canceling {
 
 impl InviteSession {
     /// Sends the INVITE.
-    pub fn call(
-        core: &mut Core,
-        now: Instant,
-        id: SessionId,
-        invite: Invite,
-        route: Route,
-        learnt: Option<Learnt>,
-    ) -> Self {
+    pub fn call(core: &mut Core, now: Instant, id: SessionId, invite: Invite, route: Route, way: Way) -> Self {
         let flow = route.first();
         let (call_id, local_tag) = (core.token(), core.token());
         let call_id = format!("{call_id}@{}", flow.local.ip());
@@ -108,7 +102,7 @@ impl InviteSession {
             None => format!("<{}>", invite.from),
         };
         let mut dialog = Dialog::calling(flow, call_id, local_tag, from, &invite.request_uri, &invite.contact_user);
-        dialog.advertise(learnt);
+        dialog.begin_by(way);
         let mut request = dialog.request(Method::Invite);
         request.headers = invite.headers;
         announce(&core.config, &mut request);
