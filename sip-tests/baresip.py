@@ -13,8 +13,9 @@ class Baresip(Process):
     peer = "baresip"
     count = 0
 
-    def __init__(self, folder, user, frequency, port=None, registrar=None, host="127.0.0.1", encrypt=False):
-        """`registrar` is a domain and the address of its proxy. With `encrypt` it speaks nothing but SRTP."""
+    def __init__(self, folder, user, frequency, port=None, registrar=None, host="127.0.0.1", encrypt=None):
+        """`registrar` is a domain and the address of its proxy. With `encrypt = "srtp"` it speaks SRTP with who offers
+        it, with "srtp-mand" nothing else."""
         Baresip.count += 1
         self.port, self.control_port, media = port or PORTS.take(2), PORTS.take(), PORTS.take(20)
         self.home = folder / f"baresip-{Baresip.count}"
@@ -27,9 +28,9 @@ class Baresip(Process):
             domain, way = registrar[0], f'regint=60;outbound="{registrar[1]}"'
         (self.home / "accounts").write_text(
             f"<sip:{user}@{domain};transport=udp>;{way};answermode=auto;audio_codecs=pcmu/8000/1"
-            + (";mediaenc=srtp-mand" if encrypt else "") + "\n"
+            + (f";mediaenc={encrypt}" if encrypt else "") + "\n"
         )
-        modules = "".join(f"module {name}.so\n" for name in ["g711", "aufile", "sndfile"] + ["srtp"] * encrypt)
+        modules = "".join(f"module {name}.so\n" for name in ["g711", "aufile", "sndfile"] + ["srtp"] * bool(encrypt))
         (self.home / "config").write_text(f"""
 poll_method epoll
 sip_listen {host}:{self.port}

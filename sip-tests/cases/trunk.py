@@ -15,7 +15,7 @@ register = true
 ENOUGH_SECONDS = 1.5
 
 
-def register_both(t, algorithm, over="udp", more="", encrypt_phone=False, sip="", listen=(), **options):
+def register_both(t, algorithm, over="udp", more="", encrypt_phone=None, sip="", listen=(), **options):
     """Kamailio, with bob's telephone and offhook registered: `(trunk, phone, server)`. `more` is of our trunk."""
     port = PORTS.take(2)
     if over == "tls":
