@@ -2,6 +2,7 @@
 
 use std::future::pending;
 use std::io;
+use std::pin::pin;
 use std::time::Duration;
 
 use sip::Flow;
@@ -25,6 +26,8 @@ const IDLE: Duration = Duration::from_secs(15 * 60);
 const PING: Duration = Duration::from_secs(25);
 /// What we sent must be acknowledged in this time, or the kernel gives the connection up (TCP_USER_TIMEOUT).
 const ACKNOWLEDGED: Duration = Duration::from_secs(10);
+/// What a peer said before it hung up on us is there at once, if at all.
+const LAST_WORD: Duration = Duration::from_millis(100);
 const READ_SIZE: usize = 16 * 1024;
 
 /// How the connection comes about.
@@ -131,9 +134,15 @@ impl Task {
                 timeout(WRITE, write).await.map_err(|_| timed_out("the peer to read"))??;
             }
         };
-        tokio::select! { biased;
-            ended = reading => ended,
+        let mut reading = pin!(reading);
+        let unwritten = tokio::select! { biased;
+            ended = &mut reading => return ended,
             ended = writing => ended,
+        };
+        // A peer that hangs up may have said why, and TLS 1.3 lets us write before we have read it.
+        match timeout(LAST_WORD, reading).await {
+            Ok(Err(why)) => Err(why),
+            Ok(Ok(())) | Err(_) => unwritten,
         }
     }
 }
