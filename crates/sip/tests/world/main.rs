@@ -14,7 +14,7 @@ use play::Play;
 use sip::{Event, SessionEnd};
 
 /// Seeds of a run that asks for none.
-const USUAL: u64 = 6000;
+const USUAL: u64 = 20_000;
 /// Seeds that once failed.
 const PAST: [u64; 3] = [1553, 1234, 18571];
 
