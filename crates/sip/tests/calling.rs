@@ -348,7 +348,11 @@ fn a_registration_obeys_the_time_granted() {
     assert!(register.starts_with("REGISTER sip:trunk.test SIP/2.0\r\n") && field(&register, "Expires") == Some("600"));
     let contacts = "Contact: <sip:other@192.0.2.77>;expires=3000, <sip:alice@192.0.2.1:5060;x=y>;expires=100\n";
     wire.receive(&response(&register, "200 OK", "r", contacts, ""));
-    assert!(matches!(wire.events()[..], [Event::Registered { expires, .. }] if expires == Duration::from_secs(100)));
+    let events = wire.events();
+    let [Event::Registered { expires, .. }, Event::ForeignBinding { contact, .. }] = &events[..] else {
+        panic!("{events:?}")
+    };
+    assert_eq!((*expires, contact.as_str()), (Duration::from_secs(100), "sip:other@192.0.2.77"));
     assert!(wire.wait(Duration::from_secs(49)).is_empty());
     let refresh = wire.wait(Duration::from_secs(32));
     assert_eq!(field(&refresh[0], "CSeq"), Some("2 REGISTER"));
