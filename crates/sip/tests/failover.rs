@@ -40,24 +40,11 @@ fn two() -> Vec<Hop> {
     vec![hop(1).into(), hop(2).into()]
 }
 
-/// What goes out in this time, and where.
-fn wait(wire: &mut Wire, time: Duration) -> Vec<(Flow, String)> {
-    let end = wire.now + time;
-    let mut sent = wire.sent_by_path();
-    while let Some(deadline) = wire.agent.poll_timeout().filter(|deadline| deadline.at <= end) {
-        wire.now = wire.now.max(deadline.at);
-        wire.agent.handle_input(wire.now, Input::Timeout);
-        sent.extend(wire.sent_by_path());
-    }
-    wire.now = end;
-    sent
-}
-
 /// A first hop that says nothing, until the second has the INVITE.
 fn moved_on(wire: &mut Wire) -> (SessionId, String, String) {
     let (session, path, first) = call(wire, two(), vec![]);
     assert_eq!(path, hop(1));
-    let sent = wait(wire, Duration::from_secs(4));
+    let sent = wire.wait_by_path(Duration::from_secs(4));
     let (path, second) = sent.last().unwrap().clone();
     assert_eq!((sent.len(), path), (4, hop(2)), "three repetitions, and the next hop after 4 s");
     let events = wire.events();
@@ -78,7 +65,7 @@ fn silence_of_the_first_hop_moves_the_call_to_the_next() {
     assert_eq!(field(&second, "CSeq"), Some("2 INVITE"));
     wire.receive(&response(&second, "200 OK", "b", CONTACT, SDP));
     assert!(matches!(wire.events()[..], [Event::Answered { .. }]));
-    let sent = wait(&mut wire, Duration::from_secs(40));
+    let sent = wire.wait_by_path(Duration::from_secs(40));
     assert!(sent.is_empty(), "the first hop is left in peace: {sent:?}");
     assert_eq!((wire.agent.session_count(), wire.agent.transaction_count()), (1, 0));
 }
@@ -88,12 +75,12 @@ fn a_100_is_a_reply_and_the_last_hop_has_all_its_time() {
     let mut wire = Wire::new();
     let (_, _, first) = call(&mut wire, two(), vec![]);
     wire.receive(&response(&first, "100 Trying", "", "", ""));
-    assert!(wait(&mut wire, Duration::from_secs(120)).is_empty());
+    assert!(wire.wait_by_path(Duration::from_secs(120)).is_empty());
     let mut wire = Wire::new();
     moved_on(&mut wire);
-    assert_eq!(wait(&mut wire, Duration::from_millis(31_900)).len(), 6);
+    assert_eq!(wire.wait_by_path(Duration::from_millis(31_900)).len(), 6);
     assert!(wire.events().is_empty());
-    wait(&mut wire, Duration::from_millis(200));
+    wire.wait_by_path(Duration::from_millis(200));
     let events = wire.events();
     assert!(
         matches!(
@@ -105,7 +92,7 @@ fn a_100_is_a_reply_and_the_last_hop_has_all_its_time() {
         ),
         "{events:?}"
     );
-    wait(&mut wire, Duration::from_secs(100));
+    wire.wait_by_path(Duration::from_secs(100));
     assert_eq!(wire.agent.transaction_count(), 0);
 }
 
@@ -202,7 +189,7 @@ fn giving_up_while_the_second_hop_is_tried_cancels_whatever_answers() {
         let sent = wire.receive(&response(invite, "180 Ringing", "a", CONTACT, ""));
         assert_eq!(firsts(&sent), ["CANCEL sip:bob@example.test SIP/2.0"]);
     }
-    wait(&mut wire, Duration::from_secs(200));
+    wire.wait_by_path(Duration::from_secs(200));
     assert_eq!((wire.agent.session_count(), wire.agent.transaction_count()), (0, 0));
 }
 
@@ -271,7 +258,7 @@ fn a_registration_goes_on_at_the_next_hop_and_starts_again_with_the_first() {
     };
     let registration = wire.agent.register(wire.now, register);
     let (path, first) = wire.sent_by_path().remove(0);
-    let (second_path, second) = wait(&mut wire, Duration::from_secs(2)).pop().unwrap();
+    let (second_path, second) = wire.wait_by_path(Duration::from_secs(2)).pop().unwrap();
     assert_eq!((path, second_path), (hop(1), hop(2)));
     assert_eq!((field(&first, "CSeq"), field(&second, "CSeq")), (Some("1 REGISTER"), Some("2 REGISTER")));
     assert_eq!(field(&first, "Call-ID"), field(&second, "Call-ID"));
@@ -285,12 +272,12 @@ fn a_registration_goes_on_at_the_next_hop_and_starts_again_with_the_first() {
     else {
         panic!("{events:?}")
     };
-    let (path, again) = wait(&mut wire, wait_for).pop().unwrap();
+    let (path, again) = wire.wait_by_path(wait_for).pop().unwrap();
     assert_eq!(path, hop(1));
     wire.agent.reroute(registration, vec![hop(3).into(), hop(4).into()]);
     wire.receive(&response(&again, "200 OK", "r", "", ""));
     assert!(matches!(wire.events()[..], [Event::TargetAnswered { .. }, Event::Registered { .. }]));
-    assert_eq!(wait(&mut wire, Duration::from_secs(3600)).remove(0).0, hop(3));
+    assert_eq!(wire.wait_by_path(Duration::from_secs(3600)).remove(0).0, hop(3));
 }
 
 #[test]

@@ -41,12 +41,17 @@ impl Wire {
 
     /// Lets time pass, deadline by deadline; what the agent sends meanwhile.
     pub fn wait(&mut self, time: Duration) -> Vec<String> {
+        self.wait_by_path(time).into_iter().map(|(_, message)| message).collect()
+    }
+
+    /// The same, with where it goes.
+    pub fn wait_by_path(&mut self, time: Duration) -> Vec<(Flow, String)> {
         let end = self.now + time;
-        let mut sent = self.sent();
+        let mut sent = self.sent_by_path();
         while let Some(deadline) = self.agent.poll_timeout().filter(|deadline| deadline.at <= end) {
             self.now = self.now.max(deadline.at);
             self.agent.handle_input(self.now, Input::Timeout);
-            sent.extend(self.sent());
+            sent.extend(self.sent_by_path());
         }
         self.now = end;
         sent
