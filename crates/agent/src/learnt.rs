@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use jiff::civil::Date;
 
 use crate::goal::{Goal, Want};
-use crate::ivr::{Prompt, PromptKind};
-use crate::offers::{Preference, Slot, slots};
+use crate::ivr::{Prompt, PromptKind, is_farewell};
+use crate::offers::{Preference, Slot, is_unavailable, slots};
 use crate::spoken::{code, money, times};
 use crate::text::{find, has_any, similar};
 use crate::{Evidence, OutcomeKind};
@@ -32,6 +32,8 @@ pub(crate) struct Learnt {
     pub(crate) changed: bool,
     /// The slot we took.
     accepted: Option<Slot>,
+    /// They read the slot we took back, and we said yes.
+    agreed: bool,
     booked_slot: Slot,
     /// We told a person what we want.
     pub(crate) asked: bool,
@@ -60,6 +62,7 @@ impl Learnt {
             booked: false,
             changed: false,
             accepted: None,
+            agreed: false,
             booked_slot: Slot::default(),
             asked: false,
             message_left: false,
@@ -80,6 +83,20 @@ impl Learnt {
         };
         let named = slots(heard);
         named.len() == 1 && accepted.time.is_some() && named[0].time == accepted.time
+    }
+
+    /// They read back what they have, and we say yes to it.
+    pub(crate) fn agree(&mut self, heard: &[String]) {
+        self.agreed = self.names_accepted(heard);
+    }
+
+    /// Do these words end the matter that both sides agreed on? "You are all set" may be misheard where the thanks
+    /// and the goodbye around it are not.
+    pub(crate) fn seals(&self, heard: &[String]) -> bool {
+        let closes = is_farewell(heard) || has_any(heard, &["thank you", "thanks"]);
+        let withdraws = is_unavailable(heard)
+            || has_any(heard, &["sorry", "not", "cannot", "cant", "no", "another", "again", "but", "wait", "actually"]);
+        self.agreed && closes && !withdraws
     }
 
     /// What we want, said to a person.
@@ -400,6 +417,36 @@ mod tests {
             ("the hours are from seven to it", ""),
         ] {
             assert_eq!(hours(&crate::text::words(heard)).unwrap_or_default(), expected, "{heard}");
+        }
+    }
+
+    #[test]
+    fn a_read_back_that_we_agreed_to_is_booked_by_a_goodbye_though_the_words_between_were_misheard() {
+        let facts = BTreeMap::from([("day".to_owned(), "Friday".to_owned())]);
+        let read_back = "that is friday december eighteenth at two fifteen in the afternoon is that correct";
+        let other = "that is friday december eighteenth at three in the afternoon is that correct";
+        let accepted = *slots(&crate::text::words("friday december eighteenth at two fifteen in the afternoon"))
+            .first()
+            .expect("a slot");
+        for (agreed_to, then, booked) in [
+            (Some(read_back), "great your all sad goodbye", true),
+            (Some(read_back), "thank you will see both in", true),
+            (Some(read_back), "i am sorry it is gone goodbye", false),
+            (Some(read_back), "great and your phone number", false),
+            (Some(other), "goodbye", false),
+            (None, "goodbye", false),
+        ] {
+            let mut learnt =
+                Learnt::new(Goal::new("Book an appointment on Friday", &facts), &facts, Date::constant(2026, 11, 21));
+            learnt.accept(accepted);
+            if let Some(agreed_to) = agreed_to {
+                learnt.agree(&crate::text::words(agreed_to));
+            }
+            let prompt = classify(then, &facts);
+            let sealed = learnt.seals(&prompt.words);
+            learnt.hear(0, then, &prompt, sealed);
+            let outcome = if booked { OutcomeKind::Succeeded } else { OutcomeKind::Failed };
+            assert_eq!(learnt.outcome(true), outcome, "{agreed_to:?}, then {then:?}: {:?}", learnt.answers);
         }
     }
 

@@ -202,7 +202,8 @@ impl Conversation {
             self.emit(AgentEvent::Menu { at_ms, options: prompt.menu.listed() });
         }
         let booked = (is_booked(&prompt.words) && self.prompt_after_acceptance())
-            || (prompt.kind == PromptKind::Statement && self.learnt.names_accepted(&prompt.words));
+            || (prompt.kind == PromptKind::Statement && self.learnt.names_accepted(&prompt.words))
+            || self.learnt.seals(&prompt.words);
         self.learnt.hear(at_ms, text, &prompt, booked);
         self.hold_by_words(now, &prompt);
         self.prompt = prompt;

@@ -322,6 +322,7 @@ impl Rules {
                 context.learnt.accept(Slot { date: read_back.date, time: accepted.time.or(read_back.time) });
             }
         }
+        context.learnt.agree(heard);
         Decision::say("confirm.yes", "Yes, that is correct.")
     }
 
