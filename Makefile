@@ -58,7 +58,7 @@ sipp: deps-test build ## The real binary against SIPp, baresip and Kamailio.
 	python3 sip-tests/run.py --offhook $(OFFHOOK) $(CASES)
 
 demos: build ## Real calls with seeds drawn now and printed; of two conversations one may hang on a misheard word.
-	python3 scripts/demo_table.py --offhook $(OFFHOOK) --seeds 2 --jobs 2 --spare 1 hospital enter-your-number voicemail busy no-answer
+	python3 scripts/demo_table.py --offhook $(OFFHOOK) --seeds 2 --jobs 4 --spare 1 hospital enter-your-number voicemail busy no-answer
 
 interop: deps-test build ## Kamailio as the trunk; a language model that decides, its requests checked by OpenAI's types.
 	python3 sip-tests/run.py --offhook $(OFFHOOK) 'kamailio_*' 'srtp_*' 'located_*' 'certificates_*' 'nat_*'
