@@ -74,16 +74,6 @@ impl Upsampler {
     }
 }
 
-/// What [`Upsampler`] made, from the first of two samples on, with silence in the place of the mirror image.
-pub fn without_image(upsampled: &[i16]) -> Vec<i16> {
-    let gains = [1.0 + IMAGE, 1.0 - IMAGE];
-    upsampled
-        .iter()
-        .zip(gains.iter().cycle())
-        .map(|(&sample, gain)| (f32::from(sample) / gain).round() as i16)
-        .collect()
-}
-
 /// A Hamming-windowed linear-phase FIR that passes `low..high`, both as fractions of the sample rate.
 fn band_pass(taps: usize, low: f64, high: f64) -> Vec<f32> {
     let middle = (taps - 1) as f64 / 2.0;
@@ -122,12 +112,6 @@ mod tests {
         assert_eq!(expected.len(), 16_000);
         let with_image = 7071.0 * f64::from(1.0 + IMAGE * IMAGE).sqrt();
         assert!((rms(&expected) / with_image - 1.0).abs() < 0.02);
-    }
-
-    #[test]
-    fn the_image_can_be_taken_away_again() {
-        let upsampled = Upsampler::new().push(&tone(1000.0, 8000));
-        assert!((rms(&without_image(&upsampled)) / 7071.0 - 1.0).abs() < 0.01);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use super::missing;
 use super::sphinx_ffi::{Decoder, sphinx};
 use super::vocabulary::{Files, acoustic_model};
-use crate::resample::{Upsampler, without_image};
+use crate::resample::Upsampler;
 use crate::{Error, Recognition, RecognitionEvent, RecognitionInput, SpeechToText, Transcript, Vocabulary};
 
 /// Samples decoded at a time: 100 ms at 8 kHz.
@@ -24,9 +24,6 @@ const MAX_STRETCH: usize = 160_000;
 const MAX_EARLIER: usize = 4096;
 /// Silence put around a turn for its second pass, at 16 kHz: 150 ms. A word at the very edge is hard to tell.
 const MARGIN: usize = 2400;
-/// A turn from this length on is decoded twice in the second pass, at 16 kHz: 3 s. Machines speak so long, and they can
-/// wait for an answer.
-const LONG: usize = 48_000;
 /// The cepstral mean of speech on a telephone line, where the recogniser starts before it has heard any; printed by
 /// `scripts/adapt.sh`.
 const TELEPHONE_MEAN: &str = "57.14,4.86,3.24,16.36,9.15,-17.27,13.22,-18.10,-11.87,6.33,-14.11,12.31,-6.32";
@@ -188,7 +185,7 @@ impl Listener {
             let (text, _) = self.settle();
             self.keep_earlier(&text);
         }
-        let present = self.decoder.hypothesis().map(|(text, _)| text).unwrap_or_default();
+        let present = self.decoder.hypothesis().unwrap_or_default();
         let text = joined(&self.earlier, &present);
         let changed = text != self.interim && !text.is_empty();
         self.interim.clone_from(&text);
@@ -215,23 +212,17 @@ impl Listener {
         if heard.is_empty() {
             return (String::new(), None);
         }
-        let whole = self.decode(&heard);
-        // The search goes astray now and then, and seldom twice at the same place when what it hears differs a little.
-        let again = (heard.len() >= LONG).then(|| self.decode(&without_image(&heard))).flatten();
-        match whole.into_iter().chain(again).max_by_key(|decoded| decoded.score) {
-            Some(best) => (best.text, Some(best.confidence)),
-            None => (String::new(), None),
-        }
-    }
-
-    fn decode(&mut self, heard: &[i16]) -> Option<Decoded> {
         let silence = [0; MARGIN];
-        self.decoder.listen_to_all(&[&silence[..], heard, &silence].concat());
-        let (text, score) = self.decoder.hypothesis().filter(|(text, _)| !text.is_empty())?;
-        // The posterior is of all words together; a long turn is not a worse one.
-        let words = text.split_whitespace().count() as f32;
-        let confidence = self.decoder.posterior().clamp(0.0, 1.0).powf(1.0 / words);
-        Some(Decoded { text, score, confidence })
+        self.decoder.listen_to_all(&[&silence[..], &heard, &silence].concat());
+        match self.decoder.hypothesis() {
+            Some(text) if !text.is_empty() => {
+                // The posterior is of all words together; a long turn is not a worse one.
+                let words = text.split_whitespace().count() as f32;
+                let confidence = self.decoder.posterior().clamp(0.0, 1.0).powf(1.0 / words);
+                (text, Some(confidence))
+            }
+            _ => (String::new(), None),
+        }
     }
 
     fn keep_earlier(&mut self, text: &str) {
@@ -241,14 +232,6 @@ impl Listener {
             self.earlier.drain(..cut);
         }
     }
-}
-
-/// What came of one search over a whole turn.
-struct Decoded {
-    text: String,
-    /// The logarithm of its likelihood, acoustic and lingual, in the decoder's base.
-    score: i32,
-    confidence: f32,
 }
 
 fn joined(earlier: &str, present: &str) -> String {
@@ -273,11 +256,9 @@ fn arguments(files: &Files) -> Vec<(&'static str, String)> {
         // Made for hiss; over the telephone it costs a third of the accuracy.
         ("-remove_noise", "no".to_owned()),
         ("-cmninit", TELEPHONE_MEAN.to_owned()),
-        // Twice as many densities as by default: half the errors of the second pass for half as much time again.
-        ("-topn", "8".to_owned()),
-        // In the thorough search's second step a word may begin up to half a second from where the first step saw it,
-        // and counts as seen after 20 ms.
-        ("-fwdflatsfwin", "50".to_owned()),
-        ("-fwdflatefwid", "2".to_owned()),
+        // The beams for the last phone of a word. By default (1e-40 and 7e-29) they are narrower than those for the
+        // others, and over the telephone that loses words which the language model would have kept.
+        ("-lpbeam", "1e-50".to_owned()),
+        ("-lponlybeam", "1e-40".to_owned()),
     ]
 }

@@ -12,11 +12,6 @@ use crate::Error;
 const ALONG: &CStr = c"along";
 const WHOLE: &CStr = c"whole";
 
-/// How far below the best a path may fall in the first step of the thorough search, for phones and at the ends of
-/// words: a quarter farther than by default, where words are lost whose beginning fits badly.
-const BEAM: f64 = 1e-60;
-const WORD_BEAM: f64 = 1e-40;
-
 const PACKAGES: &str = "libpocketsphinx3 libsphinxbase3 pocketsphinx-en-us";
 
 /// The functions; one set a process.
@@ -28,7 +23,6 @@ pub(super) struct Sphinx {
     free: unsafe extern "C" fn(*mut c_void) -> c_int,
     config: unsafe extern "C" fn(*mut c_void) -> *mut c_void,
     set_option: unsafe extern "C" fn(*mut c_void, *const c_char, c_long),
-    set_fraction: unsafe extern "C" fn(*mut c_void, *const c_char, f64),
     current_search: unsafe extern "C" fn(*mut c_void) -> *const c_char,
     language_model: unsafe extern "C" fn(*mut c_void, *const c_char) -> *mut c_void,
     add_search: unsafe extern "C" fn(*mut c_void, *const c_char, *mut c_void) -> c_int,
@@ -77,7 +71,6 @@ impl Sphinx {
                 free: *pocket.get(b"ps_free\0")?,
                 config: *pocket.get(b"ps_get_config\0")?,
                 set_option: *base.get(b"cmd_ln_set_int_r\0")?,
-                set_fraction: *base.get(b"cmd_ln_set_float_r\0")?,
                 current_search: *pocket.get(b"ps_get_search\0")?,
                 language_model: *pocket.get(b"ps_get_lm\0")?,
                 add_search: *pocket.get(b"ps_set_lm\0")?,
@@ -134,11 +127,6 @@ impl Decoder {
             [(ALONG, 0), (WHOLE, 1)].iter().all(|&(name, thorough)| {
                 (sphinx.set_option)(config, c"-fwdflat".as_ptr(), thorough);
                 (sphinx.set_option)(config, c"-bestpath".as_ptr(), thorough);
-                if thorough == 1 {
-                    for (name, beam) in [(c"-beam", BEAM), (c"-pbeam", BEAM), (c"-wbeam", WORD_BEAM)] {
-                        (sphinx.set_fraction)(config, name.as_ptr(), beam);
-                    }
-                }
                 (sphinx.add_search)(self.decoder, name.as_ptr(), model) == 0
             })
         };
@@ -165,13 +153,13 @@ impl Decoder {
         }
     }
 
-    /// The words so far, or of the utterance that ended, with the logarithm of their likelihood.
-    pub fn hypothesis(&mut self) -> Option<(String, i32)> {
+    /// The words so far, or of the utterance that ended.
+    pub fn hypothesis(&mut self) -> Option<String> {
         // SAFETY: the string belongs to the decoder and is copied before the next call.
         unsafe {
             let mut score = 0;
             let words = (self.sphinx.hypothesis)(self.decoder, &raw mut score);
-            (!words.is_null()).then(|| (CStr::from_ptr(words).to_string_lossy().into_owned(), score))
+            (!words.is_null()).then(|| CStr::from_ptr(words).to_string_lossy().into_owned())
         }
     }
 
