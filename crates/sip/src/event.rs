@@ -198,7 +198,7 @@ pub enum SessionEnd {
     },
     /// Our INVITE got no answer at all (Timer B) or could not be sent.
     Unanswered {
-        /// `"timeout"`, `"unreachable"`, …
+        /// `"timeout"`, `"unreachable"`, `"connection lost"` or what [`Input::Closed`](crate::Input::Closed) said, …
         why: &'static str,
     },
     /// We gave up (CANCEL, BYE or a refusal of ours).

@@ -330,9 +330,9 @@ impl Registration {
     }
 
     /// A connection died.
-    pub fn connection_closed(&mut self, core: &mut Core, now: Instant, flow: Flow) {
+    pub fn connection_closed(&mut self, core: &mut Core, now: Instant, flow: Flow, why: Silence) {
         if self.flow == flow {
-            self.path_lost(core, now, Silence::ConnectionLost);
+            self.path_lost(core, now, why);
         }
     }
 

@@ -43,6 +43,9 @@ pub enum Input<'a> {
     Closed {
         /// Its path.
         flow: Flow,
+        /// Why, in a static phrase for whoever waits for an answer over it; `None` where no more is known than that it
+        /// is lost.
+        why: Option<&'static str>,
     },
 }
 
@@ -99,7 +102,7 @@ impl UserAgent {
             Input::Received { flow, payload } => self.handle_datagram(now, flow, payload),
             Input::Timeout => self.handle_timeout(now),
             Input::Unreachable { flow } => self.handle_unreachable(now, flow),
-            Input::Closed { flow } => self.handle_closed(now, flow),
+            Input::Closed { flow, why } => self.handle_closed(now, flow, why),
         }
     }
 

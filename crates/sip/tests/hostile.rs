@@ -87,8 +87,10 @@ fn twenty_thousand_mutations_are_survived() {
             known = messages(&mut wire);
         }
         if round % 100 == 99 {
-            let lost =
-                if round % 200 == 99 { Input::Closed { flow: flow() } } else { Input::Unreachable { flow: flow() } };
+            let lost = match round % 200 {
+                99 => Input::Closed { flow: flow(), why: None },
+                _ => Input::Unreachable { flow: flow() },
+            };
             wire.agent.handle_input(wire.now, lost);
         }
         let mut bytes = known[next(known.len())].replace("\r\n", "\n").replace('\n', "\r\n").into_bytes();

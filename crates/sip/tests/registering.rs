@@ -104,9 +104,9 @@ fn a_lost_connection_registers_again_at_once() {
     registered(&mut wire);
     wire.wait(Duration::from_secs(60));
     let other = Flow { remote: "192.0.2.9:5060".parse().unwrap(), ..wire.flow };
-    wire.agent.handle_input(wire.now, Input::Closed { flow: other });
+    wire.agent.handle_input(wire.now, Input::Closed { flow: other, why: None });
     assert!(wire.sent().is_empty(), "another's connection");
-    wire.agent.handle_input(wire.now, Input::Closed { flow: wire.flow });
+    wire.agent.handle_input(wire.now, Input::Closed { flow: wire.flow, why: None });
     assert_eq!(firsts(&wire.sent()), [REGISTER]);
 }
 
@@ -114,13 +114,23 @@ fn a_lost_connection_registers_again_at_once() {
 fn a_connection_that_is_lost_at_once_is_given_time() {
     let mut wire = Wire::over(Transport::Tcp);
     registered(&mut wire);
-    wire.agent.handle_input(wire.now, Input::Closed { flow: wire.flow });
+    wire.agent.handle_input(wire.now, Input::Closed { flow: wire.flow, why: None });
     let [Event::RegistrationFailed { status: None, retry_in: Some(wait), .. }] = wire.events()[..] else {
         panic!("no failure")
     };
     assert!((15..=30).contains(&wait.as_secs()), "{wait:?}");
     assert!(wire.sent().is_empty());
     assert_eq!(firsts(&wire.wait(wait)), [REGISTER]);
+}
+
+#[test]
+fn a_registration_that_loses_its_connection_at_once_says_why() {
+    let mut wire = Wire::over(Transport::Tls);
+    registered(&mut wire);
+    let why = "the peer does not accept our certificate";
+    wire.agent.handle_input(wire.now, Input::Closed { flow: wire.flow, why: Some(why) });
+    let events = wire.events();
+    assert!(matches!(&events[..], [Event::RegistrationFailed { reason, .. }] if reason == why), "{events:?}");
 }
 
 #[test]
@@ -132,9 +142,9 @@ fn a_lost_path_is_replaced_by_the_next_hop() {
     let request = wire.sent().remove(0);
     wire.receive(&response(&request, "200 OK", "r", "", ""));
     wire.wait(Duration::from_secs(60));
-    wire.agent.handle_input(wire.now, Input::Closed { flow: wire.flow });
+    wire.agent.handle_input(wire.now, Input::Closed { flow: wire.flow, why: None });
     assert_eq!(wire.sent_by_path().remove(0).0, wire.flow);
-    wire.agent.handle_input(wire.now, Input::Closed { flow: wire.flow });
+    wire.agent.handle_input(wire.now, Input::Closed { flow: wire.flow, why: None });
     assert_eq!(wire.sent_by_path().remove(0).0, second);
 }
 

@@ -17,7 +17,7 @@ fn over_tcp(message: &str) -> String {
 
 fn close(wire: &mut Wire) -> Vec<(Flow, String)> {
     let flow = wire.flow;
-    wire.agent.handle_input(wire.now, Input::Closed { flow });
+    wire.agent.handle_input(wire.now, Input::Closed { flow, why: None });
     wire.sent_by_path()
 }
 
@@ -58,6 +58,23 @@ fn an_invite_whose_connection_dies_unanswered_fails_at_once() {
         [Event::TargetFailed { .. }, Event::Ended { end: SessionEnd::Unanswered { why: "connection lost" }, .. }]
     ));
     assert_eq!(wire.agent.transaction_count(), 0);
+}
+
+#[test]
+fn why_a_connection_died_is_told_of_what_died_with_it() {
+    const WHY: &str = "the peer's certificate has expired";
+    let mut wire = Wire::over(Transport::Tls);
+    calling(&mut wire);
+    let flow = wire.flow;
+    wire.agent.handle_input(wire.now, Input::Closed { flow, why: Some(WHY) });
+    let events = wire.events();
+    assert!(
+        matches!(
+            events[..],
+            [Event::TargetFailed { why: WHY, .. }, Event::Ended { end: SessionEnd::Unanswered { why: WHY }, .. }]
+        ),
+        "{events:?}"
+    );
 }
 
 #[test]

@@ -304,7 +304,7 @@ impl InviteSession {
         let other = match lost.why {
             Silence::Timeout => false,
             Silence::Unreachable => lost.flow != self.dialog.next_hop(),
-            Silence::ConnectionLost => true,
+            Silence::ConnectionLost(_) => true,
         };
         self.resent += u32::from(other);
         other && self.resent <= MAX_RESENT

@@ -188,7 +188,7 @@ impl Link {
                 };
                 let input = match &arrival {
                     Arrival::Message(payload) => Input::Received { flow, payload },
-                    Arrival::Undelivered if flow.transport.is_reliable() => Input::Closed { flow },
+                    Arrival::Undelivered if flow.transport.is_reliable() => Input::Closed { flow, why: None },
                     Arrival::Undelivered => Input::Unreachable { flow },
                 };
                 let now = self.now;
@@ -248,7 +248,7 @@ impl Link {
         self.in_flight.clear();
         for side in [Side::A, Side::B] {
             let (now, flow) = (self.now, Flow { transport, ..flow(side) });
-            self.side(side).handle_input(now, Input::Closed { flow });
+            self.side(side).handle_input(now, Input::Closed { flow, why: None });
         }
     }
 
