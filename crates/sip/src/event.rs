@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::Flow;
 use crate::sdp::SessionDescription;
+use crate::{Disposition, Flow};
 
 /// What the machine tells the shell.
 #[derive(Debug)]
@@ -195,6 +195,8 @@ pub enum SessionEnd {
         reason: String,
         /// `Reason` header (RFC 3326), as sent.
         reason_header: Option<String>,
+        /// What all that, and a Retry-After, says of the next try.
+        disposition: Disposition,
     },
     /// Our INVITE got no answer at all (Timer B) or could not be sent.
     Unanswered {

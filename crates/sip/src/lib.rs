@@ -34,6 +34,7 @@ mod core;
 mod deadlines;
 mod dialog;
 mod digest;
+mod disposition;
 mod event;
 mod flow;
 pub mod locate;
@@ -48,6 +49,7 @@ mod user_agent;
 
 pub use config::{Config, Credentials, DigestAlgorithm, Registrar, SessionRefresher, Timers};
 pub use dialog::Invite;
+pub use disposition::Disposition;
 pub use event::{Event, RegistrationId, SessionEnd, SessionId};
 pub use flow::{Flow, Peer, Transmit, Transport};
 pub use penalty::Penalties;

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use crate::core::Core;
 use crate::dialog::{contact, is_secure, tagged};
 use crate::digest::{Authenticator, Covered};
+use crate::disposition::retry_after;
 use crate::message::headers::HeaderName;
 use crate::message::{Method, OutgoingRequest, Response, readable};
 use crate::options::options;
@@ -305,7 +306,7 @@ impl Registration {
             }
             status @ 403 => self.refused_for_good(core, status, readable(response.reason)),
             status => {
-                let retry_after = response.headers.retry_after().map(|seconds| Duration::from_secs(seconds.into()));
+                let retry_after = retry_after(response);
                 if status == 503 && self.try_next(core, now, Left::Refused, retry_after) {
                     return;
                 }

@@ -34,6 +34,8 @@ pub(crate) enum Left {
     Silence(Silence),
     /// A 503.
     Refused,
+    /// Another refusal that need not be the callee's.
+    Declined,
 }
 
 impl Left {
@@ -43,6 +45,7 @@ impl Left {
             Self::NoReply => "no first reply",
             Self::Silence(silence) => silence.phrase(),
             Self::Refused => "503 Service Unavailable",
+            Self::Declined => "refused",
         }
     }
 }
@@ -92,7 +95,7 @@ impl Route {
 
     /// A hop failed; whether there is another way. The last one stays.
     pub fn leave(&mut self, used: Flow, why: Left) -> bool {
-        if self.used_stream(used) && why != Left::Refused {
+        if self.used_stream(used) && !matches!(why, Left::Refused | Left::Declined) {
             self.stream_failed = true;
             return true;
         }

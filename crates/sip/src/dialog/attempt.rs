@@ -33,7 +33,10 @@ impl InviteSession {
         let State::Calling(calling) = &mut self.state else {
             return false;
         };
-        core.target_failed(calling.flow, why, retry_after);
+        // What a hop has passed on to us is not its own failure.
+        if why != Left::Declined {
+            core.target_failed(calling.flow, why, retry_after);
+        }
         let Some(request) = core.table.clients.get(&calling.transaction).map(|client| client.request.clone()) else {
             return false;
         };

@@ -13,6 +13,7 @@ mod offers;
 mod outgoing;
 mod path;
 mod reliable;
+mod remedies;
 mod reply;
 mod session;
 mod session_timer;

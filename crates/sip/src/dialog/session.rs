@@ -16,6 +16,7 @@ use super::farewell;
 use super::incoming::Ringing;
 use super::locating::{Held, Locating};
 use super::outgoing::{Calling, Canceling};
+use super::remedies::Remedies;
 use super::session_timer::SessionTimer;
 use super::{Dialog, Lost, Reply};
 use crate::core::Core;
@@ -54,6 +55,8 @@ pub(crate) struct InviteSession {
     pub(super) unacknowledged: Option<RAck>,
     /// While the shell looks up the next hop.
     pub(super) locating: Option<Locating>,
+    /// What our INVITE has been sent again with.
+    pub(super) remedies: Remedies,
     /// Requests sent again because the transport has lost them.
     resent: u32,
     /// Our transactions in progress.
@@ -99,6 +102,7 @@ impl InviteSession {
             early: Vec::new(),
             unacknowledged: None,
             locating: None,
+            remedies: Remedies::default(),
             resent: 0,
             transactions: BTreeSet::new(),
             acks: Vec::new(),
