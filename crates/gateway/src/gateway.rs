@@ -271,6 +271,7 @@ impl Gateway {
             credentials: trunk.credentials.clone(),
             registration: standing.id,
             offer: prepared.offer(),
+            redirects: sip::Redirects::Refuse,
             headers: Vec::new(),
         };
         let (events, signalling) = mpsc::channel(endpoint::MAX_EVENTS);

@@ -164,6 +164,7 @@ impl Pair {
             credentials: None,
             registration: None,
             offer: self.offer.clone(),
+            redirects: sip::Redirects::Refuse,
             headers: Vec::new(),
         };
         self.pass_time();

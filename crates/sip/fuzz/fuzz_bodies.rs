@@ -62,6 +62,7 @@ pub fn user_agent(data: &[u8]) {
         contact_user: "alice".into(),
         credentials: None,
         offer: sdp::offer(&capabilities()),
+        redirects: sip::Redirects::Refuse,
         headers: vec![],
     };
     let mut sessions = vec![agent.invite(now, invite)];

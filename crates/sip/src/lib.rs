@@ -48,7 +48,7 @@ mod transaction;
 mod user_agent;
 
 pub use config::{Config, Credentials, DigestAlgorithm, Registrar, SessionRefresher, Timers};
-pub use dialog::Invite;
+pub use dialog::{Invite, Redirects};
 pub use disposition::Disposition;
 pub use event::{Event, RegistrationId, SessionEnd, SessionId};
 pub use flow::{Flow, Peer, Transmit, Transport};

@@ -19,6 +19,7 @@ fn messages(wire: &mut Wire) -> Vec<String> {
         credentials: Some(sip::Credentials { username: "alice".into(), password: "secret".into() }),
         registration: None,
         offer: description(4000, Direction::SendRecv),
+        redirects: sip::Redirects::To(vec!["other.test".into(), "[2001:db8::7]".into()]),
         headers: vec![],
     };
     wire.agent.invite(wire.now, invite);
@@ -42,6 +43,13 @@ fn messages(wire: &mut Wire) -> Vec<String> {
         request("OPTIONS", "2", 1, "", "Accept: application/sdp;q=0.5, */*\n", ""),
         request("REGISTER", "3", 1, "", "Expires: 100\nAuthorization: Digest username=\"a\", realm=\"r\"\n", ""),
         response(&ours, "401 Unauthorized", "b", challenge, ""),
+        response(
+            &ours,
+            "302 Moved",
+            "b",
+            "m: <sip:bob@[2001:db8::7]:5070>;q=0.25, \"b, c\" <sip:bob;x=y@other.test>;q=1\n",
+            "",
+        ),
         response(&ours, "183 Session Progress", "b", "Contact: <sip:b@192.0.2.2>\n", SDP),
         response(&ours, "200 OK", "b", "Contact: <sip:b@192.0.2.2>\nRecord-Route: <sip:192.0.2.2>\n", SDP),
     ]

@@ -219,6 +219,7 @@ fn invite(wire: &Wire, registration: Option<RegistrationId>) -> Invite {
         credentials: None,
         registration,
         offer: description(4000, Direction::SendRecv),
+        redirects: sip::Redirects::Refuse,
         headers: vec![],
     }
 }

@@ -53,9 +53,20 @@ impl InviteSession {
 
     /// The hop in use took the INVITE, if at all, and said nothing.
     pub(super) fn attempt_lost(&mut self, core: &mut Core, now: Instant, why: Silence) {
-        if !self.try_next(core, now, Left::Silence(why), None) {
-            self.close(core, now);
-            self.end(core, SessionEnd::Unanswered { why: why.phrase() });
+        let State::Calling(calling) = &self.state else {
+            return;
+        };
+        let request = core.table.clients.get(&calling.transaction).map(|client| client.request.clone());
+        if self.try_next(core, now, Left::Silence(why), None) {
+            return;
+        }
+        let end = SessionEnd::Unanswered { why: why.phrase() };
+        match request {
+            Some(request) => self.redirect_or_end(core, now, request, end),
+            None => {
+                self.close(core, now);
+                self.end(core, end);
+            }
         }
     }
 

@@ -75,6 +75,9 @@ impl InviteSession {
 
     /// What the shell has found; without a path that of the dialog is taken.
     pub fn located(&mut self, core: &mut Core, now: Instant, uri: &str, flow: Option<Flow>) {
+        if self.redirection_located(core, now, uri, flow) {
+            return;
+        }
         self.dialog.located(uri, flow);
         // A target that has changed meanwhile is asked for in its turn.
         for held in self.locating.take().map(|locating| locating.held).unwrap_or_default() {

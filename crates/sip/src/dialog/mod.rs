@@ -12,6 +12,7 @@ mod locating;
 mod offers;
 mod outgoing;
 mod path;
+mod redirection;
 mod reliable;
 mod remedies;
 mod reply;
@@ -21,6 +22,7 @@ mod session_timer;
 pub(crate) use in_dialog::InDialog;
 pub(crate) use incoming::{NewInvite, session_grant};
 pub use outgoing::Invite;
+pub use redirection::Redirects;
 pub(crate) use reply::{Lost, Reply};
 pub(crate) use session::InviteSession;
 pub(crate) use session_timer::SHORTEST as SHORTEST_SESSION;
@@ -166,6 +168,11 @@ impl Dialog {
     /// Where a name leads, or that it leads nowhere.
     pub fn located(&mut self, uri: &str, flow: Option<Flow>) {
         self.path.located(uri, flow);
+    }
+
+    /// The INVITE goes to another URI, though its To stays.
+    pub fn retarget(&mut self, uri: &str) {
+        self.target = uri.to_owned();
     }
 
     /// The INVITE goes by another path.

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::established::Established;
 use super::offers::announce;
+use super::redirection::{Redirection, Redirects};
 use super::remedies::add_100rel;
 use super::session::{SDP, State};
 use super::{Dialog, InviteSession, Reply};
@@ -38,6 +39,8 @@ pub struct Invite {
     pub registration: Option<RegistrationId>,
     /// Our offer.
     pub offer: SessionDescription,
+    /// Whether a 3xx may send the call elsewhere.
+    pub redirects: Redirects,
     /// Further header fields.
     pub headers: Vec<(String, String)>,
 }
@@ -111,6 +114,7 @@ impl InviteSession {
         let authenticator = Authenticator::new(route.addresses(), invite.credentials);
         let mut session = Self::new(core, id, dialog, State::Closing { abandon_at: now }, true, authenticator);
         session.local = Some(invite.offer);
+        session.redirection = Redirection::new(invite.redirects, &invite.request_uri);
         session.timer.ask(&mut request);
         session.attempt(core, now, route, request);
         session
@@ -186,13 +190,19 @@ impl InviteSession {
             }
             return self.ask_again(core, now, request);
         }
-        if let Disposition::Target { after } = disposition
-            && self.refused_by_hop(core, now, response.status, after)
-        {
-            return;
+        let end = rejection(response, disposition);
+        match disposition {
+            Disposition::Target { after } if self.refused_by_hop(core, now, response.status, after) => {}
+            Disposition::Target { .. } if self.early.is_empty() => self.redirect_or_end(core, now, request, end),
+            Disposition::Redirected => {
+                self.redirection.take(response);
+                self.redirect_or_end(core, now, request, end);
+            }
+            _ => {
+                self.close(core, now);
+                self.end(core, end);
+            }
         }
-        self.close(core, now);
-        self.end(core, rejection(response, disposition));
     }
 
     /// Leaves the hop that refused for the next; whether there is one.

@@ -2,7 +2,10 @@
 //!
 //! ```text
 //!   ours     Calling ──2xx──▶ Established ──BYE──▶ Closing
-//!               └─hang up─▶ Canceling ───────────────▲
+//!             │ ▲└─hang up─▶ Canceling ──────────────▲
+//!          3xx│ │host found                          │
+//!             ▼ │                                    │
+//!          Redirected ──hang up──────────────────────┘
 //!   theirs   Ringing ──2xx──▶ Established ──BYE──────┘
 //! ```
 
@@ -16,6 +19,7 @@ use super::farewell;
 use super::incoming::Ringing;
 use super::locating::{Held, Locating};
 use super::outgoing::{Calling, Canceling};
+use super::redirection::{Redirected, Redirection};
 use super::remedies::Remedies;
 use super::session_timer::SessionTimer;
 use super::{Dialog, Lost, Reply};
@@ -55,6 +59,8 @@ pub(crate) struct InviteSession {
     pub(super) unacknowledged: Option<RAck>,
     /// While the shell looks up the next hop.
     pub(super) locating: Option<Locating>,
+    /// Where our INVITE has been sent by its answers.
+    pub(super) redirection: Redirection,
     /// What our INVITE has been sent again with.
     pub(super) remedies: Remedies,
     /// Requests sent again because the transport has lost them.
@@ -68,6 +74,7 @@ pub(crate) struct InviteSession {
 #[derive(Debug)]
 pub(super) enum State {
     Calling(Calling),
+    Redirected(Box<Redirected>),
     Canceling(Canceling),
     Ringing(Box<Ringing>),
     Established(Box<Established>),
@@ -102,6 +109,7 @@ impl InviteSession {
             early: Vec::new(),
             unacknowledged: None,
             locating: None,
+            redirection: Redirection::default(),
             remedies: Remedies::default(),
             resent: 0,
             transactions: BTreeSet::new(),
@@ -135,6 +143,7 @@ impl InviteSession {
         self.farewell = reason.and_then(farewell::given);
         match &mut self.state {
             State::Calling(_) => self.cancel(core, now),
+            State::Redirected(_) => self.close(core, now),
             State::Ringing(_) => {
                 let _ = self.reject(core, now, 603, Vec::new());
                 return;
@@ -338,6 +347,7 @@ impl InviteSession {
             }
             State::Closing { abandon_at } => Some(Deadline { at: *abandon_at, timer: "end of a closing session" }),
             State::Calling(calling) => calling.deadline(),
+            State::Redirected(redirected) => Some(redirected.deadline()),
         }
     }
 
@@ -350,6 +360,7 @@ impl InviteSession {
             }
             State::Closing { abandon_at } if *abandon_at <= now => self.abandon(core, now),
             State::Calling(_) => self.handle_calling_timeout(core, now),
+            State::Redirected(_) => self.handle_redirected_timeout(core, now),
             State::Ringing(_) => self.handle_ringing_timeout(core, now),
             State::Established(_) => self.handle_established_timeout(core, now),
             _ => {}

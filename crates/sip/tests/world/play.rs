@@ -68,6 +68,7 @@ impl Play {
             contact_user: "alice".into(),
             credentials: None,
             offer: offer_of(Side::A),
+            redirects: sip::Redirects::Refuse,
             headers: vec![("X-Note".into(), long)],
         };
         let ours = link.a.invite(link.now, invite);
