@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::sdp::SessionDescription;
-use crate::{Disposition, Flow};
+use crate::{CallerIdentity, Disposition, Flow};
 
 /// What the machine tells the shell.
 #[derive(Debug)]
@@ -25,6 +25,8 @@ pub enum Event {
         to: String,
         /// Their Call-ID.
         call_id: String,
+        /// What it says of the caller beside From. Only a trunk is to be believed.
+        caller: CallerIdentity,
         /// The offer; `None` means we offer in the answer (late offer).
         offer: Option<SessionDescription>,
     },

@@ -29,6 +29,7 @@
 // The bans of clippy.toml; tests may start a clock.
 #![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
 
+mod caller;
 mod config;
 mod core;
 mod deadlines;
@@ -47,6 +48,7 @@ pub mod sdp;
 mod transaction;
 mod user_agent;
 
+pub use caller::{Attestation, CallerIdentity, Diversion, HistoryEntry, Party, Presentation, Verification, Verstat};
 pub use config::{Config, Credentials, DigestAlgorithm, Registrar, SessionRefresher, Timers};
 pub use dialog::{Invite, Redirects};
 pub use disposition::Disposition;

@@ -161,7 +161,7 @@ impl UserAgent {
         let route = Route::new(invite.hops.clone());
         let obstacle = if self.core.live_sessions >= self.core.config.max_sessions {
             Some("too many sessions")
-        } else if Uri::parse(&invite.request_uri).is_err() || Uri::parse(&invite.from).is_err() {
+        } else if invite.uris().any(|uri| Uri::parse(uri).is_err()) {
             Some("not a URI")
         } else {
             None

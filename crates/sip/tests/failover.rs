@@ -31,6 +31,7 @@ fn call(wire: &mut Wire, hops: Vec<Hop>, headers: Vec<(String, String)>) -> (Ses
         credentials: Some(Credentials { username: "alice".into(), password: "secret".into() }),
         registration: None,
         offer: description(4000, Direction::SendRecv),
+        presentation: sip::Presentation::default(),
         redirects: sip::Redirects::Refuse,
         headers,
     };
@@ -250,6 +251,7 @@ fn invite_to(flow: Flow) -> Invite {
         credentials: None,
         registration: None,
         offer: description(4000, Direction::SendRecv),
+        presentation: sip::Presentation::default(),
         redirects: sip::Redirects::Refuse,
         headers: vec![],
     }

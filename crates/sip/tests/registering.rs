@@ -219,6 +219,7 @@ fn invite(wire: &Wire, registration: Option<RegistrationId>) -> Invite {
         credentials: None,
         registration,
         offer: description(4000, Direction::SendRecv),
+        presentation: sip::Presentation::default(),
         redirects: sip::Redirects::Refuse,
         headers: vec![],
     }

@@ -13,7 +13,7 @@ use crate::message::headers::{HeaderName, RAck};
 use crate::message::{Echo, Headers, OutgoingResponse, Request};
 use crate::sdp::SessionDescription;
 use crate::transaction::TransactionKey;
-use crate::{Config, Deadline, Event, Flow, SessionEnd, SessionId, WrongState};
+use crate::{CallerIdentity, Config, Deadline, Event, Flow, SessionEnd, SessionId, WrongState};
 
 /// RFC 3261 §13.3.1.1: a provisional response at least every minute keeps proxies from giving up.
 const REPEAT_PROVISIONAL: Duration = Duration::from_secs(60);
@@ -85,6 +85,7 @@ impl InviteSession {
             display_name: from.and_then(|from| from.display_name()),
             to: headers.to().map(|to| to.uri.to_owned()).unwrap_or_default(),
             call_id: dialog.call_id.clone(),
+            caller: CallerIdentity::of(headers),
             offer: invite.offer.clone(),
         });
         let ringing = Ringing {

@@ -16,7 +16,9 @@ use crate::registration::Way;
 use crate::route::{Left, Route};
 use crate::sdp::SessionDescription;
 use crate::transaction::TransactionKey;
-use crate::{Credentials, Deadline, Disposition, Event, Flow, Hop, RegistrationId, SessionEnd, SessionId};
+use crate::{
+    Credentials, Deadline, Disposition, Event, Flow, Hop, Presentation, RegistrationId, SessionEnd, SessionId,
+};
 
 /// An INVITE to send.
 #[derive(Debug, Clone)]
@@ -39,10 +41,19 @@ pub struct Invite {
     pub registration: Option<RegistrationId>,
     /// Our offer.
     pub offer: SessionDescription,
+    /// How the caller is presented, and whether at all.
+    pub presentation: Presentation,
     /// Whether a 3xx may send the call elsewhere.
     pub redirects: Redirects,
     /// Further header fields.
     pub headers: Vec<(String, String)>,
+}
+
+impl Invite {
+    /// All that must be a URI.
+    pub(crate) fn uris(&self) -> impl Iterator<Item = &str> {
+        [&self.request_uri, &self.from].into_iter().chain(&self.presentation.asserted).map(String::as_str)
+    }
 }
 
 /// Our INVITE waits for its final response.
@@ -101,14 +112,14 @@ impl InviteSession {
         let flow = route.first();
         let (call_id, local_tag) = (core.token(), core.token());
         let call_id = format!("{call_id}@{}", flow.local.ip());
-        let from = match &invite.display_name {
-            Some(name) => format!("\"{}\" <{}>", name.replace('\\', "\\\\").replace('"', "\\\""), invite.from),
-            None => format!("<{}>", invite.from),
-        };
-        let mut dialog = Dialog::calling(flow, call_id, local_tag, from, &invite.request_uri, &invite.contact_user);
+        let presentation = &invite.presentation;
+        let from = presentation.sender(invite.display_name.as_deref(), &invite.from);
+        let contact_user = presentation.contact_user(&invite.contact_user);
+        let mut dialog = Dialog::calling(flow, call_id, local_tag, from, &invite.request_uri, contact_user);
         dialog.begin_by(way);
         let mut request = dialog.request(Method::Invite);
-        request.headers = invite.headers;
+        request.headers = presentation.headers(&invite.from);
+        request.headers.extend(invite.headers);
         announce(&core.config, &mut request);
         request.content = Some((SDP.to_owned(), invite.offer.to_bytes()));
         let authenticator = Authenticator::new(route.addresses(), invite.credentials);

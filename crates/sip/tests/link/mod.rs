@@ -121,6 +121,7 @@ impl Link {
             credentials,
             registration: None,
             offer: offer_of(Side::A),
+            presentation: sip::Presentation::default(),
             redirects: sip::Redirects::Refuse,
             headers: vec![("X-Note".into(), "hello".into())],
         };

@@ -100,6 +100,7 @@ pub fn invite_to(flow: Flow) -> Invite {
         credentials: Some(Credentials { username: "alice".into(), password: "secret".into() }),
         registration: None,
         offer: description(4000, Direction::SendRecv),
+        presentation: sip::Presentation::default(),
         redirects: sip::Redirects::Refuse,
         headers: vec![],
     }

@@ -68,6 +68,7 @@ impl Play {
             contact_user: "alice".into(),
             credentials: None,
             offer: offer_of(Side::A),
+            presentation: sip::Presentation::default(),
             redirects: sip::Redirects::Refuse,
             headers: vec![("X-Note".into(), long)],
         };
