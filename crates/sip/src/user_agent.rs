@@ -15,7 +15,7 @@ use crate::registration::{Register, Registration};
 use crate::route::Route;
 use crate::sdp::SessionDescription;
 use crate::transaction::Owner;
-use crate::{Config, Event, Flow, Hop, RegistrationId, SessionEnd, SessionId, Transmit};
+use crate::{Config, Event, Flow, Hop, Registrar, RegistrationId, SessionEnd, SessionId, Transmit};
 
 /// Methods allowed, for Allow.
 pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK";
@@ -31,6 +31,16 @@ pub enum Input<'a> {
         flow: Flow,
         /// Its bytes.
         payload: &'a [u8],
+    },
+    /// One message from a peer whose new calls have to prove by digest who makes them (RFC 3261 §22.2): from a trunk
+    /// with users of its own. A source is not enough there, because others may send from it.
+    Guarded {
+        /// Its path.
+        flow: Flow,
+        /// Its bytes.
+        payload: &'a [u8],
+        /// The users of that trunk.
+        realm: &'a Registrar,
     },
     /// The time asked for by [`UserAgent::poll_timeout`] has come (late or repeated is harmless).
     Timeout,
@@ -99,7 +109,8 @@ impl UserAgent {
     /// Takes what happened. Time never goes backwards.
     pub fn handle_input(&mut self, now: Instant, input: Input<'_>) {
         match input {
-            Input::Received { flow, payload } => self.handle_datagram(now, flow, payload),
+            Input::Received { flow, payload } => self.handle_datagram(now, flow, payload, None),
+            Input::Guarded { flow, payload, realm } => self.handle_datagram(now, flow, payload, Some(realm)),
             Input::Timeout => self.handle_timeout(now),
             Input::Unreachable { flow } => self.handle_unreachable(now, flow),
             Input::Closed { flow, why } => self.handle_closed(now, flow, why),
@@ -329,9 +340,9 @@ impl UserAgent {
 
 // Dispatch.
 impl UserAgent {
-    fn handle_datagram(&mut self, now: Instant, flow: Flow, payload: &[u8]) {
+    fn handle_datagram(&mut self, now: Instant, flow: Flow, payload: &[u8], realm: Option<&Registrar>) {
         match Message::parse(payload) {
-            Ok(Message::Request(request)) => self.handle_request(now, flow, &request),
+            Ok(Message::Request(request)) => self.handle_request(now, flow, &request, realm),
             Ok(Message::Response(response)) => self.handle_response(now, flow, &response),
             Err(message::Error::KeepAlive) => {}
             Err(message::Error::TooLarge) => self.core.discard(flow, "message too large"),

@@ -11,7 +11,7 @@ use crate::sdp::SessionDescription;
 use crate::transaction::{
     MAGIC_COOKIE, MergeKey, Server, ServerInvite, ServerMachine, ServerNonInvite, TransactionKey,
 };
-use crate::{Config, Flow, SessionId};
+use crate::{Config, Flow, Registrar, SessionId};
 
 /// Transactions of others at a time beyond which requests outside calls are refused without remembering them.
 const MAX_SERVER_TRANSACTIONS: usize = 32_768;
@@ -29,10 +29,12 @@ struct Addressed<'a> {
     from: NameAddr<'a>,
     call_id: &'a str,
     cseq: CSeq<'a>,
+    /// Who may call from where it came.
+    realm: Option<&'a Registrar>,
 }
 
 impl<'a> Addressed<'a> {
-    fn of(request: &Request<'a>) -> Result<Self, Invalid> {
+    fn of(request: &Request<'a>, realm: Option<&'a Registrar>) -> Result<Self, Invalid> {
         let headers = &request.headers;
         let addressed = Self {
             via: headers.top_via()?,
@@ -40,6 +42,7 @@ impl<'a> Addressed<'a> {
             from: headers.from()?,
             call_id: headers.call_id()?,
             cseq: headers.cseq()?,
+            realm,
         };
         if addressed.cseq.method != request.method {
             return Err(Invalid("CSeq method differs from the request's"));
@@ -62,12 +65,18 @@ impl<'a> Addressed<'a> {
 }
 
 impl UserAgent {
-    pub(super) fn handle_request(&mut self, now: Instant, flow: Flow, request: &Request<'_>) {
+    pub(super) fn handle_request(
+        &mut self,
+        now: Instant,
+        flow: Flow,
+        request: &Request<'_>,
+        realm: Option<&Registrar>,
+    ) {
         let is_ack = request.method == Method::Ack;
         let Some(echo) = Echo::of(request, &flow) else {
             return self.core.discard(flow, "request without a usable Via");
         };
-        let addressed = match (request.version_ok, request.defect, Addressed::of(request)) {
+        let addressed = match (request.version_ok, request.defect, Addressed::of(request, realm)) {
             (true, None, Ok(addressed)) => addressed,
             _ if is_ack => return self.core.discard(flow, "malformed ACK"),
             (false, ..) => {
@@ -175,7 +184,7 @@ impl UserAgent {
             return self.handle_in_dialog(now, key, echo, request, addressed);
         }
         match request.method {
-            Method::Invite => self.handle_invite(now, flow, key, echo, request),
+            Method::Invite => self.handle_invite(now, flow, key, echo, request, addressed.realm),
             Method::Register => self.handle_register(now, flow, &key, &echo, request),
             Method::Options => self.respond(now, &key, &echo, &capabilities(&self.core.config)),
             // BYE, INFO, UPDATE belong in dialogs.
@@ -310,8 +319,16 @@ impl UserAgent {
         }
     }
 
-    fn handle_invite(&mut self, now: Instant, flow: Flow, key: TransactionKey, echo: Echo, request: &Request<'_>) {
-        if self.authenticated(now, flow, &key, &echo, request).is_none() {
+    fn handle_invite(
+        &mut self,
+        now: Instant,
+        flow: Flow,
+        key: TransactionKey,
+        echo: Echo,
+        request: &Request<'_>,
+        realm: Option<&Registrar>,
+    ) {
+        if self.authenticated(now, flow, &key, &echo, request, realm).is_none() {
             return;
         }
         let offer = match sdp_part(&request.headers, request.body) {
