@@ -89,6 +89,25 @@ fn an_invite_that_rings_may_still_be_answered_by_another_connection() {
     assert!(matches!(wire.events()[..], [Event::Progress { .. }, Event::Answered { .. }]));
 }
 
+// RFC 3262 §4.
+#[test]
+fn a_prack_that_goes_down_with_its_connection_is_sent_by_another() {
+    let mut wire = Wire::over(Transport::Tcp);
+    let (_, invite) = calling(&mut wire);
+    let reliable = format!("{CONTACT}Require: 100rel\nRSeq: 7\n");
+    let first = wire.receive(&response(&invite, "183 Session Progress", "b", &reliable, SDP)).remove(0);
+    let again = close(&mut wire);
+    assert_eq!((again.len(), port(&again)), (1, 5060));
+    assert!(again[0].1.starts_with("PRACK sip:them@192.0.2.2:5060 SIP/2.0\r\n"));
+    assert_eq!((field(&first, "CSeq"), field(&again[0].1, "CSeq")), (Some("2 PRACK"), Some("3 PRACK")));
+    for same in ["RAck", "To", "From", "Call-ID"] {
+        assert_eq!(field(&first, same), field(&again[0].1, same));
+    }
+    wire.receive(&response(&invite, "200 OK", "b", CONTACT, SDP));
+    assert!(close(&mut wire).is_empty(), "once it is answered nobody waits for it");
+    assert!(matches!(wire.events()[..], [Event::Progress { .. }, Event::Answered { .. }]));
+}
+
 // RFC 3261 §18.2.2.
 #[test]
 fn a_response_takes_the_connection_of_its_request_and_then_the_sent_by_port() {

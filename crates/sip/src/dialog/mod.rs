@@ -151,6 +151,11 @@ impl Dialog {
         self.request_with(Method::Ack, cseq)
     }
 
+    /// Whether its requests have this To.
+    pub fn is_to(&self, to: &str) -> bool {
+        tagged(&self.remote, &self.remote_tag) == to
+    }
+
     /// Where requests within the dialog are sent: to the first route, else to the remote target.
     pub fn next_hop(&self) -> Flow {
         self.path.towards(self.next_uri())

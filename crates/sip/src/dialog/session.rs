@@ -276,8 +276,10 @@ impl InviteSession {
     /// A request of ours got no answer, or the network refused it.
     pub fn handle_silence(&mut self, core: &mut Core, now: Instant, lost: Lost<'_>) {
         let Lost { transaction: key, method, why, .. } = lost;
-        if method == Method::Bye && self.has_other_path(lost) {
-            return self.bye(core, now);
+        match method {
+            Method::Bye if self.has_other_path(lost) => return self.bye(core, now),
+            Method::Prack => return self.prack_lost(core, now, lost),
+            _ => {}
         }
         match &self.state {
             State::Calling(calling) if calling.transaction == *key => self.attempt_lost(core, now, why),
