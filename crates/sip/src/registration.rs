@@ -11,7 +11,7 @@ use crate::dialog::{contact, is_secure, tagged};
 use crate::digest::{Authenticator, Covered};
 use crate::disposition::retry_after;
 use crate::message::headers::HeaderName;
-use crate::message::{Method, OutgoingRequest, Response, readable};
+use crate::message::{Method, OutgoingRequest, Request, Response, Uri, readable};
 use crate::options::options;
 use crate::route::{Left, Route};
 use crate::transaction::{Owner, Silence, TransactionKey};
@@ -232,6 +232,14 @@ impl Registration {
     /// How a call by this registration is to go.
     pub fn way(&self) -> Way {
         Way { learnt: self.learnt, routes: self.service_route.clone() }
+    }
+
+    /// Where the trunk of an INVITE sees us: if it is the one that we have registered with, or calls us just there.
+    pub fn seen_by(&self, flow: Flow, invite: &Request<'_>) -> Option<Learnt> {
+        let mut paths = self.register.hops.iter().flat_map(|hop| [Some(hop.flow), hop.stream]).flatten();
+        let is_of_trunk = paths.any(|path| path.remote.ip() == flow.remote.ip());
+        let called = invite.parsed_uri().and_then(Uri::sip).and_then(|uri| uri.socket_addr());
+        self.learnt.filter(|learnt| is_of_trunk || called == Some(learnt.address()))
     }
 
     /// A path as the registrar sees it.

@@ -209,6 +209,33 @@ fn an_invite_by_the_registration_has_the_learnt_contact() {
     }
 }
 
+/// The Contact of our 200 to an INVITE of theirs to this URI by this path.
+fn contact_of_answer(wire: &mut Wire, uri: &str, path: Flow) -> String {
+    let invite = wire::request("INVITE", "1", 1, "", "", wire::SDP);
+    let invite = invite.replace("INVITE sip:us@192.0.2.1 ", &format!("INVITE {uri} "));
+    let payload = invite.replace("\r\n", "\n").replace('\n', "\r\n");
+    wire.agent.handle_input(wire.now, Input::Received { flow: path, payload: payload.as_bytes() });
+    let session = wire.incoming();
+    wire.agent.answer(wire.now, session, description(4000, Direction::SendRecv)).unwrap();
+    field(&wire.sent()[0], "Contact").unwrap().to_owned()
+}
+
+#[test]
+fn a_call_by_the_registrar_or_to_the_learnt_address_is_answered_with_that_as_contact() {
+    let elsewhere = Flow { remote: "192.0.2.9:5060".parse().unwrap(), ..wire::flow() };
+    let other_socket = Flow { local: "192.0.2.1:5070".parse().unwrap(), ..wire::flow() };
+    for (uri, path, contact) in [
+        ("sip:alice@192.0.2.1", wire::flow(), "<sip:alice@203.0.113.7:40000>"),
+        ("sip:alice@203.0.113.7:40000", elsewhere, "<sip:alice@203.0.113.7:40000>"),
+        ("sip:alice@192.0.2.1", elsewhere, "<sip:alice@192.0.2.1:5060>"),
+        ("sip:alice@192.0.2.1:5070", other_socket, "<sip:alice@192.0.2.1:5070>"),
+    ] {
+        let mut wire = Wire::new();
+        learns(&mut wire);
+        assert_eq!(contact_of_answer(&mut wire, uri, path), contact);
+    }
+}
+
 fn invite(wire: &Wire, registration: Option<RegistrationId>) -> Invite {
     Invite {
         hops: vec![wire.flow.into()],

@@ -11,6 +11,7 @@ use crate::core::Core;
 use crate::digest::Authenticator;
 use crate::message::headers::{HeaderName, RAck};
 use crate::message::{Echo, Headers, OutgoingResponse, Request};
+use crate::registration::Learnt;
 use crate::sdp::SessionDescription;
 use crate::transaction::TransactionKey;
 use crate::{CallerIdentity, Config, Deadline, Event, Flow, SessionEnd, SessionId, WrongState};
@@ -60,6 +61,8 @@ pub(crate) struct NewInvite<'a> {
     pub echo: Echo,
     pub offer: Option<SessionDescription>,
     pub grant: Grant,
+    /// Where its trunk sees us.
+    pub learnt: Option<Learnt>,
 }
 
 /// What the session timer of a new INVITE will be, or why it is refused (RFC 4028 §9).
@@ -74,7 +77,7 @@ impl InviteSession {
     /// Their INVITE: the shell is told, and decides.
     pub fn ring(core: &mut Core, now: Instant, id: SessionId, invite: NewInvite<'_>) -> Self {
         let local_tag = core.token();
-        let dialog = Dialog::called(invite.flow, invite.request, local_tag.clone());
+        let dialog = Dialog::called(invite.flow, invite.request, local_tag.clone(), invite.learnt);
         let headers = &invite.request.headers;
         let from = headers.from().ok();
         core.emit(Event::Incoming {

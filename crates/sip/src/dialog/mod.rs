@@ -88,8 +88,9 @@ impl Dialog {
         }
     }
 
-    /// The side that is called (RFC 3261 §12.1.1). From, To and Call-ID have been checked.
-    pub fn called(flow: Flow, request: &Request<'_>, local_tag: String) -> Self {
+    /// The side that is called (RFC 3261 §12.1.1). From, To and Call-ID have been checked. Our Contact is where the
+    /// caller sees us.
+    pub fn called(flow: Flow, request: &Request<'_>, local_tag: String, learnt: Option<Learnt>) -> Self {
         let headers = &request.headers;
         let from = headers.from().ok();
         let from_uri = from.map_or("", |from| from.uri);
@@ -104,9 +105,9 @@ impl Dialog {
             remote_cseq: headers.cseq().ok().map(|cseq| cseq.number),
             target: from_uri.to_owned(),
             routes: record_routes(headers).collect(),
-            contact: contact(&flow, user, wants_secure_contact(request)),
+            contact: contact(&seen(learnt, flow), user, wants_secure_contact(request)),
             contact_user: user.to_owned(),
-            learnt: None,
+            learnt,
             path: Path::new(flow),
         };
         dialog.refresh_target(headers);
@@ -196,8 +197,7 @@ impl Dialog {
     }
 
     fn name_contact(&mut self) {
-        let flow = self.path.flow();
-        let seen = self.learnt.map_or(flow, |learnt| learnt.seen(flow));
+        let seen = seen(self.learnt, self.path.flow());
         self.contact = contact(&seen, &self.contact_user, is_secure(&self.target));
     }
 
@@ -242,6 +242,11 @@ impl Dialog {
             content: None,
         }
     }
+}
+
+/// A path as its other end sees it.
+fn seen(learnt: Option<Learnt>, flow: Flow) -> Flow {
+    learnt.map_or(flow, |learnt| learnt.seen(flow))
 }
 
 /// Our Contact: the user at our end of the flow, as a SIPS URI where the peer's own URI is one.

@@ -345,11 +345,12 @@ impl UserAgent {
             Ok(grant) => grant,
             Err(refusal) => return self.respond(now, &key, &echo, &refusal),
         };
+        let learnt = self.registrations.values().find_map(|registration| registration.seen_by(flow, request));
         let id = SessionId(self.take_id());
         if let Some(server) = self.core.table.servers.get_mut(&key) {
             server.session = Some(id);
         }
-        let invite = NewInvite { request, flow, transaction: key, echo, offer, grant };
+        let invite = NewInvite { request, flow, transaction: key, echo, offer, grant, learnt };
         let session = InviteSession::ring(&mut self.core, now, id, invite);
         self.dialogs.insert(session.key(), id);
         self.sessions.insert(id, session);
