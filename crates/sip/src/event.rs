@@ -156,7 +156,8 @@ pub enum Event {
         status: Option<u16>,
     },
     /// The next hop of a call is a name, or wants another transport, or is that of a redirection: look it up and say
-    /// `located`. What is to be sent there waits, for 5 s at most; it may be the last of a call that has `Ended`.
+    /// `located`. So it is with a stream for a request that is too long for a datagram, to an address with
+    /// `transport=tcp`. What is to be sent there waits, for 5 s at most; it may be the last of a call that has `Ended`.
     Locate {
         /// The call.
         session: SessionId,

@@ -19,6 +19,7 @@ impl InviteSession {
         self.reauthorize(core, &mut request, flow);
         let flow = route.path(|| core.size_of(&request, flow));
         self.dialog.start_over(flow);
+        self.dialog.has_stream(route.stream());
         request.contact = Some(self.dialog.contact.clone());
         let transaction = core.start(now, flow, request, Owner::Session(self.id));
         self.track(transaction.clone());

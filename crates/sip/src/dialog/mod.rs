@@ -19,6 +19,8 @@ mod reply;
 mod session;
 mod session_timer;
 
+use std::net::SocketAddr;
+
 pub(crate) use in_dialog::InDialog;
 pub(crate) use incoming::{NewInvite, session_grant};
 pub use outgoing::Invite;
@@ -30,6 +32,7 @@ pub(crate) use session_timer::SHORTEST as SHORTEST_SESSION;
 use crate::message::headers::{HeaderName, Headers};
 use crate::message::{Method, OutgoingRequest, Request, Response, Uri};
 use crate::registration::{Learnt, Way};
+use crate::route::MAX_OVER_UDP;
 use crate::{Flow, Transport};
 use path::Path;
 
@@ -160,6 +163,31 @@ impl Dialog {
     /// Where requests within the dialog are sent: to the first route, else to the remote target.
     pub fn next_hop(&self) -> Flow {
         self.path.towards(self.next_uri())
+    }
+
+    /// The same for a request, whose size by a path is asked for only where it matters: one too long for a datagram
+    /// takes a stream if there is one (RFC 3261 §18.1.1).
+    pub fn next_hop_for(&self, size: impl FnOnce(Flow) -> usize) -> Flow {
+        let flow = self.next_hop();
+        let stream = self.path.stream_beside(flow).flatten();
+        stream.filter(|_| size(flow) > MAX_OVER_UDP).unwrap_or(flow)
+    }
+
+    /// Where datagrams go, if nobody has said whether there is a stream to the same place.
+    pub fn lacks_stream(&self) -> Option<Flow> {
+        Some(self.next_hop()).filter(|flow| self.path.stream_beside(*flow).is_none())
+    }
+
+    /// Where a stream to an address leads, or that there is none.
+    pub fn has_stream(&mut self, stream: Option<(SocketAddr, Option<Flow>)>) {
+        if let Some((to, stream)) = stream {
+            self.path.has_stream(to, stream);
+        }
+    }
+
+    /// A request was lost on this path.
+    pub fn stream_lost(&mut self, flow: Flow) {
+        self.path.stream_lost(flow);
     }
 
     fn next_uri(&self) -> &str {

@@ -275,7 +275,10 @@ impl InviteSession {
 
     /// A request of ours got no answer, or the network refused it.
     pub fn handle_silence(&mut self, core: &mut Core, now: Instant, lost: Lost<'_>) {
-        let Lost { transaction: key, method, why, .. } = lost;
+        let Lost { transaction: key, method, flow, why } = lost;
+        if why != Silence::Timeout {
+            self.dialog.stream_lost(flow);
+        }
         match method {
             Method::Bye if self.has_other_path(lost) => return self.bye(core, now),
             Method::Prack => return self.prack_lost(core, now, lost),
