@@ -35,6 +35,17 @@ fn registered(wire: &mut Wire) -> (RegistrationId, String) {
 const OPTIONS: &str = "OPTIONS sip:trunk.test SIP/2.0";
 const REGISTER: &str = "REGISTER sip:trunk.test SIP/2.0";
 
+// RFC 3327 §5.1.
+#[test]
+fn proxies_before_the_registrar_may_add_themselves_to_the_way_to_us() {
+    let mut wire = Wire::new();
+    let (id, request) = registered(&mut wire);
+    wire.agent.unregister(wire.now, id);
+    for register in [request, wire.sent().remove(0)] {
+        assert_eq!(field(&register, "Supported"), Some("path"));
+    }
+}
+
 #[test]
 fn an_answered_keep_alive_is_repeated() {
     let mut wire = Wire::new();

@@ -46,6 +46,8 @@ impl Registration {
         self.cseq += 1;
         let register = &self.register;
         let address = format!("<{}>", register.address_of_record);
+        // RFC 3327 §5.1: proxies before the registrar may put themselves in the way of calls to us, whoever they are.
+        let supported = ("Supported".to_owned(), "path".to_owned());
         let mut request = OutgoingRequest {
             method: Method::Register,
             uri: register.registrar.clone(),
@@ -55,7 +57,7 @@ impl Registration {
             call_id: self.call_id.clone(),
             cseq: self.cseq,
             contact: None,
-            headers: vec![("Expires".to_owned(), expires.as_secs().to_string())],
+            headers: vec![("Expires".to_owned(), expires.as_secs().to_string()), supported],
             content: None,
         };
         let cnonce = core.token();
