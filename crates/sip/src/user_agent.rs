@@ -1,5 +1,7 @@
 //! [`UserAgent`]: the one public machine. It owns every transaction, dialog and registration.
 
+mod addressed;
+mod input;
 mod registrar;
 mod requests;
 mod responses;
@@ -17,64 +19,12 @@ use crate::sdp::SessionDescription;
 use crate::transaction::Owner;
 use crate::{Config, Event, Flow, Hop, Registrar, RegistrationId, SessionEnd, SessionId, Transmit};
 
+pub use input::{Deadline, Input, WrongState};
+
 /// Methods allowed, for Allow.
 pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK";
 /// Extensions understood when others require them.
 pub(crate) const UNDERSTOOD: [&str; 2] = ["timer", "100rel"];
-
-/// What the shell tells the machine.
-#[derive(Debug)]
-pub enum Input<'a> {
-    /// One datagram arrived.
-    Received {
-        /// Its path.
-        flow: Flow,
-        /// Its bytes.
-        payload: &'a [u8],
-    },
-    /// One message from a peer whose new calls have to prove by digest who makes them (RFC 3261 §22.2): from a trunk
-    /// with users of its own. A source is not enough there, because others may send from it.
-    Guarded {
-        /// Its path.
-        flow: Flow,
-        /// Its bytes.
-        payload: &'a [u8],
-        /// The users of that trunk.
-        realm: &'a Registrar,
-    },
-    /// The time asked for by [`UserAgent::poll_timeout`] has come (late or repeated is harmless).
-    Timeout,
-    /// The network refused a message on this path (ICMP, no route).
-    Unreachable {
-        /// The path.
-        flow: Flow,
-    },
-    /// A connection is gone, or could not be opened. Whatever is still to be sent opens another one.
-    Closed {
-        /// Its path.
-        flow: Flow,
-        /// Why, in a static phrase for whoever waits for an answer over it; `None` where no more is known than that it
-        /// is lost.
-        why: Option<&'static str>,
-    },
-}
-
-/// The next moment at which the machine wants [`Input::Timeout`], and which timer that is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Deadline {
-    /// When.
-    pub at: Instant,
-    /// For example `"Timer B (INVITE timeout)"`.
-    pub timer: &'static str,
-}
-
-/// A command for a session that is not in a state for it.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the session is in no state for `{command}`")]
-pub struct WrongState {
-    /// What was asked.
-    pub command: &'static str,
-}
 
 /// A SIP user agent.
 ///

@@ -2,6 +2,8 @@
 
 mod ack;
 mod attempt;
+mod authorization;
+mod contact;
 mod early;
 mod established;
 mod farewell;
@@ -21,6 +23,7 @@ mod session_timer;
 
 use std::net::SocketAddr;
 
+pub(crate) use contact::{contact, is_secure};
 pub(crate) use in_dialog::InDialog;
 pub(crate) use incoming::{NewInvite, session_grant};
 pub use outgoing::Invite;
@@ -29,11 +32,12 @@ pub(crate) use reply::{Lost, Reply};
 pub(crate) use session::InviteSession;
 pub(crate) use session_timer::SHORTEST as SHORTEST_SESSION;
 
+use crate::Flow;
 use crate::message::headers::{HeaderName, Headers};
 use crate::message::{Method, OutgoingRequest, Request, Response, Uri};
 use crate::registration::{Learnt, Way};
 use crate::route::MAX_OVER_UDP;
-use crate::{Flow, Transport};
+use contact::{seen, wants_secure_contact};
 use path::Path;
 
 /// Call-ID and local tag. The remote tag is left out: forks of one INVITE of ours share this.
@@ -272,36 +276,6 @@ impl Dialog {
     }
 }
 
-/// A path as its other end sees it.
-fn seen(learnt: Option<Learnt>, flow: Flow) -> Flow {
-    learnt.map_or(flow, |learnt| learnt.seen(flow))
-}
-
-/// Our Contact: the user at our end of the flow, as a SIPS URI where the peer's own URI is one.
-pub(crate) fn contact(flow: &Flow, user: &str, secure: bool) -> String {
-    let scheme = if secure { "sips" } else { "sip" };
-    let at = if user.is_empty() { "" } else { "@" };
-    let transport = match flow.transport {
-        Transport::Udp => "",
-        // RFC 3261 §26.2.2: over `sips:` TLS goes without saying.
-        Transport::Tcp | Transport::Tls if secure => "",
-        Transport::Tcp => ";transport=tcp",
-        Transport::Tls => ";transport=tls",
-    };
-    format!("<{scheme}:{user}{at}{}{transport}>", flow.local)
-}
-
-pub(crate) fn is_secure(uri: &str) -> bool {
-    Uri::parse(uri).ok().and_then(Uri::sip).is_some_and(|uri| uri.secure)
-}
-
-/// RFC 3261 §12.1.1: whether the Request-URI is a SIPS URI, or the top Record-Route, or without one the Contact.
-fn wants_secure_contact(request: &Request<'_>) -> bool {
-    let first = |name| request.headers.name_addrs(name).unwrap_or_default().first().map(|found| found.uri);
-    let next = first(HeaderName::RecordRoute).or_else(|| first(HeaderName::Contact));
-    is_secure(request.uri) || next.is_some_and(is_secure)
-}
-
 pub(crate) fn tagged(name_addr: &str, tag: &str) -> String {
     if tag.is_empty() { name_addr.to_owned() } else { format!("{name_addr};tag={tag}") }
 }
@@ -323,6 +297,7 @@ fn is_loose(route: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Transport;
     use crate::message::Message;
 
     fn dialog(remote: &str, answer: &str) -> Dialog {
@@ -362,17 +337,5 @@ mod tests {
         let bye = dialog.request(Method::Bye);
         assert_eq!(bye.uri, "sip:203.0.113.2");
         assert_eq!(bye.routes, ["<sip:203.0.113.1;lr>", "<sip:x@203.0.113.3>"]);
-    }
-
-    #[test]
-    fn our_contact_says_how_we_are_reached() {
-        let contact = |transport, user, secure| {
-            let (local, remote) = ("192.0.2.1:5070".parse().unwrap(), "192.0.2.2:5060".parse().unwrap());
-            contact(&Flow { transport, local, remote }, user, secure)
-        };
-        assert_eq!(contact(Transport::Udp, "me", false), "<sip:me@192.0.2.1:5070>");
-        assert_eq!(contact(Transport::Tcp, "me", false), "<sip:me@192.0.2.1:5070;transport=tcp>");
-        assert_eq!(contact(Transport::Tls, "", false), "<sip:192.0.2.1:5070;transport=tls>");
-        assert_eq!(contact(Transport::Tls, "me", true), "<sips:me@192.0.2.1:5070>");
     }
 }

@@ -24,7 +24,7 @@ use super::remedies::Remedies;
 use super::session_timer::SessionTimer;
 use super::{Dialog, Lost, Reply};
 use crate::core::Core;
-use crate::digest::{Authenticator, Covered};
+use crate::digest::Authenticator;
 use crate::message::headers::RAck;
 use crate::message::{Method, OutgoingRequest, OutgoingResponse};
 use crate::sdp::SessionDescription;
@@ -214,43 +214,6 @@ impl InviteSession {
         self.transactions.insert(key);
     }
 
-    /// Replaces the credentials of a request: those for the challenges met so far, and for whom they are, only.
-    pub(super) fn reauthorize(&mut self, core: &mut Core, request: &mut OutgoingRequest, path: Flow) {
-        request.headers.retain(|(name, _)| !is_authorization(name));
-        if !self.authenticator.is_for(path.remote.ip()) {
-            return;
-        }
-        let cnonce = core.token();
-        let body = request.content.as_ref().map_or(&[][..], |(_, body)| body);
-        let covered = Covered { method: request.method.as_str(), uri: &request.uri, body };
-        let credentials = self.authenticator.headers(&mut core.keyring, covered, &cnonce);
-        request.headers.extend(credentials);
-    }
-
-    /// Whether it makes sense to answer a challenge: it comes from the trunk, and we have not answered it before.
-    pub(super) fn takes_challenge(&mut self, core: &mut Core, reply: Reply<'_>) -> bool {
-        let response = reply.response;
-        self.authenticator.is_for(reply.flow.remote.ip())
-            && self.authenticator.challenged(&mut core.keyring, response.status, &response.headers)
-    }
-
-    /// Sends a challenged request again with credentials; `None` when that makes no sense.
-    ///
-    /// Calls of others have no credentials here, so a callee cannot extract ours.
-    pub(super) fn answer_challenge(
-        &mut self,
-        core: &mut Core,
-        now: Instant,
-        reply: Reply<'_>,
-    ) -> Option<TransactionKey> {
-        let refused = reply.request;
-        if !matches!(reply.response.status, 401 | 407) || !self.takes_challenge(core, reply) {
-            return None;
-        }
-        let fresh = self.dialog.request(refused.method);
-        Some(self.send(core, now, OutgoingRequest { cseq: fresh.cseq, ..refused.clone() }))
-    }
-
     /// A response to a request of ours.
     pub fn handle_response(&mut self, core: &mut Core, now: Instant, reply: Reply<'_>) {
         let (key, response) = (reply.transaction, reply.response);
@@ -387,10 +350,6 @@ impl InviteSession {
         response.content = description.map(|description| (SDP.to_owned(), description.to_bytes()));
         response
     }
-}
-
-pub(super) fn is_authorization(name: &str) -> bool {
-    matches!(name, "Authorization" | "Proxy-Authorization")
 }
 
 /// The complaint about a command that the state does not allow.

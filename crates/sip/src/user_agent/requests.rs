@@ -2,15 +2,14 @@
 
 use std::time::{Duration, Instant};
 
+use super::addressed::Addressed;
 use super::{ALLOW, UNDERSTOOD, UserAgent};
 use crate::deadlines::Waiting;
 use crate::dialog::{InDialog, InviteSession, NewInvite, session_grant};
-use crate::message::headers::{CSeq, HeaderName, NameAddr, Via};
+use crate::message::headers::HeaderName;
 use crate::message::{Echo, Invalid, Method, OutgoingResponse, Request, SdpPart, Uri, sdp_part};
 use crate::sdp::SessionDescription;
-use crate::transaction::{
-    MAGIC_COOKIE, MergeKey, Server, ServerInvite, ServerMachine, ServerNonInvite, TransactionKey,
-};
+use crate::transaction::{MergeKey, Server, ServerInvite, ServerMachine, ServerNonInvite, TransactionKey};
 use crate::{Config, Flow, Registrar, SessionId};
 
 /// Transactions of others at a time beyond which requests outside calls are refused without remembering them.
@@ -21,48 +20,6 @@ const MAX_SERVER_TRANSACTIONS_IN_CALLS: usize = 65_536;
 const OVERLOAD_RETRY: Duration = Duration::from_secs(10);
 /// Bodies that we read.
 const ACCEPT: &str = "application/sdp";
-
-/// The fields that decide where a request belongs, checked.
-struct Addressed<'a> {
-    via: Via<'a>,
-    to: NameAddr<'a>,
-    from: NameAddr<'a>,
-    call_id: &'a str,
-    cseq: CSeq<'a>,
-    /// Who may call from where it came.
-    realm: Option<&'a Registrar>,
-}
-
-impl<'a> Addressed<'a> {
-    fn of(request: &Request<'a>, realm: Option<&'a Registrar>) -> Result<Self, Invalid> {
-        let headers = &request.headers;
-        let addressed = Self {
-            via: headers.top_via()?,
-            to: headers.to()?,
-            from: headers.from()?,
-            call_id: headers.call_id()?,
-            cseq: headers.cseq()?,
-            realm,
-        };
-        if addressed.cseq.method != request.method {
-            return Err(Invalid("CSeq method differs from the request's"));
-        }
-        // Only peers of RFC 2543 have no From tag.
-        let has_cookie = addressed.via.branch().is_some_and(|branch| branch.starts_with(MAGIC_COOKIE));
-        if has_cookie && addressed.from.tag().is_none() {
-            return Err(Invalid("From tag"));
-        }
-        if !headers.vias_are_well_formed() {
-            return Err(Invalid("Via"));
-        }
-        headers.max_forwards()?;
-        if matches!(request.method, Method::Invite | Method::Register | Method::Update) {
-            headers.name_addrs(HeaderName::Contact).map_err(|_| Invalid("Contact"))?;
-        }
-        headers.name_addrs(HeaderName::RecordRoute).map_err(|_| Invalid("Record-Route"))?;
-        Ok(addressed)
-    }
-}
 
 impl UserAgent {
     pub(super) fn handle_request(
