@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sip::locate::Target;
-use sip::{Event, Flow, Peer, Penalties, SessionEnd, SessionId, UserAgent};
+use sip::{Event, Flow, Peer, Penalties, SessionId, UserAgent};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
@@ -112,19 +112,9 @@ struct Book {
     calls: BTreeMap<SessionId, mpsc::Sender<Event>>,
     stopping: Option<Stopping>,
     ignored: u64,
-    /// While what a lost connection brings about is handled: why it was lost.
-    loss: Option<&'static str>,
 }
 
-/// What the user agent, which does not see connections, says when one is lost.
-const CONNECTION_LOST: &str = "connection lost";
-
 impl Book {
-    /// The same in more words, if there are any.
-    fn in_full(&self, why: &'static str) -> &'static str {
-        self.loss.filter(|_| why == CONNECTION_LOST).unwrap_or(why)
-    }
-
     fn ignore(&mut self, source: IpAddr) {
         self.ignored += 1;
         // Powers of two: a flood must not fill the log.
@@ -189,7 +179,7 @@ impl Endpoint {
                     let flow = target.and_then(|target| self.flow_to(target.peer));
                     self.user_agent.located(clock::now(), session, &uri, flow);
                 }
-                Some(event) = self.stream_events.recv() => self.handle_stream(event, &mut book),
+                Some(event) = self.stream_events.recv() => self.handle_stream(event),
                 arrival = arrivals.recv() => match arrival {
                     Some(Arrival { listener, peer, what: Arrived::Datagram(payload) }) => {
                         self.handle_datagram(listener, peer, &payload, &mut book);
@@ -295,7 +285,7 @@ impl Endpoint {
         }
     }
 
-    fn handle_stream(&mut self, event: StreamEvent, book: &mut Book) {
+    fn handle_stream(&mut self, event: StreamEvent) {
         let now = clock::now();
         match event {
             StreamEvent::Message { flow, payload } => {
@@ -306,10 +296,7 @@ impl Endpoint {
                 let why = ended.as_ref().err().map_or_else(|| "closed".to_owned(), io::Error::to_string);
                 tracing::info!(remote = %flow.remote, transport = flow.transport.token(), why, "connection closed");
                 if self.streams.closed(flow, number) {
-                    self.user_agent.handle_input(now, sip::Input::Closed { flow });
-                    book.loss = streams::phrase(&ended);
-                    self.drain(book);
-                    book.loss = None;
+                    self.user_agent.handle_input(now, sip::Input::Closed { flow, why: streams::phrase(&ended) });
                 }
             }
         }
@@ -380,8 +367,6 @@ impl Endpoint {
                 self.registrations.granted(registration, expires);
             }
             Event::RegistrationFailed { registration, status, reason, retry_in } => {
-                let full = book.loss.filter(|_| reason == CONNECTION_LOST);
-                let reason = full.map_or(reason, str::to_owned);
                 self.registrations.failed(registration, status, reason, retry_in);
             }
             Event::AddressLearnt { registration, address } => self.registrations.learnt(registration, address),
@@ -398,7 +383,6 @@ impl Endpoint {
                 self.penalties.probed(clock::now(), flow.peer(), status.is_some_and(|status| status != 503));
             }
             Event::TargetFailed { flow, why, retry_after } => {
-                let why = book.in_full(why);
                 tracing::warn!(remote = %flow.remote, transport = flow.transport.token(), why, "target failed");
                 self.penalties.failed(clock::now(), flow.peer(), retry_after);
             }
@@ -413,10 +397,6 @@ impl Endpoint {
             | Event::Info { session, .. }
             | Event::InfoAnswered { session, .. } => self.tell_call(session, event, book),
             Event::Ended { session, end } => {
-                let end = match end {
-                    SessionEnd::Unanswered { why } => SessionEnd::Unanswered { why: book.in_full(why) },
-                    end => end,
-                };
                 self.tell_call(session, Event::Ended { session, end }, book);
                 book.calls.remove(&session);
             }
