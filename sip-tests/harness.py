@@ -9,11 +9,11 @@ import sip
 from baresip import Baresip
 from kamailio import Kamailio
 from offhook import Offhook
-from process import PORTS, Failure, Process, Skipped, expect, wait_for
+from process import PORTS, Failure, Process, Skipped, expect, idle, wait_for
 from rtpengine import Rtpengine
 from sipp import Sipp
 
-__all__ = ["CASES", "Failure", "Skipped", "Stage", "case", "expect", "run_case", "wait_for"]
+__all__ = ["CASES", "Failure", "Skipped", "Stage", "case", "expect", "idle", "run_case", "wait_for"]
 
 
 class Stage:
@@ -104,11 +104,15 @@ CASES = {}
 Result = collections.namedtuple("Result", "seconds reason skipped peers")
 
 
-def case(function=None, over="udp"):
-    """Registers a case under its function's name; `over` is the transport of our signalling."""
+def case(function=None, over="udp", patient=False, soak=False):
+    """Registers a case under its function's name; `over` is the transport of our signalling.
+
+    A `patient` case spends its time waiting, so that it runs beside the others and takes no turn of theirs. A `soak` is one
+    that takes minutes, and runs only when it is asked for.
+    """
     if function is None:
-        return lambda function: case(function, over)
-    function.over = over
+        return lambda function: case(function, over, patient, soak)
+    function.over, function.patient, function.soak = over, patient or soak, soak
     CASES[function.__name__] = function
     return function
 

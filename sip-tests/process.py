@@ -10,6 +10,8 @@ import time
 
 CALL_SECONDS = 20
 STOP_SECONDS = 4
+# Set when the run is interrupted: whoever waits gives up.
+INTERRUPTED = threading.Event()
 
 
 class Failure(Exception):
@@ -34,7 +36,14 @@ def wait_for(what, probe, seconds=CALL_SECONDS):
             return value
         if time.monotonic() > end:
             raise Failure(f"{what}: not within {seconds:g} s")
+        expect(not INTERRUPTED.is_set(), f"{what}: interrupted")
         time.sleep(0.02)
+
+
+def idle(seconds):
+    """For what takes its time by its nature."""
+    until = time.monotonic() + seconds
+    wait_for(f"{seconds:g} s have gone by", lambda: time.monotonic() > until, seconds + 1)
 
 
 class Ports:
