@@ -58,6 +58,7 @@ ctrl_tcp_listen 127.0.0.1:{self.control_port}
 """)
         super().__init__(folder, self.home.name, ["baresip", "-4", "-f", self.home, "-p", "/usr/share/baresip", "-s", "-v"])
         self._socket, self._buffer, self.events = None, b"", []
+        self._forgotten = set()
 
     def wait_listening(self):
         def connected():
@@ -86,15 +87,24 @@ ctrl_tcp_listen 127.0.0.1:{self.control_port}
 
     def recorded_seconds(self):
         """How much it has written so far, from the size of its 8 kHz recording."""
-        return max((path.stat().st_size for path in self.heard_in.glob("*-dec.wav")), default=0) / 16000
+        return max((path.stat().st_size for path in self._recordings()), default=0) / 16000
 
     def heard(self):
         """What it decoded, once the call is over and the file is there: `(rate, samples)`."""
         def recording():
-            files = [path for path in self.heard_in.glob("*-dec.wav") if path.stat().st_size > 1000]
+            files = [path for path in self._recordings() if path.stat().st_size > 1000]
             return files[0] if files else None
         rate, channels = audio.read_wav(wait_for("baresip's recording is there", recording))
         return rate, channels[0]
+
+    def forget(self):
+        """What was seen and heard so far no longer counts: the next call begins."""
+        self._read()
+        self.events.clear()
+        self._forgotten.update(self._recordings())
+
+    def _recordings(self):
+        return [path for path in self.heard_in.glob("*-dec.wav") if path not in self._forgotten]
 
     def stop(self):
         if self._socket:
