@@ -13,15 +13,15 @@ class Baresip(Process):
     peer = "baresip"
     count = 0
 
-    def __init__(self, folder, user, frequency, port=None, registrar=None, host="127.0.0.1", encrypt=None):
+    def __init__(self, folder, user, frequency, port=None, registrar=None, host="127.0.0.1", encrypt=None, seconds=30):
         """`registrar` is a domain and the address of its proxy. With `encrypt = "srtp"` it speaks SRTP with who offers
-        it, with "srtp-mand" nothing else."""
+        it, with "srtp-mand" nothing else. In each call its tone ends after so many seconds."""
         Baresip.count += 1
         self.port, self.control_port, media = port or PORTS.take(2), PORTS.take(), PORTS.take(20)
         self.home = folder / f"baresip-{Baresip.count}"
         self.heard_in = self.home / "rec"
         self.heard_in.mkdir(parents=True)
-        audio.write_wav(self.home / "tone.wav", audio.tone(frequency, 30))
+        audio.write_wav(self.home / "tone.wav", audio.tone(frequency, seconds))
         (self.home / "contacts").write_text("")
         domain, way = f"{host}:{self.port}", "regint=0"
         if registrar:

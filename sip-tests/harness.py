@@ -34,15 +34,15 @@ class Stage:
         server.wait_ready()
         return server
 
-    def caller(self, scenario, target, **options):
+    def caller(self, scenario, target, port=None, **options):
         """SIPp calls `target`."""
-        caller = Sipp(self.folder, scenario, PORTS.take(), target, **options)
+        caller = Sipp(self.folder, scenario, port or PORTS.take(), target, **options)
         self._open.append(caller)
         return caller
 
-    def callee(self, scenario, **options):
+    def callee(self, scenario, port=None, **options):
         """SIPp waits to be called; give its `port` to `offhook`."""
-        callee = Sipp(self.folder, scenario, PORTS.take(), **options)
+        callee = Sipp(self.folder, scenario, port or PORTS.take(), **options)
         self._open.append(callee)
         return callee.wait_listening()
 

@@ -39,11 +39,11 @@ class Kamailio(Process):
     peer = "Kamailio"
 
     def __init__(self, folder, algorithm, phone_port, tls=False, verify_clients=False, host="127.0.0.1", media=None,
-                 encrypt=False):
+                 encrypt=False, port=None, session_timer=False):
         """With `tls` it needs what `make_certificates` left in the folder. `media` is an `Rtpengine` that all audio
-        goes through, on our side encrypted if `encrypt`."""
+        goes through, on our side encrypted if `encrypt`. With `session_timer` it wants each call refreshed."""
         self.host = host
-        self.port, self.tls_port = PORTS.take(), PORTS.take()
+        self.port, self.tls_port = port or PORTS.take(), PORTS.take()
         config = TEMPLATE.read_text()
         for name, value in {
             "LISTEN": f"{host}:{self.port}", "TLS_LISTEN": f"{host}:{self.tls_port}", "CERTIFICATES": folder,
@@ -57,6 +57,7 @@ class Kamailio(Process):
         super().__init__(folder, "kamailio-trunk", [
             program(), "-DD", "-E", "-f", folder / "kamailio.cfg", "-Y", run, "-P", run / "pid", "-m", 64, "-M", 8,
             *(["-A", "WITH_TLS"] if tls else []), *(["-A", "WITH_RTPENGINE"] if media else []),
+            *(["-A", "WITH_SESSION_TIMER"] if session_timer else []),
         ])
 
     def proxy(self, transport="udp"):

@@ -11,3 +11,4 @@ from cases import encrypted  # noqa: F401
 from cases import located  # noqa: F401
 from cases import nat  # noqa: F401
 from cases import wire  # noqa: F401
+from cases import soak  # noqa: F401
