@@ -18,7 +18,7 @@ def program():
     return shutil.which("kamailio", path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
 
 
-def make_certificates(folder):
+def make_certificates(folder, trunk=f"DNS:{DOMAIN},IP:127.0.0.1,IP:{OUTSIDE}"):
     """An authority, and certificates of it for the trunk (by name and by address) and for the gateway, in PEM."""
     def openssl(*words):
         ended = subprocess.run(["openssl", *map(str, words)], cwd=folder, capture_output=True, text=True, check=False)
@@ -26,7 +26,7 @@ def make_certificates(folder):
 
     key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
     openssl("req", "-x509", *key, "-keyout", "ca.key", "-out", "ca.pem", "-days", 2, "-subj", "/CN=sip-tests authority")
-    for name, names in {"server": f"DNS:{DOMAIN},IP:127.0.0.1,IP:{OUTSIDE}", "client": "DNS:gateway.test"}.items():
+    for name, names in {"server": trunk, "client": "DNS:gateway.test"}.items():
         (folder / f"{name}.ext").write_text(f"subjectAltName={names}\n")
         openssl("req", *key, "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={name}")
         openssl("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", 2,
