@@ -1,6 +1,7 @@
 """Children, ports and waiting: what a case starts, it can wait for and end."""
 
 import os
+import pathlib
 import random
 import signal
 import socket
@@ -100,6 +101,22 @@ class Process:
     @property
     def running(self):
         return self.child.poll() is None
+
+    def resident_mb(self):
+        with open(f"/proc/{self.child.pid}/statm", encoding="ascii") as numbers:
+            return int(numbers.read().split()[1]) * os.sysconf("SC_PAGESIZE") / 1e6
+
+    def cpu_seconds(self):
+        """CPU time so far, with all that it started."""
+        ticks = 0
+        for process in pathlib.Path("/proc").glob("[0-9]*/stat"):
+            try:
+                fields = process.read_text(errors="replace").rpartition(")")[2].split()
+            except OSError:
+                continue  # it has ended meanwhile
+            if int(fields[3]) == self.child.pid:  # the session
+                ticks += int(fields[11]) + int(fields[12])
+        return ticks / os.sysconf("SC_CLK_TCK")
 
     def log(self):
         return self.output.read_text(errors="replace")

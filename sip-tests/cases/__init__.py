@@ -1,6 +1,7 @@
 """The cases, slowest file first."""
 
 from cases import robustness  # noqa: F401
+from cases import crowds  # noqa: F401
 from cases import inbound  # noqa: F401
 from cases import outbound  # noqa: F401
 from cases import digits  # noqa: F401
