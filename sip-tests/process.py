@@ -61,8 +61,8 @@ class Ports:
         """The first of `count` consecutive ports."""
         with self._lock:
             while True:
-                first = self._next
-                self._next = first + count if first + count < 32000 else 12000
+                first = self._next if self._next + count < 32000 else 12000
+                self._next = first + count
                 if all(self._free(first + offset) for offset in range(count)):
                     return first
 
