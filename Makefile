@@ -15,9 +15,10 @@ CALLS   ?= 1
 # make bench BENCH=media RTPLOAD=path/of/rtpload; BENCH=hearing needs asterisk-core-sounds-en-wav
 BENCH   ?= sip media
 RTPLOAD ?=
-# make world COUNT=200 SEED=1183
+# make world COUNT=100000 SEED=1183; a whole conversation costs as much as hundreds of signalled calls
 COUNT   ?= 20
 SEED    ?= 1
+CONVERSATIONS = $(shell expr $(COUNT) / 200 + 9)
 # make soak SEEDS=20 JOBS=4
 SEEDS   ?= 20
 JOBS    ?= 4
@@ -73,8 +74,9 @@ soak: deps-test build ## Calls of minutes, every scenario with many seeds or a f
 	python3 scripts/missing_facts.py --offhook $(OFFHOOK) --calls $(SEEDS) --jobs $(JOBS)
 	python3 sip-tests/flood.py --offhook $(OFFHOOK)
 
-world: ## Calls in simulated time, COUNT of them from SEED.
-	WORLD_SEED=$(SEED) WORLD_COUNT=$(COUNT) $(CARGO) test --workspace --quiet -- world
+world: ## Calls in simulated time from SEED: COUNT of two user agents, and a share of that whole conversations.
+	WORLD_SEED=$(SEED) WORLD_COUNT=$(COUNT) $(CARGO) test -p sip --test world --quiet
+	WORLD_SEED=$(SEED) WORLD_COUNT=$(CONVERSATIONS) $(CARGO) test --workspace --exclude sip --quiet -- world
 
 fuzz: ## Each fuzz target for SECONDS_EACH (needs nightly and cargo-fuzz).
 	@for crate in crates/*/fuzz; do \
