@@ -22,8 +22,9 @@ CONVERSATIONS = $(shell expr $(COUNT) / 200 + 9)
 # make soak SEEDS=20 JOBS=4
 SEEDS   ?= 20
 JOBS    ?= 4
-# make fuzz SECONDS_EACH=300
+# make fuzz SECONDS_EACH=300; make fuzz FUZZ_COUNT=2000000
 SECONDS_EACH ?= 60
+FUZZ_COUNT   ?= 500000
 
 .NOTPARALLEL:
 .PHONY: help deps deps-demo deps-test build demo test check sipp demos interop bench soak world fuzz docs release watch
@@ -78,13 +79,8 @@ world: ## Calls in simulated time from SEED: COUNT of two user agents, and a sha
 	WORLD_SEED=$(SEED) WORLD_COUNT=$(COUNT) $(CARGO) test -p sip --test world --quiet
 	WORLD_SEED=$(SEED) WORLD_COUNT=$(CONVERSATIONS) $(CARGO) test --workspace --exclude sip --quiet -- world
 
-fuzz: ## Each fuzz target for SECONDS_EACH (needs nightly and cargo-fuzz).
-	@for crate in crates/*/fuzz; do \
-	  [ -d "$$crate" ] || { echo "no fuzz targets"; break; }; \
-	  for target in $$(cd $$crate/.. && $(CARGO) +nightly fuzz list); do \
-	    (cd $$crate/.. && $(CARGO) +nightly fuzz run $$target -- -max_total_time=$(SECONDS_EACH)) || exit 1; \
-	  done; \
-	done
+fuzz: ## Each fuzz target for SECONDS_EACH; without nightly and cargo-fuzz, FUZZ_COUNT mutations of each file of the corpora.
+	@sh scripts/fuzz.sh $(SECONDS_EACH) $(FUZZ_COUNT)
 
 docs: ## The documentation of all crates, private items too.
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --document-private-items
