@@ -15,14 +15,16 @@ CALLS   ?= 1
 # make bench BENCH=media RTPLOAD=path/of/rtpload; BENCH=hearing needs asterisk-core-sounds-en-wav
 BENCH   ?= sip media
 RTPLOAD ?=
-# make world COUNT=200 SEED=1183
+# make world COUNT=100000 SEED=1183; a whole conversation costs as much as hundreds of signalled calls
 COUNT   ?= 20
 SEED    ?= 1
+CONVERSATIONS = $(shell expr $(COUNT) / 200 + 9)
 # make soak SEEDS=20 JOBS=4
 SEEDS   ?= 20
 JOBS    ?= 4
-# make fuzz SECONDS_EACH=300
+# make fuzz SECONDS_EACH=300; make fuzz FUZZ_COUNT=2000000
 SECONDS_EACH ?= 60
+FUZZ_COUNT   ?= 500000
 
 .NOTPARALLEL:
 .PHONY: help deps deps-demo deps-test build demo test check sipp demos interop bench soak world fuzz docs release watch
@@ -67,21 +69,18 @@ interop: deps-test build ## Kamailio as the trunk; a language model that decides
 bench: ## Measurements: each figure beside its anchor from the same run.
 	@for name in $(BENCH); do sh scripts/bench.sh $$name "$(RTPLOAD)" || exit 1; done
 
-soak: deps-test build ## Every scenario with many seeds, calls with a fact missing, calls under a flood; the tables of docs/benchmarks.md.
+soak: deps-test build ## Calls of minutes, every scenario with many seeds or a fact missing, calls under floods; tables of docs/benchmarks.md.
+	python3 sip-tests/run.py --offhook $(OFFHOOK) 'soak_*'
 	python3 scripts/demo_table.py --offhook $(OFFHOOK) --seeds $(SEEDS) --jobs $(JOBS)
 	python3 scripts/missing_facts.py --offhook $(OFFHOOK) --calls $(SEEDS) --jobs $(JOBS)
 	python3 sip-tests/flood.py --offhook $(OFFHOOK)
 
-world: ## Calls in simulated time, COUNT of them from SEED.
-	WORLD_SEED=$(SEED) WORLD_COUNT=$(COUNT) $(CARGO) test --workspace --quiet -- world
+world: ## Calls in simulated time from SEED: COUNT of two user agents, and a share of that whole conversations.
+	WORLD_SEED=$(SEED) WORLD_COUNT=$(COUNT) $(CARGO) test -p sip --test world --quiet
+	WORLD_SEED=$(SEED) WORLD_COUNT=$(CONVERSATIONS) $(CARGO) test --workspace --exclude sip --quiet -- world
 
-fuzz: ## Each fuzz target for SECONDS_EACH (needs nightly and cargo-fuzz).
-	@for crate in crates/*/fuzz; do \
-	  [ -d "$$crate" ] || { echo "no fuzz targets"; break; }; \
-	  for target in $$(cd $$crate/.. && $(CARGO) +nightly fuzz list); do \
-	    (cd $$crate/.. && $(CARGO) +nightly fuzz run $$target -- -max_total_time=$(SECONDS_EACH)) || exit 1; \
-	  done; \
-	done
+fuzz: ## Each fuzz target for SECONDS_EACH; without nightly and cargo-fuzz, FUZZ_COUNT mutations of each file of the corpora.
+	@sh scripts/fuzz.sh $(SECONDS_EACH) $(FUZZ_COUNT)
 
 docs: ## The documentation of all crates, private items too.
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --document-private-items

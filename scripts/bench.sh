@@ -27,6 +27,10 @@ example() {
 case $name in
 sip)
   example sip
+  $cargo build --release --quiet --bin offhook || exit 1
+  # Beside the judge lies the answerer of its own.
+  table python3 sip-tests/setups.py --offhook "$target/release/offhook" \
+    --answerer "${judge:+$(dirname "$judge")/rtpecho}"
   ;;
 media)
   $cargo build --release --quiet --bin offhook || exit 1

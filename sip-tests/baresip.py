@@ -13,15 +13,15 @@ class Baresip(Process):
     peer = "baresip"
     count = 0
 
-    def __init__(self, folder, user, frequency, port=None, registrar=None, host="127.0.0.1", encrypt=None):
+    def __init__(self, folder, user, frequency, port=None, registrar=None, host="127.0.0.1", encrypt=None, seconds=30):
         """`registrar` is a domain and the address of its proxy. With `encrypt = "srtp"` it speaks SRTP with who offers
-        it, with "srtp-mand" nothing else."""
+        it, with "srtp-mand" nothing else. In each call its tone ends after so many seconds."""
         Baresip.count += 1
         self.port, self.control_port, media = port or PORTS.take(2), PORTS.take(), PORTS.take(20)
         self.home = folder / f"baresip-{Baresip.count}"
         self.heard_in = self.home / "rec"
         self.heard_in.mkdir(parents=True)
-        audio.write_wav(self.home / "tone.wav", audio.tone(frequency, 30))
+        audio.write_wav(self.home / "tone.wav", audio.tone(frequency, seconds))
         (self.home / "contacts").write_text("")
         domain, way = f"{host}:{self.port}", "regint=0"
         if registrar:
@@ -58,6 +58,7 @@ ctrl_tcp_listen 127.0.0.1:{self.control_port}
 """)
         super().__init__(folder, self.home.name, ["baresip", "-4", "-f", self.home, "-p", "/usr/share/baresip", "-s", "-v"])
         self._socket, self._buffer, self.events = None, b"", []
+        self._forgotten = set()
 
     def wait_listening(self):
         def connected():
@@ -86,15 +87,24 @@ ctrl_tcp_listen 127.0.0.1:{self.control_port}
 
     def recorded_seconds(self):
         """How much it has written so far, from the size of its 8 kHz recording."""
-        return max((path.stat().st_size for path in self.heard_in.glob("*-dec.wav")), default=0) / 16000
+        return max((path.stat().st_size for path in self._recordings()), default=0) / 16000
 
     def heard(self):
         """What it decoded, once the call is over and the file is there: `(rate, samples)`."""
         def recording():
-            files = [path for path in self.heard_in.glob("*-dec.wav") if path.stat().st_size > 1000]
+            files = [path for path in self._recordings() if path.stat().st_size > 1000]
             return files[0] if files else None
         rate, channels = audio.read_wav(wait_for("baresip's recording is there", recording))
         return rate, channels[0]
+
+    def forget(self):
+        """What was seen and heard so far no longer counts: the next call begins."""
+        self._read()
+        self.events.clear()
+        self._forgotten.update(self._recordings())
+
+    def _recordings(self):
+        return [path for path in self.heard_in.glob("*-dec.wav") if path not in self._forgotten]
 
     def stop(self):
         if self._socket:

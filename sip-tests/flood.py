@@ -5,8 +5,9 @@
 
 The server runs on one core, the flooder and the judge on the other. The judge holds calls to `echo`, sends a packet each
 20 ms in each, and times what comes back, first in peace and then during each kind of flood from 127.0.0.3, which no trunk
-allows. Then the trunk's own address sends 200 INVITEs a second over the limit of calls. With Debian's `sipvicious`
-installed, svmap and svwar look for the server too. Ends 1 when a bound is missed. Standard library only.
+allows, be it datagrams or 5,000 idle connections. Then the trunk's own address talks over 200 connections, a byte at a
+time, and sends 200 INVITEs a second over the limit of calls. With Debian's `sipvicious` installed, svmap and svwar look
+for the server too. Ends 1 when a bound is missed. Standard library only.
 """
 
 import argparse
@@ -28,12 +29,14 @@ sys.dont_write_bytecode = True
 
 import audio  # noqa: E402
 import sip  # noqa: E402
+from crowd import Crowd, room_for  # noqa: E402
 from offhook import Offhook  # noqa: E402
-from process import PORTS, Failure, expect  # noqa: E402
+from process import PORTS, Failure, Skipped, expect  # noqa: E402
 
 STRANGER = "127.0.0.3"
 KINDS = ["malformed", "random", "options", "invite", "register"]
 OVER_LIMIT_A_SECOND = 200
+STRANGERS, SLOW_TALKERS = 5000, 200
 MAX_LOSS, MAX_GAP_MS, MAX_GROWTH_MB = 0.001, 40.0, 64.0
 
 
@@ -188,9 +191,28 @@ def over_limit_beside(target, seconds, report):
     report.put(invite_over_limit(target, seconds))
 
 
-def resident_mb(server):
-    with open(f"/proc/{server.child.pid}/statm", encoding="ascii") as numbers:
-        return int(numbers.read().split()[1]) * os.sysconf("SC_PAGESIZE") / 1e6
+def connect(target, seconds, report):
+    """Strangers connect, say nothing and stay as long as they may; reports how many a second, and how much they heard."""
+    os.sched_setaffinity(0, {1})
+    crowd, began = Crowd(target, STRANGER), time.monotonic()
+    crowd.join(STRANGERS)
+    rate = crowd.connected / (time.monotonic() - began)
+    while time.monotonic() - began < seconds:
+        crowd.present()
+        time.sleep(0.1)
+    report.put((rate, len(crowd.answered)))
+
+
+def trickle(target, seconds, report):
+    """The trunk's own address opens more connections than it may, and each says a byte now and then."""
+    os.sched_setaffinity(0, {1})
+    crowd, began, said = Crowd(target, "127.0.0.1"), time.monotonic(), 0
+    crowd.join(SLOW_TALKERS)
+    while time.monotonic() - began < seconds:
+        said += crowd.present()
+        crowd.trickle()
+        time.sleep(0.1)
+    report.put((said / seconds, len(crowd.answered)))
 
 
 def beside(work, arguments, calls, seconds):
@@ -228,22 +250,25 @@ def main():
     options = parser.parse_args()
     expect(os.cpu_count() >= 2, "two cores are needed: one for the server, one for who floods and judges it")
     folder = pathlib.Path(tempfile.mkdtemp(prefix="flood-"))
+    door = PORTS.take()
     os.sched_setaffinity(0, {0})
     server = Offhook(pathlib.Path(options.offhook).resolve(), folder, PORTS.take(), trunk=f"max_calls = {options.calls}",
-                     media_ports=2 * options.calls + 20)
+                     media_ports=2 * options.calls + 20, listen=[f"tcp://127.0.0.1:{door}"])
     os.sched_setaffinity(0, {1})
     missed = []
     try:
         server.wait_ready()
+        room_for(STRANGERS + 200)
         calls = [Call(server.target) for _ in range(options.calls)]
         print(f"{'':12}{'rate/s':>8}{'loss %':>9}{'p99 ms':>8}{'max ms':>8}{'MB':>7}{'replies':>9}")
         loss, p99, longest = judge(calls, options.seconds)
-        before = resident_mb(server)
+        before = server.resident_mb()
         print(f"{'in peace':12}{0:8.0f}{100 * loss:9.3f}{p99:8.1f}{longest:8.1f}{before:7.1f}{0:9}")
-        for kind in KINDS:
-            work = (kind, server.target, options.rate, options.seconds)
-            (loss, p99, longest), (rate, replies) = beside(flood, work, calls, options.seconds)
-            memory = resident_mb(server)
+        floods = [(kind, flood, (kind, server.target, options.rate, options.seconds)) for kind in KINDS]
+        tcp = (("127.0.0.1", door), options.seconds)
+        for kind, work, arguments in [*floods, ("connects", connect, tcp), ("slow bytes", trickle, tcp)]:
+            (loss, p99, longest), (rate, replies) = beside(work, arguments, calls, options.seconds)
+            memory = server.resident_mb()
             print(f"{kind:12}{rate:8.0f}{100 * loss:9.3f}{p99:8.1f}{longest:8.1f}{memory:7.1f}{replies:9}")
             if loss > MAX_LOSS or p99 > MAX_GAP_MS or replies or memory - before > MAX_GROWTH_MB:
                 missed.append(kind)
@@ -251,7 +276,7 @@ def main():
         (loss, p99, longest), (sent, answers, hints) = beside(over_limit_beside, work, calls, options.seconds)
         refused = sum(status == 503 for status in answers)
         print(f"{'over limit':12}{OVER_LIMIT_A_SECOND:8}{100 * loss:9.3f}{p99:8.1f}{longest:8.1f}"
-              f"{resident_mb(server):7.1f}{len(answers):9}   {refused} of {sent} refused with 503, {hints} say when to retry")
+              f"{server.resident_mb():7.1f}{len(answers):9}   {refused} of {sent} refused with 503, {hints} say when to retry")
         if loss > MAX_LOSS or p99 > MAX_GAP_MS or refused < sent or hints < refused:
             missed.append("over limit")
         found = scan(server.target)
@@ -261,7 +286,7 @@ def main():
         for call in calls:
             call.hang_up()
         server.unhurt()
-    except Failure as failure:
+    except (Failure, Skipped) as failure:
         missed.append(str(failure))
     finally:
         server.stop()

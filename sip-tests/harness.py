@@ -9,11 +9,11 @@ import sip
 from baresip import Baresip
 from kamailio import Kamailio
 from offhook import Offhook
-from process import PORTS, Failure, Process, Skipped, expect, wait_for
+from process import PORTS, Failure, Process, Skipped, expect, idle, wait_for
 from rtpengine import Rtpengine
 from sipp import Sipp
 
-__all__ = ["CASES", "Failure", "Skipped", "Stage", "case", "expect", "run_case", "wait_for"]
+__all__ = ["CASES", "Failure", "Skipped", "Stage", "case", "expect", "idle", "run_case", "wait_for"]
 
 
 class Stage:
@@ -34,15 +34,15 @@ class Stage:
         server.wait_ready()
         return server
 
-    def caller(self, scenario, target, **options):
+    def caller(self, scenario, target, port=None, **options):
         """SIPp calls `target`."""
-        caller = Sipp(self.folder, scenario, PORTS.take(), target, **options)
+        caller = Sipp(self.folder, scenario, port or PORTS.take(), target, **options)
         self._open.append(caller)
         return caller
 
-    def callee(self, scenario, **options):
+    def callee(self, scenario, port=None, **options):
         """SIPp waits to be called; give its `port` to `offhook`."""
-        callee = Sipp(self.folder, scenario, PORTS.take(), **options)
+        callee = Sipp(self.folder, scenario, port or PORTS.take(), **options)
         self._open.append(callee)
         return callee.wait_listening()
 
@@ -104,11 +104,15 @@ CASES = {}
 Result = collections.namedtuple("Result", "seconds reason skipped peers")
 
 
-def case(function=None, over="udp"):
-    """Registers a case under its function's name; `over` is the transport of our signalling."""
+def case(function=None, over="udp", patient=False, soak=False):
+    """Registers a case under its function's name; `over` is the transport of our signalling.
+
+    A `patient` case spends its time waiting, so that it runs beside the others and takes no turn of theirs. A `soak` is one
+    that takes minutes, and runs only when it is asked for.
+    """
     if function is None:
-        return lambda function: case(function, over)
-    function.over = over
+        return lambda function: case(function, over, patient, soak)
+    function.over, function.patient, function.soak = over, patient or soak, soak
     CASES[function.__name__] = function
     return function
 

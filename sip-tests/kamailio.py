@@ -18,7 +18,7 @@ def program():
     return shutil.which("kamailio", path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
 
 
-def make_certificates(folder):
+def make_certificates(folder, trunk=f"DNS:{DOMAIN},IP:127.0.0.1,IP:{OUTSIDE}"):
     """An authority, and certificates of it for the trunk (by name and by address) and for the gateway, in PEM."""
     def openssl(*words):
         ended = subprocess.run(["openssl", *map(str, words)], cwd=folder, capture_output=True, text=True, check=False)
@@ -26,7 +26,7 @@ def make_certificates(folder):
 
     key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
     openssl("req", "-x509", *key, "-keyout", "ca.key", "-out", "ca.pem", "-days", 2, "-subj", "/CN=sip-tests authority")
-    for name, names in {"server": f"DNS:{DOMAIN},IP:127.0.0.1,IP:{OUTSIDE}", "client": "DNS:gateway.test"}.items():
+    for name, names in {"server": trunk, "client": "DNS:gateway.test"}.items():
         (folder / f"{name}.ext").write_text(f"subjectAltName={names}\n")
         openssl("req", *key, "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={name}")
         openssl("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", 2,
@@ -39,11 +39,11 @@ class Kamailio(Process):
     peer = "Kamailio"
 
     def __init__(self, folder, algorithm, phone_port, tls=False, verify_clients=False, host="127.0.0.1", media=None,
-                 encrypt=False):
+                 encrypt=False, port=None, session_timer=False):
         """With `tls` it needs what `make_certificates` left in the folder. `media` is an `Rtpengine` that all audio
-        goes through, on our side encrypted if `encrypt`."""
+        goes through, on our side encrypted if `encrypt`. With `session_timer` it wants each call refreshed."""
         self.host = host
-        self.port, self.tls_port = PORTS.take(), PORTS.take()
+        self.port, self.tls_port = port or PORTS.take(), PORTS.take()
         config = TEMPLATE.read_text()
         for name, value in {
             "LISTEN": f"{host}:{self.port}", "TLS_LISTEN": f"{host}:{self.tls_port}", "CERTIFICATES": folder,
@@ -57,6 +57,7 @@ class Kamailio(Process):
         super().__init__(folder, "kamailio-trunk", [
             program(), "-DD", "-E", "-f", folder / "kamailio.cfg", "-Y", run, "-P", run / "pid", "-m", 64, "-M", 8,
             *(["-A", "WITH_TLS"] if tls else []), *(["-A", "WITH_RTPENGINE"] if media else []),
+            *(["-A", "WITH_SESSION_TIMER"] if session_timer else []),
         ])
 
     def proxy(self, transport="udp"):

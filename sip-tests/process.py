@@ -1,6 +1,7 @@
 """Children, ports and waiting: what a case starts, it can wait for and end."""
 
 import os
+import pathlib
 import random
 import signal
 import socket
@@ -10,6 +11,8 @@ import time
 
 CALL_SECONDS = 20
 STOP_SECONDS = 4
+# Set when the run is interrupted: whoever waits gives up.
+INTERRUPTED = threading.Event()
 
 
 class Failure(Exception):
@@ -34,7 +37,14 @@ def wait_for(what, probe, seconds=CALL_SECONDS):
             return value
         if time.monotonic() > end:
             raise Failure(f"{what}: not within {seconds:g} s")
+        expect(not INTERRUPTED.is_set(), f"{what}: interrupted")
         time.sleep(0.02)
+
+
+def idle(seconds):
+    """For what takes its time by its nature."""
+    until = time.monotonic() + seconds
+    wait_for(f"{seconds:g} s have gone by", lambda: time.monotonic() > until, seconds + 1)
 
 
 class Ports:
@@ -51,8 +61,8 @@ class Ports:
         """The first of `count` consecutive ports."""
         with self._lock:
             while True:
-                first = self._next
-                self._next = first + count if first + count < 32000 else 12000
+                first = self._next if self._next + count < 32000 else 12000
+                self._next = first + count
                 if all(self._free(first + offset) for offset in range(count)):
                     return first
 
@@ -91,6 +101,22 @@ class Process:
     @property
     def running(self):
         return self.child.poll() is None
+
+    def resident_mb(self):
+        with open(f"/proc/{self.child.pid}/statm", encoding="ascii") as numbers:
+            return int(numbers.read().split()[1]) * os.sysconf("SC_PAGESIZE") / 1e6
+
+    def cpu_seconds(self):
+        """CPU time so far, with all that it started."""
+        ticks = 0
+        for process in pathlib.Path("/proc").glob("[0-9]*/stat"):
+            try:
+                fields = process.read_text(errors="replace").rpartition(")")[2].split()
+            except OSError:
+                continue  # it has ended meanwhile
+            if int(fields[3]) == self.child.pid:  # the session
+                ticks += int(fields[11]) + int(fields[12])
+        return ticks / os.sysconf("SC_CLK_TCK")
 
     def log(self):
         return self.output.read_text(errors="replace")

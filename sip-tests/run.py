@@ -5,7 +5,8 @@ own RTP.
     run.py [--offhook BINARY] [--jobs N] [--list] [--table FILE] [CASE...]
 
 Each case starts its own server on free ports of 127.0.0.1 and ends all that it started. The logs
-of a failed case stay in the folder that its line names. Standard library only.
+of a failed case stay in the folder that its line names. Cases that take minutes (`soak_*`) run only
+when a pattern asks for them. Standard library only.
 """
 
 import argparse
@@ -24,12 +25,16 @@ sys.dont_write_bytecode = True
 import cases  # noqa: E402, F401  (registers them)
 import harness  # noqa: E402
 import kamailio  # noqa: E402
+import process  # noqa: E402
 import table  # noqa: E402
+
+# Patient cases at a time, beside the others.
+PATIENT_JOBS = 8
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("case", nargs="*", help="names or patterns such as 'kamailio_*'; default: all")
+    parser.add_argument("case", nargs="*", help="names or patterns such as 'kamailio_*'; default: all that are quick")
     target = os.environ.get("CARGO_TARGET_DIR", "target")
     parser.add_argument("--offhook", default=os.path.join(target, "debug", "offhook"))
     parser.add_argument("--jobs", type=int, default=5, help="cases at a time; they mostly wait")
@@ -54,12 +59,14 @@ def main():
         parser.error(f"not found: {', '.join(missing)} (`make deps build`)")
 
     root = pathlib.Path(tempfile.mkdtemp(prefix="sip-tests-"))
-    wanted = options.case or ["*"]
-    names = [name for name in harness.CASES if any(fnmatch.fnmatch(name, pattern) for pattern in wanted)]
+    names = [name for name in harness.CASES if is_wanted(name, options.case)]
     failed, skipped, results = 0, 0, {}
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    pool = concurrent.futures.ThreadPoolExecutor(options.jobs)
-    pending = {pool.submit(harness.run_case, name, binary, root): name for name in names}
+    busy, patient = (concurrent.futures.ThreadPoolExecutor(size) for size in (options.jobs, PATIENT_JOBS))
+    pending = {}
+    for name in names:
+        pool = patient if harness.CASES[name].patient else busy
+        pending[pool.submit(harness.run_case, name, binary, root)] = name
     try:
         for future in concurrent.futures.as_completed(pending):
             name, result = pending[future], future.result()
@@ -75,13 +82,21 @@ def main():
                 print(f"     logs: {root / name}", flush=True)
     finally:
         # When interrupted: no further cases, and those that run end what they started.
-        pool.shutdown(cancel_futures=True)
+        process.INTERRUPTED.set()
+        for pool in (busy, patient):
+            pool.shutdown(cancel_futures=True)
     if not failed:
         shutil.rmtree(root, ignore_errors=True)
     if options.table:
         pathlib.Path(options.table).write_text(table.written(results))
     print(f"{len(names) - failed - skipped} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""))
     return 1 if failed else 0
+
+
+def is_wanted(name, patterns):
+    if not patterns:
+        return not harness.CASES[name].soak
+    return any(fnmatch.fnmatch(name, pattern) for pattern in patterns)
 
 
 if __name__ == "__main__":

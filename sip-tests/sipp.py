@@ -14,7 +14,8 @@ class Sipp(Process):
     peer = "SIPp"
     count = 0
 
-    def __init__(self, folder, scenario, port, target=None, service="echo", seconds=60, event_type=101, **keys):
+    def __init__(self, folder, scenario, port, target=None, service="echo", seconds=60, event_type=101, host="127.0.0.1",
+                 **keys):
         Sipp.count += 1
         self.port = port
         name = f"sipp-{scenario}-{Sipp.count}"
@@ -27,7 +28,7 @@ class Sipp(Process):
         for key, value in {**keys, "event_type": event_type}.items():
             text = text.replace(f"[{key}]", str(value))
         (folder / f"{name}.xml").write_text(text)
-        command += ["-sf", folder / f"{name}.xml", "-i", "127.0.0.1", "-p", port, "-m", 1, "-nostdin",
+        command += ["-sf", folder / f"{name}.xml", "-i", host, "-p", port, "-m", 1, "-nostdin",
                     "-s", service, "-timeout", f"{seconds}s", "-timeout_error", "-trace_msg",
                     "-message_file", self.trace_path, "-trace_err", "-error_file", folder / f"{name}.errors"]
         super().__init__(folder, name, command, {"TERM": "dumb"})

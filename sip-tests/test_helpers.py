@@ -1,13 +1,17 @@
 """The suite's own ears, tested: `python3 -m unittest discover -s sip-tests`."""
 
 import os
+import socket
 import tempfile
 import time
 import unittest
 
 import audio
+import crowd
+import harness
 import model
 import rtp
+import run
 import sip
 
 
@@ -87,6 +91,36 @@ class Sip(unittest.TestCase):
             sip.digest_response("GET", "Circle of Life", {**fields, "algorithm": "SHA-256"}),
             "753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1",
         )
+
+
+class Crowd(unittest.TestCase):
+    def test_who_is_hung_up_on_leaves_and_what_was_said_is_kept(self):
+        with socket.create_server(("127.0.0.1", 0)) as door:
+            visitors = crowd.Crowd(door.getsockname(), "127.0.0.3")
+            visitors.join(3)
+            self.assertEqual((visitors.connected, visitors.present()), (3, 3))
+            taken = [door.accept()[0] for _ in range(3)]
+            visitors.trickle(8)
+            self.assertEqual([one.recv(100) for one in taken], [b"OPTIONS "] * 3)
+            taken[0].sendall(b"hello")
+            taken[0].close()
+            end = time.monotonic() + 5
+            while time.monotonic() < end and visitors.present() > 2:
+                time.sleep(0.02)
+            self.assertEqual((visitors.present(), visitors.answered), (2, b"hello"))
+            visitors.close()
+            for one in taken:
+                one.close()
+
+
+class Cases(unittest.TestCase):
+    def test_cases_of_minutes_run_only_when_a_pattern_names_them(self):
+        long = [name for name, function in harness.CASES.items() if function.soak]
+        self.assertTrue(long)
+        for name in long:
+            self.assertFalse(run.is_wanted(name, []))
+            self.assertTrue(run.is_wanted(name, ["soak_*"]), name)
+        self.assertTrue(run.is_wanted("inbound_echo", []))
 
 
 class StandIn(unittest.TestCase):

@@ -140,6 +140,20 @@ def outbound_unavailable(t):
 
 
 @case
+def outbound_redirected(t):
+    """302: the call ends as it says, and nobody is called in its place."""
+    elsewhere = t.prober(None)
+    callee = t.callee("redirect", elsewhere=elsewhere.address[1])
+    server = t.offhook(callee.port)
+    call = server.wait_ended(server.dial())
+    callee.wait_done()
+    told = (call["end_reason"], call["sip_status"])
+    expect(told == ("failed", 302), f"the call ended as {told}, not as failed with 302")
+    followed = elsewhere.receive(1)
+    expect(followed is None, f"the Contact of the 302 got {followed}")
+
+
+@case
 def outbound_declined(t):
     """603 is a refusal by a person."""
     refused(t, "603 Decline", ["rejected"])

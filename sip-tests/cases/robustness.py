@@ -5,7 +5,7 @@ from cases.inbound import acknowledge, final_answer, hear_echo
 from harness import case, expect, wait_for
 
 
-@case
+@case(patient=True)
 def ack_never_arrives(t):
     """The 200 is sent again until 64*T1, then a BYE ends the call (RFC 3261 §13.3.1.4)."""
     server = t.offhook()

@@ -15,15 +15,18 @@ register = true
 ENOUGH_SECONDS = 1.5
 
 
-def register_both(t, algorithm, over="udp", more="", encrypt_phone=None, sip="", listen=(), **options):
+def register_both(t, algorithm, over="udp", more="", encrypt_phone=None, phone_seconds=30, sip="", listen=(), limits="",
+                  **options):
     """Kamailio, with bob's telephone and offhook registered: `(trunk, phone, server)`. `more` is of our trunk."""
     port = PORTS.take(2)
     if over == "tls":
         make_certificates(t.folder)
         sip += f'\ntls_ca = "{t.folder}/ca.pem"'
     trunk = t.kamailio(algorithm, phone_port=port, tls=over == "tls", **options)
-    phone = t.baresip(user="bob", frequency=440, port=port, registrar=(DOMAIN, trunk.proxy()), encrypt=encrypt_phone)
-    server = t.offhook(domain=DOMAIN, proxy=trunk.proxy(over), trunk=TRUNK + more, sip=sip, listen=listen)
+    phone = t.baresip(user="bob", frequency=440, port=port, registrar=(DOMAIN, trunk.proxy()), encrypt=encrypt_phone,
+                      seconds=phone_seconds)
+    server = t.offhook(domain=DOMAIN, proxy=trunk.proxy(over), trunk=TRUNK + more, sip=sip, listen=listen,
+                       limits=limits)
     trunk.wait_seen("registered bob")
     trunk.wait_seen(f"registered {USER} over {over}")
     expect_proof(trunk, "REGISTER", algorithm)

@@ -1,0 +1,97 @@
+"""Calls of five minutes through Kamailio that a session timer of 90 s would end, were it not for refreshes (RFC 4028)."""
+
+import time
+
+import audio
+from cases.trunk import TRUNK, register_both
+from harness import case, expect, idle, wait_for
+from kamailio import DOMAIN, USER
+from process import PORTS
+
+# A call is judged at both of its ends.
+CALL_SECONDS, END_SECONDS = 300, 5
+# Half of the interval is 45 s, and who refreshes sooner may.
+REFRESHES = 6
+
+
+@case(soak=True)
+def soak_refreshed_by_us(t):
+    """Five minutes with a session timer of 90 s, which the proxy wants and baresip knows nothing of: we refresh."""
+    trunk, phone, server = register_both(t, "MD5", session_timer=True, phone_seconds=CALL_SECONDS + 60)
+    phone.order("dial", f"sip:echo@{DOMAIN}")
+    wait_for("baresip is connected", lambda: phone.saw("CALL_ESTABLISHED"))
+    idle(CALL_SECONDS)
+    expect(not phone.saw("CALL_CLOSED"), f"the call is over: {trunk.seen('by Route')}")
+    phone.order("hangup")
+    wait_for("baresip hung up", lambda: phone.saw("CALL_CLOSED"))
+    trunk.wait_seen(f"BYE by Route over udp from 127.0.0.1:{phone.port}")
+
+    expect_refreshes(trunk, server)
+    rate, heard = phone.heard()
+    for name, end in (("first", heard[: END_SECONDS * rate]), ("last", heard[-END_SECONDS * rate :])):
+        seconds = audio.tone_seconds(end, 440, rate)
+        expect(seconds >= END_SECONDS - 1, f"of the {name} {END_SECONDS} s bob heard his tone for {seconds:.1f} s")
+
+
+def expect_refreshes(trunk, server):
+    ours = trunk.seen(f"by Route over udp from 127.0.0.1:{server.sip_port} ")
+    refreshes = [line for line in ours if line.startswith(("INVITE", "UPDATE"))]
+    expect(len(refreshes) >= REFRESHES, f"we refreshed {len(refreshes)} times: {ours}")
+
+
+@case(soak=True)
+def soak_refreshed_by_us_as_caller(t):
+    """Five minutes of a call of ours that the proxy wants refreshed each 90 s and bob's telephone does not: we refresh."""
+    trunk, phone, server = register_both(t, "MD5", session_timer=True, phone_seconds=CALL_SECONDS + 60,
+                                         limits="silence_nudges = 100")
+    call_id = server.dial("bob")
+    server.wait_status(call_id, "answered")
+    idle(CALL_SECONDS)
+    server.wait_status(call_id, "answered")
+    server.post(f"/v1/calls/{call_id}/actions/say", {"text": "After five minutes this sentence is still to be heard."})
+    wait_for("we have said so", lambda: [line for line in server.transcript(call_id) if "minutes" in line["text"]])
+    server.post(f"/v1/calls/{call_id}/actions/hangup", {})
+    server.wait_ended(call_id)
+    wait_for("baresip saw the end", lambda: phone.saw("CALL_CLOSED"))
+
+    expect_refreshes(trunk, server)
+    rate, heard = phone.heard()
+    seconds = audio.loud_seconds(heard[-2 * END_SECONDS * rate :], rate)
+    expect(seconds >= 1, f"of the last {2 * END_SECONDS} s bob heard our voice for {seconds:.1f} s")
+    rate, (they, _) = server.recording(call_id, t.folder)
+    seconds = audio.tone_seconds(they[-END_SECONDS * rate :], 440, rate)
+    expect(seconds >= END_SECONDS - 1, f"of the last {END_SECONDS} s we recorded bob's tone for {seconds:.1f} s")
+
+
+@case(soak=True)
+def soak_refreshed_by_them(t):
+    """Five minutes with a session timer of 90 s, which SIPp asks for and refreshes by UPDATE."""
+    port = PORTS.take()
+    trunk = t.kamailio("MD5", phone_port=port)
+    server = t.offhook(domain=DOMAIN, proxy=trunk.proxy(), trunk=TRUNK)
+    trunk.wait_seen(f"registered {USER} over udp")
+    phone = t.phone()
+    caller = t.caller("call_refreshing", ("127.0.0.1", trunk.port), port=port, audio_port=phone.port,
+                      seconds=CALL_SECONDS + 60)
+    phone.call(caller.remote_audio())
+    hear_oneself(phone, 1000)
+    idle(CALL_SECONDS - 3 * END_SECONDS)
+    hear_oneself(phone, 500)
+    caller.wait_done()
+
+    granted = [message.get("Session-Expires") for message in caller.received(status=200, cseq="UPDATE")]
+    expect(len(granted) >= REFRESHES, f"{len(granted)} UPDATEs were answered with 200")
+    expect(set(granted) == {"90;refresher=uac"}, f"the refreshes were granted {granted}")
+    theirs = trunk.seen(f"UPDATE by Route over udp from 127.0.0.1:{port} ")
+    expect(len(theirs) == len(granted), f"{len(theirs)} UPDATEs went through the proxy: {trunk.seen('by Route')}")
+    server.unhurt()
+
+
+def hear_oneself(phone, frequency):
+    """The echo of a tone, from now on."""
+    since = time.monotonic()
+    phone.play(audio.tone(frequency, END_SECONDS))
+    wait_for("the tone has been sent", lambda: phone.idle)
+    idle(0.5)
+    heard = audio.tone_seconds(phone.samples(since), frequency)
+    expect(heard >= END_SECONDS - 1, f"{frequency} Hz came back for {heard:.1f} s, not {END_SECONDS - 1} s")
