@@ -61,6 +61,7 @@ impl InviteSession {
         let flow = self.dialog.next_hop();
         match ack_of {
             Some(invite) => {
+                self.keep_secrets(&mut request, flow);
                 let payload = request.to_bytes(&flow, &branch, &core.config.user_agent);
                 let transmit = Transmit { flow, payload };
                 core.transmits.push_back(transmit.clone());
