@@ -108,6 +108,19 @@ fn a_callee_elsewhere_gets_no_credentials_though_the_trunk_had_them() {
     }
 }
 
+// RFC 3261 §22.1.
+#[test]
+fn the_acks_of_callees_elsewhere_have_no_credentials() {
+    let mut wire = Wire::new();
+    let (_, invite) = calling(&mut wire);
+    let again = wire.receive(&response(&invite, PROXY_REQUIRED, "p", PROXY, "")).remove(1);
+    for tag in ["b", "c"] {
+        let sent = wire.receive(&response(&again, "200 OK", tag, "Contact: <sip:mallory@192.0.2.66>\n", SDP));
+        assert!(sent[0].starts_with("ACK sip:mallory@192.0.2.66 "), "{}", sent[0]);
+        assert!(sent.iter().all(|message| credentials(message).is_empty()), "{sent:?}");
+    }
+}
+
 #[test]
 fn nothing_within_a_call_of_theirs_ever_carries_credentials() {
     let mut wire = Wire::new();

@@ -124,6 +124,18 @@ fn a_late_answer_of_the_hop_left_behind_is_acknowledged_and_ended() {
 }
 
 #[test]
+fn the_answer_to_an_options_alone_says_nothing_of_calls() {
+    let mut wire = Wire::new();
+    moved_on(&mut wire);
+    wire.events();
+    wire.agent.options(wire.now, hop(1), "sip:192.0.2.2");
+    let asked = wire.sent().remove(0);
+    wire.receive(&response(&asked, "200 OK", "o", "", ""));
+    let events = wire.events();
+    assert!(matches!(events[..], [Event::OptionsAnswered { status: Some(200), .. }]), "{events:?}");
+}
+
+#[test]
 fn what_rings_late_behind_us_is_canceled_once() {
     let mut wire = Wire::new();
     let (_, first, _) = moved_on(&mut wire);

@@ -48,7 +48,8 @@ impl InviteSession {
             return;
         }
         let mut fork = self.dialog_of_2xx(reply);
-        let (ack, branch, flow) = (ack_of(reply, &fork), core.branch(), fork.next_hop());
+        let (mut ack, branch, flow) = (ack_of(reply, &fork), core.branch(), fork.next_hop());
+        self.keep_secrets(&mut ack, flow);
         let transmit = Transmit { flow, payload: ack.to_bytes(&flow, &branch, &core.config.user_agent) };
         core.transmits.push_back(transmit.clone());
         self.keep_ack(Ack { invite: reply.transaction.clone(), to_tag: fork.remote_tag.clone(), transmit });

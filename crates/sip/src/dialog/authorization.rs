@@ -23,6 +23,13 @@ impl InviteSession {
         request.headers.extend(credentials);
     }
 
+    /// An ACK has the credentials of its INVITE, but not for a callee to whom it goes past the trunk.
+    pub(super) fn keep_secrets(&self, ack: &mut OutgoingRequest, path: Flow) {
+        if !self.authenticator.is_for(path.remote.ip()) {
+            ack.headers.retain(|(name, _)| !is_authorization(name));
+        }
+    }
+
     /// Whether it makes sense to answer a challenge: it comes from the trunk, and we have not answered it before.
     pub(super) fn takes_challenge(&mut self, core: &mut Core, reply: Reply<'_>) -> bool {
         let response = reply.response;

@@ -80,6 +80,7 @@ impl InviteSession {
         match ack_of {
             Some(invite) => {
                 let flow = self.dialog.next_hop_for(|flow| core.size_of(&request, flow));
+                self.keep_secrets(&mut request, flow);
                 let payload = request.to_bytes(&flow, &branch, &core.config.user_agent);
                 let transmit = Transmit { flow, payload };
                 core.transmits.push_back(transmit.clone());

@@ -22,7 +22,8 @@ impl UserAgent {
             return self.core.discard(flow, "response with a broken header field");
         }
         let (request, path) = (&client.request, client.flow);
-        let is_alive = response.status != 503;
+        // What an OPTIONS brings is told by an event of its own.
+        let is_alive = response.status != 503 && client.owner != Owner::Options;
         let Reaction { deliver, send } = match &mut client.machine {
             ClientMachine::Invite(invite) => invite.handle_response(now, response.status, || {
                 let to = response.headers.first(HeaderName::To).map(readable).unwrap_or_default();
