@@ -27,6 +27,7 @@ mod setup;
 #[cfg(feature = "sim")]
 mod sim;
 mod sockets;
+mod sources;
 mod streams;
 mod trace;
 

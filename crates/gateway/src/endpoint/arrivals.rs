@@ -1,0 +1,111 @@
+//! What the sockets bring, and the tasks that wait for it.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use crate::network::SignallingSocket;
+use crate::sockets::{Door, Listener};
+
+/// Datagrams waiting for the user agent; more are lost, and SIP retransmits.
+const MAX_DATAGRAMS: usize = 1024;
+/// The largest datagram UDP can carry.
+const MAX_DATAGRAM: usize = 65_535;
+/// Wait after a connection could not be taken.
+const ACCEPT_RETRY: Duration = Duration::from_millis(100);
+
+/// What comes from the sockets.
+#[derive(Debug)]
+pub(super) struct Arrival {
+    /// The listener, by its number.
+    pub(super) listener: usize,
+    pub(super) peer: SocketAddr,
+    pub(super) what: Arrived,
+}
+
+#[derive(Debug)]
+pub(super) enum Arrived {
+    Datagram(Vec<u8>),
+    Connection(TcpStream),
+    /// The network says that it cannot reach that peer.
+    Unreachable,
+}
+
+/// Receives at all of them; ends with the tasks.
+pub(super) fn receive_at(listeners: &[Listener]) -> (mpsc::Receiver<Arrival>, Vec<JoinHandle<()>>) {
+    let (datagrams, arrivals) = mpsc::channel(MAX_DATAGRAMS);
+    let tasks = listeners
+        .iter()
+        .enumerate()
+        .flat_map(|(number, listener)| match &listener.door {
+            Door::Datagrams(socket) => vec![
+                tokio::spawn(receive(number, socket.clone(), datagrams.clone())),
+                tokio::spawn(hear_of_unreachable(number, socket.clone(), datagrams.clone())),
+            ],
+            Door::Connections(door) => {
+                vec![tokio::spawn(take_connections(number, door.clone(), datagrams.clone()))]
+            }
+        })
+        .collect();
+    (arrivals, tasks)
+}
+
+async fn receive(listener: usize, socket: SignallingSocket, arrivals: mpsc::Sender<Arrival>) {
+    let mut buffer = vec![0; MAX_DATAGRAM];
+    loop {
+        match socket.receive(&mut buffer).await {
+            Ok((len, peer)) => {
+                // Full: drop here, before any work is done for it.
+                let _ = arrivals.try_send(Arrival { listener, peer, what: Arrived::Datagram(buffer[..len].to_vec()) });
+            }
+            // On Linux these are ICMP errors too, without their destination; `hear_of_unreachable` takes that.
+            Err(error) => {
+                tracing::debug!(%error, "receive failed");
+                tokio::task::yield_now().await;
+            }
+        }
+        if arrivals.is_closed() {
+            return;
+        }
+    }
+}
+
+async fn hear_of_unreachable(listener: usize, socket: SignallingSocket, arrivals: mpsc::Sender<Arrival>) {
+    loop {
+        match socket.unreachable().await {
+            // Full: the transaction's own timers decide.
+            Ok(peer) => drop(arrivals.try_send(Arrival { listener, peer, what: Arrived::Unreachable })),
+            Err(error) => {
+                tracing::debug!(%error, "no news of ICMP errors");
+                tokio::task::yield_now().await;
+            }
+        }
+        if arrivals.is_closed() {
+            return;
+        }
+    }
+}
+
+/// Hands on who connects. When the machine has no more descriptors, it waits for some.
+async fn take_connections(number: usize, door: Arc<TcpListener>, arrivals: mpsc::Sender<Arrival>) {
+    loop {
+        match door.accept().await {
+            Ok((stream, peer)) => {
+                let arrival = Arrival { listener: number, peer, what: Arrived::Connection(stream) };
+                // Full: the connection is closed, and its peer may try again.
+                let _ = arrivals.try_send(arrival);
+            }
+            Err(error) => {
+                tracing::warn!(%error, "no connection can be taken");
+                tokio::time::sleep(ACCEPT_RETRY).await;
+            }
+        }
+        if arrivals.is_closed() {
+            return;
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! What comes in from outside, and who may speak to us.
+
+use std::net::{IpAddr, SocketAddr};
+
+use sip::Flow;
+use tokio::net::TcpStream;
+
+use super::arrivals::{Arrival, Arrived};
+use super::{Book, Endpoint};
+use crate::clock;
+
+impl Book {
+    fn ignore(&mut self, source: IpAddr) {
+        self.ignored += 1;
+        // Powers of two: a flood must not fill the log.
+        if self.ignored.is_power_of_two() {
+            tracing::warn!(%source, count = self.ignored, "ignored unknown sources");
+        }
+    }
+}
+
+impl Endpoint {
+    pub(super) fn handle_arrival(&mut self, Arrival { listener, peer, what }: Arrival, book: &mut Book) {
+        match what {
+            Arrived::Datagram(payload) => self.handle_datagram(listener, peer, &payload, book),
+            Arrived::Connection(stream) => self.handle_connection(listener, peer, stream, book),
+            Arrived::Unreachable => self.handle_unreachable(listener, peer),
+        }
+    }
+
+    fn handle_datagram(&mut self, number: usize, from: SocketAddr, payload: &[u8], book: &mut Book) {
+        if !self.is_allowed(from.ip()) {
+            return book.ignore(from.ip());
+        }
+        let Some(flow) = self.flow_from(number, from) else { return };
+        self.traces.received(clock::wall(), flow, payload);
+        self.user_agent.handle_input(clock::now(), sip::Input::Received { flow, payload });
+    }
+
+    /// A stranger's connection is closed before a byte of it is read.
+    fn handle_connection(&mut self, number: usize, from: SocketAddr, stream: TcpStream, book: &mut Book) {
+        if !self.is_allowed(from.ip()) {
+            return book.ignore(from.ip());
+        }
+        let Some(Flow { transport, local, remote }) = self.flow_from(number, from) else { return };
+        if let Err(why) = self.streams.accept(transport, local, remote, stream) {
+            tracing::warn!(%remote, transport = transport.token(), ?why, "connection declined");
+        }
+    }
+
+    fn handle_unreachable(&mut self, number: usize, peer: SocketAddr) {
+        let Some(flow) = self.flow_from(number, peer) else { return };
+        tracing::debug!(%peer, "unreachable");
+        self.user_agent.handle_input(clock::now(), sip::Input::Unreachable { flow });
+    }
+
+    /// Only trunks may speak to us; a simulated trunk speaks to anybody and asks for a password.
+    fn is_allowed(&self, source: IpAddr) -> bool {
+        self.config.registrar.is_some() || self.config.trunks.iter().any(|trunk| trunk.includes(&self.resolver, source))
+    }
+}
