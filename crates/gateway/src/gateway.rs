@@ -9,16 +9,14 @@ use std::time::Duration;
 
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
-use sip::sdp::SrtpPolicy;
 use sip::{Penalties, UserAgent};
 use tokio::sync::{Mutex as AsyncMutex, OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::call::CallTask;
-use crate::call::machine::Signal;
 use crate::dns::Dns;
-use crate::endpoint::{self, Endpoint, EndpointCommand, Invitation};
+use crate::endpoint::{self, Endpoint, EndpointCommand};
 use crate::media_threads::MediaThreads;
 use crate::ports::Ports;
 use crate::registrations::{Registrations, Standing};
@@ -26,10 +24,7 @@ use crate::resolver::Resolver;
 use crate::sockets::{self, Listener};
 use crate::streams::{Streams, Tls};
 use crate::trace::Traces;
-use crate::{
-    BuiltIn, Call, CallEnd, CallHandle, CallLimits, CallStatus, Config, NextHop, Registration, TlsError, TlsFiles,
-    Trunk, setup,
-};
+use crate::{Call, CallLimits, Config, Error, NextHop, Registration, TlsError, TlsFiles, Trunk, inbound, setup};
 
 /// Inbound calls waiting for their reader; more get 503.
 const MAX_INCOMING: usize = 64;
@@ -52,7 +47,7 @@ pub(crate) struct Inner {
     pub(crate) media: MediaThreads,
     tls: Tls,
     pub(crate) ports: Ports,
-    resolver: Resolver,
+    pub(crate) resolver: Resolver,
     pub(crate) calls: TaskTracker,
     pub(crate) stop: CancellationToken,
     /// One permit a call.
@@ -92,81 +87,6 @@ pub struct IncomingCall {
     pub recording: Option<PathBuf>,
     /// The call.
     pub call: Call,
-}
-
-/// What went wrong in starting or dialing.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// A SIP address is taken or not ours.
-    #[error("cannot listen on {address}")]
-    Bind {
-        /// The address.
-        address: SocketAddr,
-        /// The system's reason.
-        #[source]
-        source: io::Error,
-    },
-    /// The machine has no media threads to give.
-    #[error("cannot start media threads")]
-    MediaThreads(#[source] io::Error),
-    /// A trunk that is not configured.
-    #[error("no trunk is named {0:?}")]
-    NoSuchTrunk(String),
-    /// No trunk at all.
-    #[error(
-        "no trunk is configured to call out by; add a [[trunk]] with a name and a uri such as \"sip:trunk.example.com\""
-    )]
-    NoTrunk,
-    /// A trunk that only sends us calls.
-    #[error("trunk {0:?} has no address to send calls to; give it a uri")]
-    NoNextHop(String),
-    /// A trunk whose name no name server knows.
-    #[error("{0}")]
-    Unresolved(String),
-    /// No listener of the trunk's address family, or no route.
-    #[error("no listening address can reach {0}")]
-    NoRoute(String),
-    /// Encryption is demanded of a trunk whose signalling is not encrypted.
-    #[error("trunk {0} has srtp = \"required\" and is not reached over TLS; write ;transport=tls in its uri")]
-    KeysInTheOpen(String),
-    /// TLS is to be listened for without a certificate.
-    #[error("no certificate is configured to listen for TLS with")]
-    NoCertificate,
-    /// Certificates or keys cannot be used.
-    #[error(transparent)]
-    Tls(#[from] TlsError),
-    /// The port range is exhausted.
-    #[error("no RTP port is free in {first}..={last}")]
-    NoFreePort {
-        /// First of the range.
-        first: u16,
-        /// Last of the range.
-        last: u16,
-    },
-    /// At the limit of calls.
-    #[error("all {limit} calls are in use")]
-    Full {
-        /// The limit.
-        limit: usize,
-    },
-    /// Neither a number, a user name nor a SIP URI.
-    #[error("{0:?} cannot be dialed")]
-    BadTarget(String),
-    /// The recording's file cannot be made.
-    #[error("cannot record to {path}")]
-    Record {
-        /// The file.
-        path: PathBuf,
-        /// The system's reason.
-        #[source]
-        source: io::Error,
-    },
-    /// Too late.
-    #[error("the gateway is stopping")]
-    Stopping,
-    /// Randomness could not be had from the system.
-    #[error("the operating system gives no randomness")]
-    Randomness(#[source] io::Error),
 }
 
 impl Gateway {
@@ -237,7 +157,7 @@ impl Gateway {
             config,
         });
         tokio::spawn(task.run());
-        tokio::spawn(take_invitations(Arc::downgrade(&inner), invitations, arrived));
+        tokio::spawn(inbound::take_invitations(Arc::downgrade(&inner), invitations, arrived));
         Ok(Self { inner })
     }
 
@@ -335,10 +255,10 @@ impl Gateway {
 }
 
 /// The permits that one call holds until it is over.
-type Permits = Vec<OwnedSemaphorePermit>;
+pub(crate) type Permits = Vec<OwnedSemaphorePermit>;
 
 impl Inner {
-    fn standing(&self, trunk: &str) -> Standing {
+    pub(crate) fn standing(&self, trunk: &str) -> Standing {
         let known = self.registrations.get(trunk).map(|standing| standing.borrow().clone());
         known.unwrap_or(Standing::new(Registration::Off))
     }
@@ -359,11 +279,11 @@ impl Inner {
         draw_seed(&mut self.rng.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn draw_number(&self) -> u64 {
+    pub(crate) fn draw_number(&self) -> u64 {
         self.rng.lock().unwrap_or_else(PoisonError::into_inner).next_u64()
     }
 
-    fn admit(&self, trunk: Option<&str>) -> Option<Permits> {
+    pub(crate) fn admit(&self, trunk: Option<&str>) -> Option<Permits> {
         let mut permits = vec![self.room.clone().try_acquire_owned().ok()?];
         if let Some(room) = trunk.and_then(|trunk| self.trunk_room.get(trunk)) {
             permits.push(room.clone().try_acquire_owned().ok()?);
@@ -371,113 +291,11 @@ impl Inner {
         Some(permits)
     }
 
-    fn spawn(&self, task: CallTask, permits: Permits) {
+    pub(crate) fn spawn(&self, task: CallTask, permits: Permits) {
         self.calls.spawn(async move {
             task.run().await;
             drop(permits);
         });
-    }
-}
-
-/// Turns invitations into calls: built-in ones are answered here, others wait for `accept`.
-async fn take_invitations(
-    gateway: std::sync::Weak<Inner>,
-    mut invitations: mpsc::Receiver<Invitation>,
-    arrived: mpsc::Sender<IncomingCall>,
-) {
-    while let Some(invitation) = invitations.recv().await {
-        let Some(inner) = gateway.upgrade() else { return };
-        let session = invitation.session;
-        if let Err(status) = take_invitation(&inner, invitation, &arrived) {
-            let signal = Signal::Reject(status);
-            let _ = inner.endpoint.send(EndpointCommand::Session { session, signal }).await;
-        }
-    }
-}
-
-fn take_invitation(
-    inner: &Arc<Inner>,
-    invitation: Invitation,
-    arrived: &mpsc::Sender<IncomingCall>,
-) -> Result<(), u16> {
-    const BUSY_HERE: u16 = 503;
-    const NOT_ACCEPTABLE_HERE: u16 = 488;
-    let to = setup::user_of(&invitation.request_uri);
-    let from = setup::user_of(&invitation.from);
-    let built_in: Option<BuiltIn> =
-        inner.config.built_in.iter().find(|(user, _)| *user == to).map(|(_, built_in)| *built_in);
-    let source = invitation.flow.remote.ip();
-    let trunk = inner.config.trunks.iter().find(|trunk| trunk.includes(&inner.resolver, source));
-    // Our keys would have to go where anybody can read them.
-    let in_the_open = invitation.flow.transport != sip::Transport::Tls;
-    if in_the_open && trunk.is_some_and(|trunk| trunk.srtp == SrtpPolicy::Required) {
-        return Err(NOT_ACCEPTABLE_HERE);
-    }
-    let permits = inner.admit(trunk.map(|trunk| trunk.name.as_str())).ok_or(BUSY_HERE)?;
-    let place = if built_in.is_none() { Some(arrived.try_reserve().map_err(|_| BUSY_HERE)?) } else { None };
-    let recording = match &inner.config.record_inbound {
-        Some(directory) if built_in.is_none() => {
-            Some(directory.join(format!("inbound-{:016x}.wav", inner.draw_number())))
-        }
-        _ => None,
-    };
-    let invited = setup::Invited { offer: invitation.offer, built_in, record: recording.as_deref() };
-    let flow = trunk.map_or(invitation.flow, |trunk| inner.standing(&trunk.name).seen(invitation.flow));
-    let prepared = setup::inbound(inner, trunk, flow, invited).map_err(|error| {
-        tracing::warn!(%error, "inbound call refused");
-        BUSY_HERE
-    })?;
-    let (task, line, handle) = prepared.into_call(inner, invitation.session, invitation.events, invitation.trace);
-    if let (Some(place), Some(line)) = (place, line) {
-        let trunk = trunk.map(|trunk| trunk.name.clone());
-        place.send(IncomingCall { to, from, trunk, recording, call: Call { line, handle } });
-    }
-    inner.spawn(task, permits);
-    Ok(())
-}
-
-impl CallHandle {
-    /// Presses keys, as [`Line::press`](crate::Line::press).
-    pub fn press(&self, digits: &str) {
-        self.command(crate::line::LineCommand::Press { digits: digits.to_owned(), differently: false });
-    }
-
-    /// Ends the call at once.
-    pub fn hang_up(&self) {
-        self.command(crate::line::LineCommand::HangUp);
-    }
-
-    /// Where the call stands, for watching.
-    pub fn status(&self) -> watch::Receiver<CallStatus> {
-        self.status.clone()
-    }
-
-    /// When it was answered.
-    pub fn answered_at(&self) -> Option<tokio::time::Instant> {
-        self.shared.view().answered_at.map(Into::into)
-    }
-
-    /// Resolves when the call is over and its recording is closed.
-    pub async fn ended(&self) -> CallEnd {
-        let mut finished = self.finished.clone();
-        let end = finished.wait_for(Option::is_some).await.ok().and_then(|end| end.clone());
-        // The task is gone without a word only when it panicked or the runtime stops.
-        end.unwrap_or(CallEnd { cause: crate::EndCause::Failed, sip_status: None, reason: Some("lost".to_owned()) })
-    }
-
-    /// How it sounds to us, at most a second old.
-    pub fn quality(&self) -> crate::Quality {
-        self.shared.view().quality
-    }
-
-    /// Pipeline, state and next deadline in words.
-    pub fn explain(&self) -> String {
-        self.shared.view().explanation.clone()
-    }
-
-    fn command(&self, command: crate::line::LineCommand) {
-        // A full queue belongs to a call that is over.
-        let _ = self.commands.try_send(command);
     }
 }
 

@@ -6,7 +6,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::call::Shared;
 use crate::line::LineCommand;
-use crate::{CallEnd, Line};
+use crate::{CallEnd, EndCause, Line};
 
 /// A placed or accepted call.
 #[derive(Debug)]
@@ -24,6 +24,51 @@ pub struct CallHandle {
     pub(crate) status: watch::Receiver<CallStatus>,
     pub(crate) finished: watch::Receiver<Option<CallEnd>>,
     pub(crate) shared: Arc<Shared>,
+}
+
+impl CallHandle {
+    /// Presses keys, as [`Line::press`].
+    pub fn press(&self, digits: &str) {
+        self.command(LineCommand::Press { digits: digits.to_owned(), differently: false });
+    }
+
+    /// Ends the call at once.
+    pub fn hang_up(&self) {
+        self.command(LineCommand::HangUp);
+    }
+
+    /// Where the call stands, for watching.
+    pub fn status(&self) -> watch::Receiver<CallStatus> {
+        self.status.clone()
+    }
+
+    /// When it was answered.
+    pub fn answered_at(&self) -> Option<tokio::time::Instant> {
+        self.shared.view().answered_at.map(Into::into)
+    }
+
+    /// Resolves when the call is over and its recording is closed.
+    pub async fn ended(&self) -> CallEnd {
+        let mut finished = self.finished.clone();
+        let end = finished.wait_for(Option::is_some).await.ok().and_then(|end| end.clone());
+        // The task is gone without a word only when it panicked or the runtime stops.
+        end.unwrap_or(CallEnd { cause: EndCause::Failed, sip_status: None, reason: Some("lost".to_owned()) })
+    }
+
+    /// How it sounds to us, at most a second old.
+    pub fn quality(&self) -> Quality {
+        self.shared.view().quality
+    }
+
+    /// Pipeline, state and next deadline in words.
+    pub fn explain(&self) -> String {
+        self.shared.view().explanation.clone()
+    }
+
+    fn command(&self, command: LineCommand) {
+        // A full queue belongs to a call that is over.
+        let _ = self.commands.try_send(command);
+    }
 }
 
 /// Where a call stands.
