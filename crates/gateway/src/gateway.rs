@@ -10,7 +10,7 @@ use std::time::Duration;
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use sip::{Penalties, UserAgent};
-use tokio::sync::{Mutex as AsyncMutex, OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{Mutex as AsyncMutex, OwnedSemaphorePermit, Semaphore, broadcast, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -24,7 +24,11 @@ use crate::resolver::Resolver;
 use crate::sockets::{self, Listener};
 use crate::streams::{Streams, Tls};
 use crate::trace::Traces;
-use crate::{Call, CallLimits, Config, Error, NextHop, Registration, TlsError, TlsFiles, Trunk, inbound, setup};
+use crate::trunk_state::MAX_CHANGES;
+use crate::{
+    Call, CallLimits, Config, Error, NextHop, Registration, RegistrationChanged, TlsError, TlsFiles, Trunk, inbound,
+    setup,
+};
 
 /// Inbound calls waiting for their reader; more get 503.
 const MAX_INCOMING: usize = 64;
@@ -55,7 +59,8 @@ pub(crate) struct Inner {
     trunk_room: BTreeMap<String, Arc<Semaphore>>,
     rng: Mutex<ChaCha12Rng>,
     incoming: AsyncMutex<mpsc::Receiver<IncomingCall>>,
-    registrations: BTreeMap<String, watch::Receiver<Standing>>,
+    pub(crate) registrations: BTreeMap<String, watch::Receiver<Standing>>,
+    pub(crate) changes: AsyncMutex<broadcast::Receiver<RegistrationChanged>>,
     endpoint_stopped: CancellationToken,
 }
 
@@ -113,7 +118,8 @@ impl Gateway {
                 ((trunk.name.clone(), sender), (trunk.name.clone(), receiver))
             })
             .unzip();
-        let room = |calls: usize| Arc::new(Semaphore::new(calls.min(Semaphore::MAX_PERMITS)));
+        let room = |calls: usize| Arc::new(Semaphore::new(permits(calls)));
+        let (changed, changes) = broadcast::channel(MAX_CHANGES);
         let (endpoint, commands) = mpsc::channel(endpoint::MAX_COMMANDS);
         let (invite, invitations) = mpsc::channel(MAX_INCOMING);
         let (arrived, incoming) = mpsc::channel(MAX_INCOMING);
@@ -131,7 +137,7 @@ impl Gateway {
             resolver: resolver.clone(),
             commands,
             invitations: invite,
-            registrations: Registrations::new(registering),
+            registrations: Registrations::new(registering, changed),
             streams: Streams::new(tls.clone(), from_streams),
             stream_events,
             penalties: Penalties::default(),
@@ -153,6 +159,7 @@ impl Gateway {
             rng: Mutex::new(rng),
             incoming: AsyncMutex::new(incoming),
             registrations,
+            changes: AsyncMutex::new(changes),
             endpoint_stopped,
             config,
         });
@@ -210,19 +217,6 @@ impl Gateway {
         tokio::select! { biased;
             () = self.inner.stop.cancelled() => None,
             call = incoming.recv() => call,
-        }
-    }
-
-    /// The state of a trunk's registration; `None` for a trunk that is not configured.
-    pub fn registration(&self, trunk: &str) -> Option<Registration> {
-        self.inner.registrations.get(trunk).map(|state| state.borrow().state.clone())
-    }
-
-    /// Waits until all trunks that register are registered or have failed.
-    pub async fn registered(&self) {
-        for state in self.inner.registrations.values() {
-            // An error means that the endpoint is gone, and with it any hope of news.
-            let _ = state.clone().wait_for(|standing| standing.state != Registration::Pending).await;
         }
     }
 
@@ -291,12 +285,23 @@ impl Inner {
         Some(permits)
     }
 
+    /// How many calls that trunk has.
+    pub(crate) fn calls_by(&self, trunk: &Trunk) -> usize {
+        let free = self.trunk_room.get(&trunk.name).map_or(0, |room| room.available_permits());
+        permits(trunk.max_calls).saturating_sub(free)
+    }
+
     pub(crate) fn spawn(&self, task: CallTask, permits: Permits) {
         self.calls.spawn(async move {
             task.run().await;
             drop(permits);
         });
     }
+}
+
+/// A semaphore holds no more.
+fn permits(calls: usize) -> usize {
+    calls.min(Semaphore::MAX_PERMITS)
 }
 
 /// On a real trunk a peer that vanishes is noticed (RFC 4028), and a 180 that is lost is sent again (RFC 3262).

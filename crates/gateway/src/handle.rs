@@ -86,24 +86,6 @@ pub enum CallStatus {
     Ended,
 }
 
-/// The registration state of a trunk.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Registration {
-    /// The trunk does not register.
-    Off,
-    /// No answer yet.
-    Pending,
-    /// Registered.
-    Registered,
-    /// Refused or silent; tried again unless it is final.
-    Failed {
-        /// The registrar's answer; `None` for silence.
-        status: Option<u16>,
-        /// Its words.
-        reason: String,
-    },
-}
-
 /// Quality of one call.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Quality {

@@ -32,6 +32,7 @@ mod sockets;
 mod sources;
 mod streams;
 mod trace;
+mod trunk_state;
 
 pub use config::*;
 pub use error::Error;
@@ -44,3 +45,4 @@ pub use network::Network;
 pub use sim::SimNetwork;
 pub use streams::{TlsError, TlsFiles};
 pub use trace::{PCAP_MEDIA_TYPE, TracedMessage, ladder, pcap};
+pub use trunk_state::{Registration, RegistrationChanged, TrunkStatus};

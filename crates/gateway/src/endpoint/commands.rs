@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sip::{Event, SessionId};
+use sip::{Event, Peer, SessionId};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{Book, Endpoint, Stopping};
@@ -30,6 +30,11 @@ pub(crate) enum EndpointCommand {
         session: SessionId,
         signal: Signal,
     },
+    /// Which of these have failed of late?
+    Penalised {
+        peers: Vec<Peer>,
+        answer: oneshot::Sender<Vec<Peer>>,
+    },
     /// Refuse new calls from now on.
     Drain,
     /// Unregister everywhere and end once that is answered.
@@ -51,6 +56,11 @@ impl Endpoint {
                 }
             }
             EndpointCommand::Session { session, signal } => self.carry_out(now, session, signal),
+            EndpointCommand::Penalised { mut peers, answer } => {
+                peers.retain(|peer| self.penalties.is_penalised(now, *peer));
+                // Whoever asked may have gone.
+                let _ = answer.send(peers);
+            }
             EndpointCommand::Drain => self.user_agent.refuse_new(Some(Duration::from_secs(30))),
             EndpointCommand::Stop => {
                 book.stopping = Some(Stopping { linger: now + LINGER, limit: now + UNREGISTER });
