@@ -17,6 +17,7 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio_util::sync::CancellationToken;
 
 use crate::call::machine::Signal;
+use crate::log_limit::{Class, LogLimit};
 use crate::registrations::Registrations;
 use crate::resolver::Resolver;
 use crate::sockets::{self, Listener};
@@ -73,7 +74,7 @@ pub(crate) struct Located {
 struct Book {
     calls: BTreeMap<SessionId, mpsc::Sender<Event>>,
     stopping: Option<Stopping>,
-    ignored: u64,
+    log: LogLimit,
     /// While what a lost connection brings about is handled: why it was lost.
     loss: Option<&'static str>,
 }
@@ -163,7 +164,10 @@ impl Endpoint {
             }
             StreamEvent::Closed { flow, number, ended } => {
                 let why = ended.as_ref().err().map_or_else(|| "closed".to_owned(), io::Error::to_string);
-                tracing::info!(remote = %flow.remote, transport = flow.transport.token(), why, "connection closed");
+                if let Some(left_out) = book.log.admit(now, Class::Closed) {
+                    let transport = flow.transport.token();
+                    tracing::info!(remote = %flow.remote, transport, why, left_out, "connection closed");
+                }
                 if self.streams.closed(flow, number) {
                     self.user_agent.handle_input(now, sip::Input::Closed { flow });
                     book.loss = streams::phrase(&ended);
@@ -252,7 +256,11 @@ impl Endpoint {
             }
             Event::TargetAnswered { flow } => self.penalties.answered(clock::now(), flow.peer()),
             Event::Locate { session, uri } => self.locate(session, uri),
-            Event::Discarded { flow, why } => tracing::debug!(remote = %flow.remote, why, "message discarded"),
+            Event::Discarded { flow, why } => {
+                if let Some(left_out) = book.log.admit(clock::now(), Class::Discarded) {
+                    tracing::debug!(remote = %flow.remote, why, left_out, "message discarded");
+                }
+            }
             Event::Progress { session, .. }
             | Event::Answered { session, .. }
             | Event::Acknowledged { session, .. }

@@ -8,7 +8,8 @@ use tokio::sync::mpsc;
 use crate::call::machine::Signal;
 use crate::endpoint::{EndpointCommand, Invitation};
 use crate::gateway::Inner;
-use crate::{BuiltIn, Call, IncomingCall, setup};
+use crate::log_limit::{Class, LogLimit};
+use crate::{BuiltIn, Call, IncomingCall, clock, setup};
 
 /// Turns invitations into calls: built-in ones are answered here, others wait for `accept`.
 pub(crate) async fn take_invitations(
@@ -16,10 +17,11 @@ pub(crate) async fn take_invitations(
     mut invitations: mpsc::Receiver<Invitation>,
     arrived: mpsc::Sender<IncomingCall>,
 ) {
+    let mut log = LogLimit::default();
     while let Some(invitation) = invitations.recv().await {
         let Some(inner) = gateway.upgrade() else { return };
         let session = invitation.session;
-        if let Err(status) = take_invitation(&inner, invitation, &arrived) {
+        if let Err(status) = take_invitation(&inner, invitation, &arrived, &mut log) {
             let signal = Signal::Reject(status);
             let _ = inner.endpoint.send(EndpointCommand::Session { session, signal }).await;
         }
@@ -30,6 +32,7 @@ fn take_invitation(
     inner: &Arc<Inner>,
     invitation: Invitation,
     arrived: &mpsc::Sender<IncomingCall>,
+    log: &mut LogLimit,
 ) -> Result<(), u16> {
     const BUSY_HERE: u16 = 503;
     const NOT_ACCEPTABLE_HERE: u16 = 488;
@@ -55,7 +58,9 @@ fn take_invitation(
     let invited = setup::Invited { offer: invitation.offer, built_in, record: recording.as_deref() };
     let flow = trunk.map_or(invitation.flow, |trunk| inner.standing(&trunk.name).seen(invitation.flow));
     let prepared = setup::inbound(inner, trunk, flow, invited).map_err(|error| {
-        tracing::warn!(%error, "inbound call refused");
+        if let Some(left_out) = log.admit(clock::now(), Class::NoRoom) {
+            tracing::warn!(%error, left_out, "inbound call refused");
+        }
         BUSY_HERE
     })?;
     let (task, line, handle) = prepared.into_call(inner, invitation.session, invitation.events, invitation.trace);

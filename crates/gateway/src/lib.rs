@@ -16,6 +16,7 @@ mod impairment;
 mod inbound;
 mod line;
 mod listen;
+mod log_limit;
 mod media_threads;
 mod media_worker;
 mod network;

@@ -8,6 +8,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use crate::clock;
+use crate::log_limit::{Class, LogLimit};
 use crate::network::SignallingSocket;
 use crate::sockets::{Door, Listener};
 
@@ -92,6 +94,7 @@ async fn hear_of_unreachable(listener: usize, socket: SignallingSocket, arrivals
 
 /// Hands on who connects. When the machine has no more descriptors, it waits for some.
 async fn take_connections(number: usize, door: Arc<TcpListener>, arrivals: mpsc::Sender<Arrival>) {
+    let mut log = LogLimit::default();
     loop {
         match door.accept().await {
             Ok((stream, peer)) => {
@@ -100,7 +103,9 @@ async fn take_connections(number: usize, door: Arc<TcpListener>, arrivals: mpsc:
                 let _ = arrivals.try_send(arrival);
             }
             Err(error) => {
-                tracing::warn!(%error, "no connection can be taken");
+                if let Some(left_out) = log.admit(clock::now(), Class::Declined) {
+                    tracing::warn!(%error, left_out, "no connection can be taken");
+                }
                 tokio::time::sleep(ACCEPT_RETRY).await;
             }
         }

@@ -1,4 +1,4 @@
-//! What comes in from outside, and who may speak to us.
+//! What comes in from outside: who may speak to us.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -8,16 +8,7 @@ use tokio::net::TcpStream;
 use super::arrivals::{Arrival, Arrived};
 use super::{Book, Endpoint};
 use crate::clock;
-
-impl Book {
-    fn ignore(&mut self, source: IpAddr) {
-        self.ignored += 1;
-        // Powers of two: a flood must not fill the log.
-        if self.ignored.is_power_of_two() {
-            tracing::warn!(%source, count = self.ignored, "ignored unknown sources");
-        }
-    }
-}
+use crate::log_limit::Class;
 
 impl Endpoint {
     pub(super) fn handle_arrival(&mut self, Arrival { listener, peer, what }: Arrival, book: &mut Book) {
@@ -30,7 +21,7 @@ impl Endpoint {
 
     fn handle_datagram(&mut self, number: usize, from: SocketAddr, payload: &[u8], book: &mut Book) {
         if !self.is_allowed(from.ip()) {
-            return book.ignore(from.ip());
+            return ignore(from.ip(), book);
         }
         let Some(flow) = self.flow_from(number, from) else { return };
         self.traces.received(clock::wall(), flow, payload);
@@ -40,11 +31,13 @@ impl Endpoint {
     /// A stranger's connection is closed before a byte of it is read.
     fn handle_connection(&mut self, number: usize, from: SocketAddr, stream: TcpStream, book: &mut Book) {
         if !self.is_allowed(from.ip()) {
-            return book.ignore(from.ip());
+            return ignore(from.ip(), book);
         }
         let Some(Flow { transport, local, remote }) = self.flow_from(number, from) else { return };
-        if let Err(why) = self.streams.accept(transport, local, remote, stream) {
-            tracing::warn!(%remote, transport = transport.token(), ?why, "connection declined");
+        if let Err(why) = self.streams.accept(transport, local, remote, stream)
+            && let Some(left_out) = book.log.admit(clock::now(), Class::Declined)
+        {
+            tracing::warn!(%remote, transport = transport.token(), ?why, left_out, "connection declined");
         }
     }
 
@@ -57,5 +50,11 @@ impl Endpoint {
     /// Only trunks may speak to us; a simulated trunk speaks to anybody and asks for a password.
     fn is_allowed(&self, source: IpAddr) -> bool {
         self.config.registrar.is_some() || self.config.trunks.iter().any(|trunk| trunk.includes(&self.resolver, source))
+    }
+}
+
+fn ignore(source: IpAddr, book: &mut Book) {
+    if let Some(left_out) = book.log.admit(clock::now(), Class::Stranger) {
+        tracing::warn!(%source, left_out, "ignored an unknown source");
     }
 }
