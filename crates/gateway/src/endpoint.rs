@@ -3,12 +3,14 @@
 mod arrivals;
 mod commands;
 mod intake;
+mod rate_limit;
+mod traffic;
 
 use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use sip::locate::Target;
 use sip::{Event, Flow, Peer, Penalties, SessionEnd, SessionId, UserAgent};
@@ -25,6 +27,7 @@ use crate::streams::{self, StreamEvent, Streams};
 use crate::trace::{Trace, Traces};
 use crate::{Config, clock};
 pub(crate) use commands::EndpointCommand;
+use rate_limit::RateLimit;
 
 /// Commands of all calls waiting for the endpoint.
 pub(crate) const MAX_COMMANDS: usize = 256;
@@ -74,6 +77,10 @@ pub(crate) struct Located {
 struct Book {
     calls: BTreeMap<SessionId, mpsc::Sender<Event>>,
     stopping: Option<Stopping>,
+    /// How much may still begin.
+    limit: RateLimit,
+    /// Retry-After of each new INVITE while we drain.
+    draining: Option<Duration>,
     log: LogLimit,
     /// While what a lost connection brings about is handled: why it was lost.
     loss: Option<&'static str>,
@@ -159,8 +166,7 @@ impl Endpoint {
         let now = clock::now();
         match event {
             StreamEvent::Message { flow, payload } => {
-                self.traces.received(clock::wall(), flow, &payload);
-                self.user_agent.handle_input(now, sip::Input::Received { flow, payload: &payload });
+                self.handle_message(flow, &payload, book);
             }
             StreamEvent::Closed { flow, number, ended } => {
                 let why = ended.as_ref().err().map_or_else(|| "closed".to_owned(), io::Error::to_string);
@@ -324,3 +330,6 @@ async fn sleep_until(at: Option<Instant>) {
         None => std::future::pending().await,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,6 +13,8 @@ const INTERVAL: Duration = Duration::from_secs(1);
 pub(crate) enum Class {
     /// Somebody whom no trunk allows.
     Stranger,
+    /// Too many requests.
+    OverLimit,
     /// A message that cannot be used.
     Discarded,
     /// A connection that was not taken, or none that could be.
@@ -59,7 +61,7 @@ mod tests {
         let mut line = |ms, class| limit.admit(start + Duration::from_millis(ms), class);
         assert_eq!(line(0, Class::Stranger), Some(0));
         assert_eq!((1..=999).filter_map(|ms| line(ms, Class::Stranger)).count(), 0);
-        assert_eq!(line(999, Class::Discarded), Some(0), "of another class");
+        assert_eq!(line(999, Class::OverLimit), Some(0), "of another class");
         assert_eq!(line(1000, Class::Stranger), Some(999));
         assert_eq!(line(5000, Class::Stranger), Some(0));
     }

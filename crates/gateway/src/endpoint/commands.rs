@@ -12,7 +12,9 @@ use crate::clock;
 use crate::trace::Trace;
 
 /// When a caller who found the house full may try again.
-const RETRY_AFTER: Duration = Duration::from_secs(5);
+pub(super) const RETRY_AFTER: Duration = Duration::from_secs(5);
+/// When one who came while we stop may find us started again.
+const DRAINING: Duration = Duration::from_secs(30);
 /// One retransmission interval (T1) and a little more.
 const LINGER: Duration = Duration::from_millis(600);
 /// Longest wait for the answers to our un-REGISTERs.
@@ -61,7 +63,10 @@ impl Endpoint {
                 // Whoever asked may have gone.
                 let _ = answer.send(peers);
             }
-            EndpointCommand::Drain => self.user_agent.refuse_new(Some(Duration::from_secs(30))),
+            EndpointCommand::Drain => {
+                book.draining = Some(DRAINING);
+                self.user_agent.refuse_new(book.draining);
+            }
             EndpointCommand::Stop => {
                 book.stopping = Some(Stopping { linger: now + LINGER, limit: now + UNREGISTER });
                 self.registrations.remove_all(now, &mut self.user_agent);

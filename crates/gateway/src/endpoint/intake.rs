@@ -1,4 +1,4 @@
-//! What comes in from outside: who may speak to us.
+//! What comes in from outside: who may speak to us, and how much.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -6,6 +6,8 @@ use sip::Flow;
 use tokio::net::TcpStream;
 
 use super::arrivals::{Arrival, Arrived};
+use super::commands::RETRY_AFTER;
+use super::traffic::{Verdict, judge};
 use super::{Book, Endpoint};
 use crate::clock;
 use crate::log_limit::Class;
@@ -24,8 +26,25 @@ impl Endpoint {
             return ignore(from.ip(), book);
         }
         let Some(flow) = self.flow_from(number, from) else { return };
-        self.traces.received(clock::wall(), flow, payload);
-        self.user_agent.handle_input(clock::now(), sip::Input::Received { flow, payload });
+        self.handle_message(flow, payload, book);
+    }
+
+    /// Gives the user agent what it may hear.
+    pub(super) fn handle_message(&mut self, flow: Flow, payload: &[u8], book: &mut Book) {
+        let (now, input) = (clock::now(), sip::Input::Received { flow, payload });
+        let verdict = judge(&mut book.limit, now, flow.remote.ip(), payload, self.traces.knows(payload));
+        if verdict == Verdict::Heard {
+            self.traces.received(clock::wall(), flow, payload);
+            return self.user_agent.handle_input(now, input);
+        }
+        if let Some(left_out) = book.log.admit(now, Class::OverLimit) {
+            tracing::warn!(remote = %flow.remote, left_out, "too many requests");
+        }
+        if verdict == Verdict::Refused {
+            self.user_agent.refuse_new(book.draining.or(Some(RETRY_AFTER)));
+            self.user_agent.handle_input(now, input);
+            self.user_agent.refuse_new(book.draining);
+        }
     }
 
     /// A stranger's connection is closed before a byte of it is read.
