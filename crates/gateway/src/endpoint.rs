@@ -26,6 +26,7 @@ use crate::sockets::{self, Listener};
 use crate::streams::{self, StreamEvent, Streams};
 use crate::trace::{Trace, Traces};
 use crate::{Config, clock};
+use arrivals::Arrivals;
 pub(crate) use commands::EndpointCommand;
 use rate_limit::RateLimit;
 
@@ -107,7 +108,7 @@ struct Stopping {
 
 impl Endpoint {
     pub(crate) async fn run(mut self) {
-        let (mut arrivals, receivers) = arrivals::receive_at(&self.listeners);
+        let mut arrivals = Arrivals::at(&self.listeners);
         let (found, mut located) = mpsc::channel(MAX_COMMANDS);
         self.located = Some(found);
         let mut book = Book::default();
@@ -130,16 +131,14 @@ impl Endpoint {
                     self.user_agent.located(clock::now(), session, &uri, flow);
                 }
                 Some(event) = self.stream_events.recv() => self.handle_stream(event, &mut book),
-                arrival = arrivals.recv() => match arrival {
+                arrival = arrivals.next() => match arrival {
                     Some(arrival) => self.handle_arrival(arrival, &mut book),
                     None => break,
                 },
             }
             self.drain(&mut book);
         }
-        for receiver in receivers {
-            receiver.abort();
-        }
+        drop(arrivals);
         self.stopped.cancel();
     }
 
@@ -166,6 +165,7 @@ impl Endpoint {
         let now = clock::now();
         match event {
             StreamEvent::Message { flow, payload } => {
+                self.streams.heard(flow);
                 self.handle_message(flow, &payload, book);
             }
             StreamEvent::Closed { flow, number, ended } => {

@@ -15,6 +15,8 @@ use crate::sockets::{Door, Listener};
 
 /// Datagrams waiting for the user agent; more are lost, and SIP retransmits.
 const MAX_DATAGRAMS: usize = 1024;
+/// Connections waiting to be looked at; more wait with the kernel, where they cost no descriptor.
+const MAX_CONNECTIONS: usize = 16;
 /// The largest datagram UDP can carry.
 const MAX_DATAGRAM: usize = 65_535;
 /// Wait after a connection could not be taken.
@@ -37,23 +39,50 @@ pub(super) enum Arrived {
     Unreachable,
 }
 
-/// Receives at all of them; ends with the tasks.
-pub(super) fn receive_at(listeners: &[Listener]) -> (mpsc::Receiver<Arrival>, Vec<JoinHandle<()>>) {
-    let (datagrams, arrivals) = mpsc::channel(MAX_DATAGRAMS);
-    let tasks = listeners
-        .iter()
-        .enumerate()
-        .flat_map(|(number, listener)| match &listener.door {
-            Door::Datagrams(socket) => vec![
-                tokio::spawn(receive(number, socket.clone(), datagrams.clone())),
-                tokio::spawn(hear_of_unreachable(number, socket.clone(), datagrams.clone())),
-            ],
-            Door::Connections(door) => {
-                vec![tokio::spawn(take_connections(number, door.clone(), datagrams.clone()))]
-            }
-        })
-        .collect();
-    (arrivals, tasks)
+/// What has come and is not yet taken. The tasks end with it.
+pub(super) struct Arrivals {
+    datagrams: mpsc::Receiver<Arrival>,
+    connections: mpsc::Receiver<Arrival>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl Arrivals {
+    /// Receives at all of them.
+    pub(super) fn at(listeners: &[Listener]) -> Self {
+        let (arrived, datagrams) = mpsc::channel(MAX_DATAGRAMS);
+        let (connected, connections) = mpsc::channel(MAX_CONNECTIONS);
+        let tasks = listeners
+            .iter()
+            .enumerate()
+            .flat_map(|(number, listener)| match &listener.door {
+                Door::Datagrams(socket) => vec![
+                    tokio::spawn(receive(number, socket.clone(), arrived.clone())),
+                    tokio::spawn(hear_of_unreachable(number, socket.clone(), arrived.clone())),
+                ],
+                Door::Connections(door) => {
+                    vec![tokio::spawn(take_connections(number, door.clone(), connected.clone()))]
+                }
+            })
+            .collect();
+        Self { datagrams, connections, tasks }
+    }
+
+    /// What came next; `None` when nothing more can come. Cancel-safe.
+    pub(super) async fn next(&mut self) -> Option<Arrival> {
+        tokio::select! { biased; // who takes connections is slower than we are, so that datagrams get their turn
+            Some(arrival) = self.connections.recv() => Some(arrival),
+            Some(arrival) = self.datagrams.recv() => Some(arrival),
+            else => None,
+        }
+    }
+}
+
+impl Drop for Arrivals {
+    fn drop(&mut self) {
+        for task in &self.tasks {
+            task.abort();
+        }
+    }
 }
 
 async fn receive(listener: usize, socket: SignallingSocket, arrivals: mpsc::Sender<Arrival>) {
@@ -93,14 +122,15 @@ async fn hear_of_unreachable(listener: usize, socket: SignallingSocket, arrivals
 }
 
 /// Hands on who connects. When the machine has no more descriptors, it waits for some.
-async fn take_connections(number: usize, door: Arc<TcpListener>, arrivals: mpsc::Sender<Arrival>) {
+async fn take_connections(listener: usize, door: Arc<TcpListener>, arrivals: mpsc::Sender<Arrival>) {
     let mut log = LogLimit::default();
     loop {
         match door.accept().await {
             Ok((stream, peer)) => {
-                let arrival = Arrival { listener: number, peer, what: Arrived::Connection(stream) };
-                // Full: the connection is closed, and its peer may try again.
-                let _ = arrivals.try_send(arrival);
+                let arrival = Arrival { listener, peer, what: Arrived::Connection(stream) };
+                if arrivals.send(arrival).await.is_err() {
+                    return;
+                }
             }
             Err(error) => {
                 if let Some(left_out) = log.admit(clock::now(), Class::Declined) {
@@ -108,9 +138,6 @@ async fn take_connections(number: usize, door: Arc<TcpListener>, arrivals: mpsc:
                 }
                 tokio::time::sleep(ACCEPT_RETRY).await;
             }
-        }
-        if arrivals.is_closed() {
-            return;
         }
     }
 }
