@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sip::locate::Target;
-use sip::{Event, Flow, Peer, Penalties, SessionEnd, SessionId, UserAgent};
+use sip::{Event, Flow, Peer, Penalties, SessionId, UserAgent};
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio_util::sync::CancellationToken;
@@ -83,18 +83,6 @@ struct Book {
     /// Retry-After of each new INVITE while we drain.
     draining: Option<Duration>,
     log: LogLimit,
-    /// While what a lost connection brings about is handled: why it was lost.
-    loss: Option<&'static str>,
-}
-
-/// What the user agent, which does not see connections, says when one is lost.
-const CONNECTION_LOST: &str = "connection lost";
-
-impl Book {
-    /// The same in more words, if there are any.
-    fn in_full(&self, why: &'static str) -> &'static str {
-        self.loss.filter(|_| why == CONNECTION_LOST).unwrap_or(why)
-    }
 }
 
 /// The last moments of an endpoint.
@@ -175,10 +163,7 @@ impl Endpoint {
                     tracing::info!(remote = %flow.remote, transport, why, left_out, "connection closed");
                 }
                 if self.streams.closed(flow, number) {
-                    self.user_agent.handle_input(now, sip::Input::Closed { flow });
-                    book.loss = streams::phrase(&ended);
-                    self.drain(book);
-                    book.loss = None;
+                    self.user_agent.handle_input(now, sip::Input::Closed { flow, why: streams::phrase(&ended) });
                 }
             }
         }
@@ -238,8 +223,6 @@ impl Endpoint {
                 self.registrations.granted(registration, expires);
             }
             Event::RegistrationFailed { registration, status, reason, retry_in } => {
-                let full = book.loss.filter(|_| reason == CONNECTION_LOST);
-                let reason = full.map_or(reason, str::to_owned);
                 self.registrations.failed(registration, status, reason, retry_in);
             }
             Event::AddressLearnt { registration, address } => self.registrations.learnt(registration, address),
@@ -256,7 +239,6 @@ impl Endpoint {
                 self.penalties.probed(clock::now(), flow.peer(), status.is_some_and(|status| status != 503));
             }
             Event::TargetFailed { flow, why, retry_after } => {
-                let why = book.in_full(why);
                 tracing::warn!(remote = %flow.remote, transport = flow.transport.token(), why, "target failed");
                 self.penalties.failed(clock::now(), flow.peer(), retry_after);
             }
@@ -275,10 +257,6 @@ impl Endpoint {
             | Event::Info { session, .. }
             | Event::InfoAnswered { session, .. } => self.tell_call(session, event, book),
             Event::Ended { session, end } => {
-                let end = match end {
-                    SessionEnd::Unanswered { why } => SessionEnd::Unanswered { why: book.in_full(why) },
-                    end => end,
-                };
                 self.tell_call(session, Event::Ended { session, end }, book);
                 book.calls.remove(&session);
             }

@@ -198,6 +198,8 @@ impl Gateway {
             credentials: trunk.credentials.clone(),
             registration: standing.id,
             offer: prepared.offer(),
+            presentation: sip::Presentation::default(),
+            redirects: sip::Redirects::Refuse,
             headers: Vec::new(),
         };
         let (events, signalling) = mpsc::channel(endpoint::MAX_EVENTS);

@@ -164,6 +164,8 @@ impl Pair {
             credentials: None,
             registration: None,
             offer: self.offer.clone(),
+            presentation: sip::Presentation::default(),
+            redirects: sip::Redirects::Refuse,
             headers: Vec::new(),
         };
         self.pass_time();

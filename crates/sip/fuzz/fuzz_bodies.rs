@@ -4,7 +4,8 @@
 
 use std::time::{Duration, Instant};
 
-use sip::message::{Frame, Framing, Message};
+use sip::message::headers::q850_cause;
+use sip::message::{Frame, Framing, HeaderName, Message};
 use sip::sdp::{self, AudioCodec, Capabilities, Direction, SessionDescription};
 use sip::{Config, Event, Flow, Input, Invite, Transport, UserAgent};
 
@@ -16,6 +17,7 @@ pub fn message(data: &[u8]) {
         Err(_) => return,
     };
     let _ = (headers.top_via(), headers.to(), headers.from(), headers.cseq());
+    let _ = headers.first(HeaderName::Reason).and_then(q850_cause);
 }
 
 /// A stream gives the same frames in whatever pieces it comes.
@@ -62,6 +64,8 @@ pub fn user_agent(data: &[u8]) {
         contact_user: "alice".into(),
         credentials: None,
         offer: sdp::offer(&capabilities()),
+        presentation: sip::Presentation::default(),
+        redirects: sip::Redirects::Refuse,
         headers: vec![],
     };
     let mut sessions = vec![agent.invite(now, invite)];

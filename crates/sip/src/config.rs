@@ -83,15 +83,23 @@ impl Default for Timers {
     }
 }
 
-/// A digest-protected registrar for a simulated trunk (RFC 3261 §10.3, RFC 7616).
-#[derive(Debug, Clone)]
+/// A realm and its users, who prove by digest who they are (RFC 7616): of a registrar, for a simulated trunk (RFC 3261
+/// §10.3), or of a trunk whose calls are to be [`Guarded`](crate::Input::Guarded).
+#[derive(Clone)]
 pub struct Registrar {
     /// Digest realm.
     pub realm: String,
-    /// User name → password.
+    /// User name → password; never printed.
     pub users: Vec<(String, String)>,
     /// Algorithms offered, best first.
     pub algorithms: Vec<DigestAlgorithm>,
+}
+
+impl std::fmt::Debug for Registrar {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let users: Vec<_> = self.users.iter().map(|(user, _)| user).collect();
+        f.debug_struct("Registrar").field("realm", &self.realm).field("users", &users).finish_non_exhaustive()
+    }
 }
 
 /// Digest algorithms (RFC 8760).

@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::Flow;
 use crate::sdp::SessionDescription;
+use crate::{CallerIdentity, Disposition, Flow};
 
 /// What the machine tells the shell.
 #[derive(Debug)]
@@ -25,6 +25,8 @@ pub enum Event {
         to: String,
         /// Their Call-ID.
         call_id: String,
+        /// What it says of the caller beside From. Only a trunk is to be believed.
+        caller: CallerIdentity,
         /// The offer; `None` means we offer in the answer (late offer).
         offer: Option<SessionDescription>,
     },
@@ -153,8 +155,9 @@ pub enum Event {
         /// Status code.
         status: Option<u16>,
     },
-    /// The next hop of a call is a name, or wants another transport: look it up and say `located`. What is to be sent
-    /// there waits, for 5 s at most; it may be the last of a call that has `Ended`.
+    /// The next hop of a call is a name, or wants another transport, or is that of a redirection: look it up and say
+    /// `located`. So it is with a stream for a request that is too long for a datagram, to an address with
+    /// `transport=tcp`. What is to be sent there waits, for 5 s at most; it may be the last of a call that has `Ended`.
     Locate {
         /// The call.
         session: SessionId,
@@ -195,10 +198,12 @@ pub enum SessionEnd {
         reason: String,
         /// `Reason` header (RFC 3326), as sent.
         reason_header: Option<String>,
+        /// What all that, and a Retry-After, says of the next try.
+        disposition: Disposition,
     },
     /// Our INVITE got no answer at all (Timer B) or could not be sent.
     Unanswered {
-        /// `"timeout"`, `"unreachable"`, …
+        /// `"timeout"`, `"unreachable"`, `"connection lost"` or what [`Input::Closed`](crate::Input::Closed) said, …
         why: &'static str,
     },
     /// We gave up (CANCEL, BYE or a refusal of ours).

@@ -29,11 +29,13 @@
 // The bans of clippy.toml; tests may start a clock.
 #![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
 
+mod caller;
 mod config;
 mod core;
 mod deadlines;
 mod dialog;
 mod digest;
+mod disposition;
 mod event;
 mod flow;
 pub mod locate;
@@ -46,8 +48,10 @@ pub mod sdp;
 mod transaction;
 mod user_agent;
 
+pub use caller::{Attestation, CallerIdentity, Diversion, HistoryEntry, Party, Presentation, Verification, Verstat};
 pub use config::{Config, Credentials, DigestAlgorithm, Registrar, SessionRefresher, Timers};
-pub use dialog::Invite;
+pub use dialog::{Invite, Redirects};
+pub use disposition::Disposition;
 pub use event::{Event, RegistrationId, SessionEnd, SessionId};
 pub use flow::{Flow, Peer, Transmit, Transport};
 pub use penalty::Penalties;

@@ -1,7 +1,7 @@
 //! The next hops of a request outside dialogs, tried one after the other (RFC 3263 §4.3).
 
 use std::collections::VecDeque;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use crate::transaction::Silence;
 use crate::{Flow, Transport};
@@ -9,7 +9,7 @@ use crate::{Flow, Transport};
 /// Most hops of one request.
 const MAX_HOPS: usize = 16;
 /// RFC 3261 §18.1.1: a longer request wants congestion control, unless the path is known to carry more.
-const MAX_OVER_UDP: usize = 1300;
+pub(crate) const MAX_OVER_UDP: usize = 1300;
 
 /// One place to send to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +34,8 @@ pub(crate) enum Left {
     Silence(Silence),
     /// A 503.
     Refused,
+    /// Another refusal that need not be the callee's.
+    Declined,
 }
 
 impl Left {
@@ -43,6 +45,7 @@ impl Left {
             Self::NoReply => "no first reply",
             Self::Silence(silence) => silence.phrase(),
             Self::Refused => "503 Service Unavailable",
+            Self::Declined => "refused",
         }
     }
 }
@@ -85,6 +88,13 @@ impl Route {
         }
     }
 
+    /// What the shell says of a stream to the hop in use, if it takes datagrams: where that is, and the stream, unless
+    /// there is none or it has failed.
+    pub fn stream(&self) -> Option<(SocketAddr, Option<Flow>)> {
+        let stream = self.hop.stream.filter(|_| !self.stream_failed);
+        (self.hop.flow.transport == Transport::Udp).then_some((self.hop.flow.remote, stream))
+    }
+
     /// Whether there is another way to try when this one fails.
     pub fn has_more(&self, used: Flow) -> bool {
         !self.rest.is_empty() || self.used_stream(used)
@@ -92,7 +102,7 @@ impl Route {
 
     /// A hop failed; whether there is another way. The last one stays.
     pub fn leave(&mut self, used: Flow, why: Left) -> bool {
-        if self.used_stream(used) && why != Left::Refused {
+        if self.used_stream(used) && !matches!(why, Left::Refused | Left::Declined) {
             self.stream_failed = true;
             return true;
         }

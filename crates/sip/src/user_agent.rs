@@ -1,5 +1,7 @@
 //! [`UserAgent`]: the one public machine. It owns every transaction, dialog and registration.
 
+mod addressed;
+mod input;
 mod registrar;
 mod requests;
 mod responses;
@@ -15,53 +17,14 @@ use crate::registration::{Register, Registration};
 use crate::route::Route;
 use crate::sdp::SessionDescription;
 use crate::transaction::Owner;
-use crate::{Config, Event, Flow, Hop, RegistrationId, SessionEnd, SessionId, Transmit};
+use crate::{Config, Event, Flow, Hop, Registrar, RegistrationId, SessionEnd, SessionId, Transmit};
+
+pub use input::{Deadline, Input, WrongState};
 
 /// Methods allowed, for Allow.
 pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK";
 /// Extensions understood when others require them.
 pub(crate) const UNDERSTOOD: [&str; 2] = ["timer", "100rel"];
-
-/// What the shell tells the machine.
-#[derive(Debug)]
-pub enum Input<'a> {
-    /// One datagram arrived.
-    Received {
-        /// Its path.
-        flow: Flow,
-        /// Its bytes.
-        payload: &'a [u8],
-    },
-    /// The time asked for by [`UserAgent::poll_timeout`] has come (late or repeated is harmless).
-    Timeout,
-    /// The network refused a message on this path (ICMP, no route).
-    Unreachable {
-        /// The path.
-        flow: Flow,
-    },
-    /// A connection is gone, or could not be opened. Whatever is still to be sent opens another one.
-    Closed {
-        /// Its path.
-        flow: Flow,
-    },
-}
-
-/// The next moment at which the machine wants [`Input::Timeout`], and which timer that is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Deadline {
-    /// When.
-    pub at: Instant,
-    /// For example `"Timer B (INVITE timeout)"`.
-    pub timer: &'static str,
-}
-
-/// A command for a session that is not in a state for it.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the session is in no state for `{command}`")]
-pub struct WrongState {
-    /// What was asked.
-    pub command: &'static str,
-}
 
 /// A SIP user agent.
 ///
@@ -96,10 +59,11 @@ impl UserAgent {
     /// Takes what happened. Time never goes backwards.
     pub fn handle_input(&mut self, now: Instant, input: Input<'_>) {
         match input {
-            Input::Received { flow, payload } => self.handle_datagram(now, flow, payload),
+            Input::Received { flow, payload } => self.handle_datagram(now, flow, payload, None),
+            Input::Guarded { flow, payload, realm } => self.handle_datagram(now, flow, payload, Some(realm)),
             Input::Timeout => self.handle_timeout(now),
             Input::Unreachable { flow } => self.handle_unreachable(now, flow),
-            Input::Closed { flow } => self.handle_closed(now, flow),
+            Input::Closed { flow, why } => self.handle_closed(now, flow, why),
         }
     }
 
@@ -158,7 +122,7 @@ impl UserAgent {
         let route = Route::new(invite.hops.clone());
         let obstacle = if self.core.live_sessions >= self.core.config.max_sessions {
             Some("too many sessions")
-        } else if Uri::parse(&invite.request_uri).is_err() || Uri::parse(&invite.from).is_err() {
+        } else if invite.uris().any(|uri| Uri::parse(uri).is_err()) {
             Some("not a URI")
         } else {
             None
@@ -326,9 +290,9 @@ impl UserAgent {
 
 // Dispatch.
 impl UserAgent {
-    fn handle_datagram(&mut self, now: Instant, flow: Flow, payload: &[u8]) {
+    fn handle_datagram(&mut self, now: Instant, flow: Flow, payload: &[u8], realm: Option<&Registrar>) {
         match Message::parse(payload) {
-            Ok(Message::Request(request)) => self.handle_request(now, flow, &request),
+            Ok(Message::Request(request)) => self.handle_request(now, flow, &request, realm),
             Ok(Message::Response(response)) => self.handle_response(now, flow, &response),
             Err(message::Error::KeepAlive) => {}
             Err(message::Error::TooLarge) => self.core.discard(flow, "message too large"),

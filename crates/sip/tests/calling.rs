@@ -5,7 +5,7 @@ mod wire;
 use std::time::Duration;
 
 use sip::sdp::Direction;
-use sip::{Credentials, Event, Input, Register, SessionEnd, SessionId};
+use sip::{Credentials, Disposition, Event, Input, Invite, Register, SessionEnd, SessionId};
 use wire::{CONTACT, SDP, Wire, called_out, calling, description, field, firsts, flow, of_theirs, response, tag};
 
 const RINGING: &str = "180 Ringing";
@@ -86,12 +86,65 @@ fn a_refusal_is_acknowledged_and_told_as_it_was_sent() {
     assert_eq!(field(&sent[0], "Via"), field(&invite, "Via"), "the ACK of a refusal has the branch of its INVITE");
     assert_eq!(tag(&sent[0], "To"), "b");
     let events = wire.events();
-    let [Event::Ended { end: SessionEnd::Rejected { status: 486, reason, reason_header }, .. }] = &events[..] else {
+    let [Event::Ended { end: SessionEnd::Rejected { status: 486, reason, reason_header, disposition }, .. }] =
+        &events[..]
+    else {
         panic!("{events:?}")
     };
     assert_eq!((reason.as_str(), reason_header.as_deref()), ("Besetzt", Some("Q.850;cause=17")));
+    assert_eq!(*disposition, Disposition::Busy { after: None });
     assert_eq!(wire.receive(&busy).len(), 1, "acknowledged again");
     assert!(wire.events().is_empty());
+}
+
+/// A call of ours whose offer has G.722 beside G.711.
+fn calling_richly(wire: &mut Wire) -> String {
+    let mut offer = description(4000, Direction::SendRecv);
+    offer.media[0].formats.insert(0, "9".to_owned());
+    let invite = Invite { offer, ..wire::invite_to(flow()) };
+    wire.agent.invite(wire.now, invite);
+    wire.sent().remove(0)
+}
+
+// RFC 3261 §21.4.26, §21.6.4.
+#[test]
+fn refused_media_are_offered_once_more_and_plainly() {
+    for refusal in ["488 Not Acceptable Here", "606 Not Acceptable"] {
+        let mut wire = Wire::new();
+        let invite = calling_richly(&mut wire);
+        assert!(invite.contains("m=audio 4000 RTP/AVP 9 0 8 101\r\n"));
+        let sent = wire.receive(&response(&invite, refusal, "b", "", ""));
+        assert_eq!(firsts(&sent), ["ACK sip:bob@example.test SIP/2.0", "INVITE sip:bob@example.test SIP/2.0"]);
+        assert!(sent[1].contains("m=audio 4000 RTP/AVP 0 8 101\r\n") && field(&sent[1], "CSeq") == Some("2 INVITE"));
+        assert!(wire.events().is_empty());
+        assert_eq!(wire.receive(&response(&sent[1], refusal, "b", "", "")).len(), 1);
+        let events = wire.events();
+        let media = Disposition::Media;
+        assert!(
+            matches!(&events[..], [Event::Ended { end: SessionEnd::Rejected { disposition, .. }, .. }] if *disposition == media),
+            "{events:?}"
+        );
+    }
+}
+
+#[test]
+fn an_offer_that_is_plain_is_refused_for_good() {
+    let mut wire = Wire::new();
+    let (_, invite) = calling(&mut wire);
+    assert_eq!(wire.receive(&response(&invite, "488 Not Acceptable Here", "b", "", "")).len(), 1);
+    assert!(matches!(wire.events()[..], [Event::Ended { end: SessionEnd::Rejected { status: 488, .. }, .. }]));
+}
+
+#[test]
+fn a_refusal_says_when_to_try_again() {
+    let mut wire = Wire::new();
+    let (_, invite) = calling(&mut wire);
+    wire.receive(&response(&invite, "480 Away", "b", "Retry-After: 300 (lunch)\nReason: Q.850;cause=20\n", ""));
+    let events = wire.events();
+    let [Event::Ended { end: SessionEnd::Rejected { disposition, .. }, .. }] = &events[..] else {
+        panic!("{events:?}")
+    };
+    assert_eq!(*disposition, Disposition::Unavailable { after: Some(Duration::from_secs(300)) });
 }
 
 // RFC 3261 §22.2, §22.3.

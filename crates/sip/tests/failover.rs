@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use link::{Link, Side, Weather, offer_of};
 use sip::sdp::Direction;
-use sip::{Config, Credentials, Event, Flow, Hop, Input, Invite, Register, SessionEnd, SessionId, Transport};
+use sip::{
+    Config, Credentials, Disposition, Event, Flow, Hop, Input, Invite, Register, SessionEnd, SessionId, Transport,
+};
 use wire::{CONTACT, SDP, Wire, description, field, firsts, flow, response, tag};
 
 const RETRY: &str = "Retry-After: 30\n";
@@ -29,6 +31,8 @@ fn call(wire: &mut Wire, hops: Vec<Hop>, headers: Vec<(String, String)>) -> (Ses
         credentials: Some(Credentials { username: "alice".into(), password: "secret".into() }),
         registration: None,
         offer: description(4000, Direction::SendRecv),
+        presentation: sip::Presentation::default(),
+        redirects: sip::Redirects::Refuse,
         headers,
     };
     let session = wire.agent.invite(wire.now, invite);
@@ -133,7 +137,7 @@ fn what_rings_late_behind_us_is_canceled_once() {
 }
 
 #[test]
-fn a_503_moves_on_at_once_and_other_refusals_do_not() {
+fn a_503_moves_on_at_once() {
     let mut wire = Wire::new();
     let (_, _, first) = call(&mut wire, two(), vec![]);
     let sent = wire.receive(&response(&first, "503 Service Unavailable", "a", RETRY, ""));
@@ -149,11 +153,47 @@ fn a_503_moves_on_at_once_and_other_refusals_do_not() {
         events[..],
         [Event::TargetFailed { .. }, Event::Ended { end: SessionEnd::Rejected { status: 503, .. }, .. }]
     ));
+}
 
-    let mut wire = Wire::new();
-    let (_, _, first) = call(&mut wire, two(), vec![]);
-    wire.receive(&response(&first, "500 Oops", "a", "", ""));
-    assert!(matches!(wire.events()[..], [Event::Ended { end: SessionEnd::Rejected { status: 500, .. }, .. }]));
+#[test]
+fn a_refusal_that_need_not_be_the_callees_moves_on_without_blame() {
+    for refusal in ["408 Request Timeout", "500 Oops", "502 Bad Gateway", "504 Server Time-out"] {
+        let mut wire = Wire::new();
+        let (_, _, first) = call(&mut wire, two(), vec![]);
+        wire.receive(&response(&first, "100 Trying", "", "", ""));
+        let sent = wire.receive(&response(&first, refusal, "a", RETRY, ""));
+        assert_eq!(firsts(&sent), ["ACK sip:bob@example.test SIP/2.0", "INVITE sip:bob@example.test SIP/2.0"]);
+        assert!(wire.events().is_empty(), "the hop has answered");
+        wire.receive(&response(&sent[1], refusal, "a", RETRY, ""));
+        let events = wire.events();
+        let [Event::Ended { end: SessionEnd::Rejected { disposition, .. }, .. }] = &events[..] else {
+            panic!("{events:?}")
+        };
+        assert_eq!(*disposition, Disposition::Target { after: Some(Duration::from_secs(30)) });
+    }
+}
+
+#[test]
+fn a_callees_refusal_does_not_move_on_nor_one_of_a_callee_who_rang() {
+    for (ringing, refusal) in [
+        (false, "404 Not Found"),
+        (false, "486 Busy Here"),
+        (false, "603 Decline"),
+        (false, "500 Oops\nReason: Q.850;cause=17"),
+        (true, "500 Oops"),
+        (true, "408 Request Timeout"),
+    ] {
+        let mut wire = Wire::new();
+        let (_, _, first) = call(&mut wire, two(), vec![]);
+        if ringing {
+            wire.receive(&response(&first, "180 Ringing", "a", CONTACT, ""));
+            wire.events();
+        }
+        let (status, reason) = refusal.split_once('\n').unwrap_or((refusal, "Subject: none"));
+        let sent = wire.receive(&response(&first, status, "a", &format!("{reason}\n"), ""));
+        assert_eq!(firsts(&sent), ["ACK sip:bob@example.test SIP/2.0"], "{refusal}");
+        assert!(matches!(wire.events()[..], [Event::Ended { end: SessionEnd::Rejected { .. }, .. }]), "{refusal}");
+    }
 }
 
 #[test]
@@ -211,6 +251,8 @@ fn invite_to(flow: Flow) -> Invite {
         credentials: None,
         registration: None,
         offer: description(4000, Direction::SendRecv),
+        presentation: sip::Presentation::default(),
+        redirects: sip::Redirects::Refuse,
         headers: vec![],
     }
 }

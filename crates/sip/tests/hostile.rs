@@ -19,12 +19,17 @@ fn messages(wire: &mut Wire) -> Vec<String> {
         credentials: Some(sip::Credentials { username: "alice".into(), password: "secret".into() }),
         registration: None,
         offer: description(4000, Direction::SendRecv),
+        presentation: sip::Presentation::default(),
+        redirects: sip::Redirects::To(vec!["other.test".into(), "[2001:db8::7]".into()]),
         headers: vec![],
     };
     wire.agent.invite(wire.now, invite);
     let ours = wire.sent().remove(0);
     let challenge = "WWW-Authenticate: Digest realm=\"a, b\", nonce=\"\\\"n\", qop=\"auth,auth-int\", algorithm=MD5\n";
     let route = "Record-Route: <sip:192.0.2.2;lr>, \"x, y\" <sip:[2001:db8::1]:5061;lr>;p=\"q\"\nRequire: \n";
+    let caller = "P-Asserted-Identity: \"A, B\" <sip:+1555;verstat=TN-Validation-Passed-A@t.test>, <tel:+1555>;verstat=x\n\
+        Diversion: <tel:1>;reason=\"no-answer\";counter=3\nHistory-Info: <sip:a@b?Reason=SIP%3Bcause%3D302>;index=1.1\n\
+        Privacy: id;user\nIdentity: e30.e30.c2ln;info=<https://cert.test/a>;ppt=shaken\n";
     let multipart = request("INVITE", "m", 1, "", "", "--x\r\nContent-Type: application/sdp\r\n\r\nv=0\r\n--x--\r\n")
         .replace("application/sdp\nContent-Length", "multipart/mixed;boundary=\"x\"\nContent-Length");
     vec![
@@ -36,12 +41,20 @@ fn messages(wire: &mut Wire) -> Vec<String> {
             route,
             &format!("{SDP}a=rtpmap:101 telephone-event/8000\r\na=ptime:20.0\r\na=rtcp:1 IN IP4 192.0.2.2\r\n"),
         ),
+        request("INVITE", "4", 1, "", caller, SDP).replace("Call-ID: c1", "Call-ID: c4"),
         multipart,
         request("CANCEL", "1", 1, "", "", ""),
         request("ACK", "1", 1, "x", "", ""),
         request("OPTIONS", "2", 1, "", "Accept: application/sdp;q=0.5, */*\n", ""),
         request("REGISTER", "3", 1, "", "Expires: 100\nAuthorization: Digest username=\"a\", realm=\"r\"\n", ""),
         response(&ours, "401 Unauthorized", "b", challenge, ""),
+        response(
+            &ours,
+            "302 Moved",
+            "b",
+            "m: <sip:bob@[2001:db8::7]:5070>;q=0.25, \"b, c\" <sip:bob;x=y@other.test>;q=1\n",
+            "",
+        ),
         response(&ours, "183 Session Progress", "b", "Contact: <sip:b@192.0.2.2>\n", SDP),
         response(&ours, "200 OK", "b", "Contact: <sip:b@192.0.2.2>\nRecord-Route: <sip:192.0.2.2>\n", SDP),
     ]
@@ -87,8 +100,10 @@ fn twenty_thousand_mutations_are_survived() {
             known = messages(&mut wire);
         }
         if round % 100 == 99 {
-            let lost =
-                if round % 200 == 99 { Input::Closed { flow: flow() } } else { Input::Unreachable { flow: flow() } };
+            let lost = match round % 200 {
+                99 => Input::Closed { flow: flow(), why: None },
+                _ => Input::Unreachable { flow: flow() },
+            };
             wire.agent.handle_input(wire.now, lost);
         }
         let mut bytes = known[next(known.len())].replace("\r\n", "\n").replace('\n', "\r\n").into_bytes();

@@ -35,6 +35,17 @@ fn registered(wire: &mut Wire) -> (RegistrationId, String) {
 const OPTIONS: &str = "OPTIONS sip:trunk.test SIP/2.0";
 const REGISTER: &str = "REGISTER sip:trunk.test SIP/2.0";
 
+// RFC 3327 §5.1.
+#[test]
+fn proxies_before_the_registrar_may_add_themselves_to_the_way_to_us() {
+    let mut wire = Wire::new();
+    let (id, request) = registered(&mut wire);
+    wire.agent.unregister(wire.now, id);
+    for register in [request, wire.sent().remove(0)] {
+        assert_eq!(field(&register, "Supported"), Some("path"));
+    }
+}
+
 #[test]
 fn an_answered_keep_alive_is_repeated() {
     let mut wire = Wire::new();
@@ -104,9 +115,9 @@ fn a_lost_connection_registers_again_at_once() {
     registered(&mut wire);
     wire.wait(Duration::from_secs(60));
     let other = Flow { remote: "192.0.2.9:5060".parse().unwrap(), ..wire.flow };
-    wire.agent.handle_input(wire.now, Input::Closed { flow: other });
+    wire.agent.handle_input(wire.now, Input::Closed { flow: other, why: None });
     assert!(wire.sent().is_empty(), "another's connection");
-    wire.agent.handle_input(wire.now, Input::Closed { flow: wire.flow });
+    wire.agent.handle_input(wire.now, Input::Closed { flow: wire.flow, why: None });
     assert_eq!(firsts(&wire.sent()), [REGISTER]);
 }
 
@@ -114,13 +125,23 @@ fn a_lost_connection_registers_again_at_once() {
 fn a_connection_that_is_lost_at_once_is_given_time() {
     let mut wire = Wire::over(Transport::Tcp);
     registered(&mut wire);
-    wire.agent.handle_input(wire.now, Input::Closed { flow: wire.flow });
+    wire.agent.handle_input(wire.now, Input::Closed { flow: wire.flow, why: None });
     let [Event::RegistrationFailed { status: None, retry_in: Some(wait), .. }] = wire.events()[..] else {
         panic!("no failure")
     };
     assert!((15..=30).contains(&wait.as_secs()), "{wait:?}");
     assert!(wire.sent().is_empty());
     assert_eq!(firsts(&wire.wait(wait)), [REGISTER]);
+}
+
+#[test]
+fn a_registration_that_loses_its_connection_at_once_says_why() {
+    let mut wire = Wire::over(Transport::Tls);
+    registered(&mut wire);
+    let why = "the peer does not accept our certificate";
+    wire.agent.handle_input(wire.now, Input::Closed { flow: wire.flow, why: Some(why) });
+    let events = wire.events();
+    assert!(matches!(&events[..], [Event::RegistrationFailed { reason, .. }] if reason == why), "{events:?}");
 }
 
 #[test]
@@ -132,9 +153,9 @@ fn a_lost_path_is_replaced_by_the_next_hop() {
     let request = wire.sent().remove(0);
     wire.receive(&response(&request, "200 OK", "r", "", ""));
     wire.wait(Duration::from_secs(60));
-    wire.agent.handle_input(wire.now, Input::Closed { flow: wire.flow });
+    wire.agent.handle_input(wire.now, Input::Closed { flow: wire.flow, why: None });
     assert_eq!(wire.sent_by_path().remove(0).0, wire.flow);
-    wire.agent.handle_input(wire.now, Input::Closed { flow: wire.flow });
+    wire.agent.handle_input(wire.now, Input::Closed { flow: wire.flow, why: None });
     assert_eq!(wire.sent_by_path().remove(0).0, second);
 }
 
@@ -199,6 +220,33 @@ fn an_invite_by_the_registration_has_the_learnt_contact() {
     }
 }
 
+/// The Contact of our 200 to an INVITE of theirs to this URI by this path.
+fn contact_of_answer(wire: &mut Wire, uri: &str, path: Flow) -> String {
+    let invite = wire::request("INVITE", "1", 1, "", "", wire::SDP);
+    let invite = invite.replace("INVITE sip:us@192.0.2.1 ", &format!("INVITE {uri} "));
+    let payload = invite.replace("\r\n", "\n").replace('\n', "\r\n");
+    wire.agent.handle_input(wire.now, Input::Received { flow: path, payload: payload.as_bytes() });
+    let session = wire.incoming();
+    wire.agent.answer(wire.now, session, description(4000, Direction::SendRecv)).unwrap();
+    field(&wire.sent()[0], "Contact").unwrap().to_owned()
+}
+
+#[test]
+fn a_call_by_the_registrar_or_to_the_learnt_address_is_answered_with_that_as_contact() {
+    let elsewhere = Flow { remote: "192.0.2.9:5060".parse().unwrap(), ..wire::flow() };
+    let other_socket = Flow { local: "192.0.2.1:5070".parse().unwrap(), ..wire::flow() };
+    for (uri, path, contact) in [
+        ("sip:alice@192.0.2.1", wire::flow(), "<sip:alice@203.0.113.7:40000>"),
+        ("sip:alice@203.0.113.7:40000", elsewhere, "<sip:alice@203.0.113.7:40000>"),
+        ("sip:alice@192.0.2.1", elsewhere, "<sip:alice@192.0.2.1:5060>"),
+        ("sip:alice@192.0.2.1:5070", other_socket, "<sip:alice@192.0.2.1:5070>"),
+    ] {
+        let mut wire = Wire::new();
+        learns(&mut wire);
+        assert_eq!(contact_of_answer(&mut wire, uri, path), contact);
+    }
+}
+
 fn invite(wire: &Wire, registration: Option<RegistrationId>) -> Invite {
     Invite {
         hops: vec![wire.flow.into()],
@@ -209,6 +257,8 @@ fn invite(wire: &Wire, registration: Option<RegistrationId>) -> Invite {
         credentials: None,
         registration,
         offer: description(4000, Direction::SendRecv),
+        presentation: sip::Presentation::default(),
+        redirects: sip::Redirects::Refuse,
         headers: vec![],
     }
 }

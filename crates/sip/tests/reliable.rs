@@ -97,12 +97,28 @@ fn who_demands_100rel_of_our_invite_gets_it_once() {
     assert!(matches!(&wire.events()[..], [Event::Ended { end: SessionEnd::Rejected { status: 421, .. }, .. }]));
 }
 
+// RFC 3261 §8.1.3.5.
 #[test]
-fn a_refusal_for_an_extension_is_told() {
-    let mut wire = Wire::new();
+fn what_a_420_does_not_know_is_dropped_once() {
+    const REFUSAL: &str = "420 Bad Extension";
+    let mut wire = Wire::with(Config { session_expires: Some(Duration::from_secs(600)), ..reliable() });
     let (_, invite) = calling(&mut wire);
-    wire.receive(&response(&invite, "420 Bad Extension", "b", "Unsupported: timer\n", ""));
+    assert_eq!((field(&invite, "Supported"), field(&invite, "Session-Expires")), (Some("timer, 100rel"), Some("600")));
+    let again = wire.receive(&response(&invite, REFUSAL, "b", "Unsupported: TIMER, x\n", "")).remove(1);
+    assert_eq!((field(&again, "Supported"), field(&again, "Session-Expires")), (Some("100rel"), None));
+    assert_eq!(field(&again, "CSeq"), Some("2 INVITE"));
+    assert_eq!(wire.receive(&response(&again, REFUSAL, "b", "Unsupported: 100rel\n", "")).len(), 1);
     assert!(matches!(&wire.events()[..], [Event::Ended { end: SessionEnd::Rejected { status: 420, .. }, .. }]));
+}
+
+#[test]
+fn a_420_that_names_nothing_of_ours_is_told() {
+    for unsupported in ["", "Unsupported: replaces\n"] {
+        let mut wire = Wire::new();
+        let (_, invite) = calling(&mut wire);
+        assert_eq!(wire.receive(&response(&invite, "420 Bad Extension", "b", unsupported, "")).len(), 1);
+        assert!(matches!(&wire.events()[..], [Event::Ended { end: SessionEnd::Rejected { status: 420, .. }, .. }]));
+    }
 }
 
 // The called side.

@@ -17,7 +17,7 @@ fn over_tcp(message: &str) -> String {
 
 fn close(wire: &mut Wire) -> Vec<(Flow, String)> {
     let flow = wire.flow;
-    wire.agent.handle_input(wire.now, Input::Closed { flow });
+    wire.agent.handle_input(wire.now, Input::Closed { flow, why: None });
     wire.sent_by_path()
 }
 
@@ -61,6 +61,23 @@ fn an_invite_whose_connection_dies_unanswered_fails_at_once() {
 }
 
 #[test]
+fn why_a_connection_died_is_told_of_what_died_with_it() {
+    const WHY: &str = "the peer's certificate has expired";
+    let mut wire = Wire::over(Transport::Tls);
+    calling(&mut wire);
+    let flow = wire.flow;
+    wire.agent.handle_input(wire.now, Input::Closed { flow, why: Some(WHY) });
+    let events = wire.events();
+    assert!(
+        matches!(
+            events[..],
+            [Event::TargetFailed { why: WHY, .. }, Event::Ended { end: SessionEnd::Unanswered { why: WHY }, .. }]
+        ),
+        "{events:?}"
+    );
+}
+
+#[test]
 fn an_invite_that_rings_may_still_be_answered_by_another_connection() {
     let mut wire = Wire::over(Transport::Tcp);
     let (_, invite) = calling(&mut wire);
@@ -69,6 +86,25 @@ fn an_invite_that_rings_may_still_be_answered_by_another_connection() {
     wire.flow.remote.set_port(42_000);
     let sent = wire.receive(&response(&invite, "200 OK", "b", CONTACT, SDP));
     assert_eq!(firsts(&sent), ["ACK sip:them@192.0.2.2:5060 SIP/2.0"]);
+    assert!(matches!(wire.events()[..], [Event::Progress { .. }, Event::Answered { .. }]));
+}
+
+// RFC 3262 §4.
+#[test]
+fn a_prack_that_goes_down_with_its_connection_is_sent_by_another() {
+    let mut wire = Wire::over(Transport::Tcp);
+    let (_, invite) = calling(&mut wire);
+    let reliable = format!("{CONTACT}Require: 100rel\nRSeq: 7\n");
+    let first = wire.receive(&response(&invite, "183 Session Progress", "b", &reliable, SDP)).remove(0);
+    let again = close(&mut wire);
+    assert_eq!((again.len(), port(&again)), (1, 5060));
+    assert!(again[0].1.starts_with("PRACK sip:them@192.0.2.2:5060 SIP/2.0\r\n"));
+    assert_eq!((field(&first, "CSeq"), field(&again[0].1, "CSeq")), (Some("2 PRACK"), Some("3 PRACK")));
+    for same in ["RAck", "To", "From", "Call-ID"] {
+        assert_eq!(field(&first, same), field(&again[0].1, same));
+    }
+    wire.receive(&response(&invite, "200 OK", "b", CONTACT, SDP));
+    assert!(close(&mut wire).is_empty(), "once it is answered nobody waits for it");
     assert!(matches!(wire.events()[..], [Event::Progress { .. }, Event::Answered { .. }]));
 }
 

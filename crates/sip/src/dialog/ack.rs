@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
+use super::authorization::is_authorization;
 use super::locating::Held;
-use super::session::is_authorization;
 use super::{Dialog, InviteSession, Reply, farewell};
 use crate::Transmit;
 use crate::core::Core;

@@ -19,6 +19,7 @@ impl InviteSession {
         self.reauthorize(core, &mut request, flow);
         let flow = route.path(|| core.size_of(&request, flow));
         self.dialog.start_over(flow);
+        self.dialog.has_stream(route.stream());
         request.contact = Some(self.dialog.contact.clone());
         let transaction = core.start(now, flow, request, Owner::Session(self.id));
         self.track(transaction.clone());
@@ -33,7 +34,10 @@ impl InviteSession {
         let State::Calling(calling) = &mut self.state else {
             return false;
         };
-        core.target_failed(calling.flow, why, retry_after);
+        // What a hop has passed on to us is not its own failure.
+        if why != Left::Declined {
+            core.target_failed(calling.flow, why, retry_after);
+        }
         let Some(request) = core.table.clients.get(&calling.transaction).map(|client| client.request.clone()) else {
             return false;
         };
@@ -50,9 +54,20 @@ impl InviteSession {
 
     /// The hop in use took the INVITE, if at all, and said nothing.
     pub(super) fn attempt_lost(&mut self, core: &mut Core, now: Instant, why: Silence) {
-        if !self.try_next(core, now, Left::Silence(why), None) {
-            self.close(core, now);
-            self.end(core, SessionEnd::Unanswered { why: why.phrase() });
+        let State::Calling(calling) = &self.state else {
+            return;
+        };
+        let request = core.table.clients.get(&calling.transaction).map(|client| client.request.clone());
+        if self.try_next(core, now, Left::Silence(why), None) {
+            return;
+        }
+        let end = SessionEnd::Unanswered { why: why.phrase() };
+        match request {
+            Some(request) => self.redirect_or_end(core, now, request, end),
+            None => {
+                self.close(core, now);
+                self.end(core, end);
+            }
         }
     }
 

@@ -2,13 +2,14 @@
 
 use std::time::Instant;
 
-use super::{Dialog, InviteSession, Reply};
+use super::session::State;
+use super::{Dialog, InviteSession, Lost, Reply};
 use crate::Event;
 use crate::core::Core;
 use crate::message::headers::HeaderName;
 use crate::message::{Method, OutgoingRequest, SdpPart, readable, sdp_part};
 use crate::sdp::SessionDescription;
-use crate::transaction::Owner;
+use crate::transaction::{Owner, Silence};
 
 /// Most early dialogs remembered: forks of one INVITE.
 const MAX_EARLY: usize = 16;
@@ -86,6 +87,21 @@ impl InviteSession {
         {
             let cseq = self.early[index].dialog.request(Method::Prack).cseq;
             self.send_prack(core, now, index, OutgoingRequest { cseq, ..request.clone() });
+        }
+    }
+
+    /// A PRACK that went down with its connection goes by another, while the INVITE still waits: what it acknowledges
+    /// is repeated until the callee gives up.
+    pub(super) fn prack_lost(&mut self, core: &mut Core, now: Instant, lost: Lost<'_>) {
+        let is_worth_it = matches!((&self.state, lost.why), (State::Calling(_), Silence::ConnectionLost(_)));
+        let request = core.table.clients.get(lost.transaction).map(|client| client.request.clone());
+        let Some(request) = request.filter(|_| is_worth_it && self.has_other_path(lost)) else {
+            return;
+        };
+        let index = self.early.iter().position(|early| early.dialog.is_to(&request.to));
+        if let Some(index) = index {
+            let cseq = self.early[index].dialog.request(Method::Prack).cseq;
+            self.send_prack(core, now, index, OutgoingRequest { cseq, ..request });
         }
     }
 

@@ -25,7 +25,7 @@ impl InviteSession {
     /// Whether a To and From tag name this dialog, as seen by its peer.
     pub fn is_between(&self, remote_tag: Option<&str>) -> bool {
         // Before the final response to our INVITE there may be several remote tags.
-        matches!(self.state, State::Calling(_) | State::Canceling(_))
+        matches!(self.state, State::Calling(_) | State::Redirected(_) | State::Canceling(_))
             || self.dialog.remote_tag == remote_tag.unwrap_or_default()
     }
 
@@ -62,7 +62,9 @@ impl InviteSession {
         let end = SessionEnd::Bye { reason_header: bye.request.headers.text(HeaderName::Reason) };
         match &self.state {
             // RFC 3261 §15: the callee must not BYE an early dialog; there is no call to end.
-            State::Calling(_) | State::Canceling(_) => self.respond(core, now, bye, OutgoingResponse::new(481)),
+            State::Calling(_) | State::Redirected(_) | State::Canceling(_) => {
+                self.respond(core, now, bye, OutgoingResponse::new(481));
+            }
             State::Ringing(_) => {
                 self.respond(core, now, bye, OutgoingResponse::new(200));
                 let _ = self.refuse_invite(core, now, OutgoingResponse::new(487), end);
@@ -131,7 +133,7 @@ impl InviteSession {
             // RFC 3311 §5.2: once a reliable response has settled the first, there may be another.
             State::Ringing(ringing) if ringing.may_be_offered() && !is_invite => None,
             State::Ringing(_) => Some(500),
-            State::Calling(_) | State::Canceling(_) => Some(491),
+            State::Calling(_) | State::Redirected(_) | State::Canceling(_) => Some(491),
             State::Closing { .. } => Some(481),
         }
     }

@@ -11,9 +11,10 @@ use crate::core::Core;
 use crate::digest::Authenticator;
 use crate::message::headers::{HeaderName, RAck};
 use crate::message::{Echo, Headers, OutgoingResponse, Request};
+use crate::registration::Learnt;
 use crate::sdp::SessionDescription;
 use crate::transaction::TransactionKey;
-use crate::{Config, Deadline, Event, Flow, SessionEnd, SessionId, WrongState};
+use crate::{CallerIdentity, Config, Deadline, Event, Flow, SessionEnd, SessionId, WrongState};
 
 /// RFC 3261 §13.3.1.1: a provisional response at least every minute keeps proxies from giving up.
 const REPEAT_PROVISIONAL: Duration = Duration::from_secs(60);
@@ -60,6 +61,8 @@ pub(crate) struct NewInvite<'a> {
     pub echo: Echo,
     pub offer: Option<SessionDescription>,
     pub grant: Grant,
+    /// Where its trunk sees us.
+    pub learnt: Option<Learnt>,
 }
 
 /// What the session timer of a new INVITE will be, or why it is refused (RFC 4028 §9).
@@ -74,7 +77,7 @@ impl InviteSession {
     /// Their INVITE: the shell is told, and decides.
     pub fn ring(core: &mut Core, now: Instant, id: SessionId, invite: NewInvite<'_>) -> Self {
         let local_tag = core.token();
-        let dialog = Dialog::called(invite.flow, invite.request, local_tag.clone());
+        let dialog = Dialog::called(invite.flow, invite.request, local_tag.clone(), invite.learnt);
         let headers = &invite.request.headers;
         let from = headers.from().ok();
         core.emit(Event::Incoming {
@@ -85,6 +88,7 @@ impl InviteSession {
             display_name: from.and_then(|from| from.display_name()),
             to: headers.to().map(|to| to.uri.to_owned()).unwrap_or_default(),
             call_id: dialog.call_id.clone(),
+            caller: CallerIdentity::of(headers),
             offer: invite.offer.clone(),
         });
         let ringing = Ringing {

@@ -2,6 +2,8 @@
 
 mod ack;
 mod attempt;
+mod authorization;
+mod contact;
 mod early;
 mod established;
 mod farewell;
@@ -12,22 +14,30 @@ mod locating;
 mod offers;
 mod outgoing;
 mod path;
+mod redirection;
 mod reliable;
+mod remedies;
 mod reply;
 mod session;
 mod session_timer;
 
+use std::net::SocketAddr;
+
+pub(crate) use contact::{contact, is_secure};
 pub(crate) use in_dialog::InDialog;
 pub(crate) use incoming::{NewInvite, session_grant};
 pub use outgoing::Invite;
+pub use redirection::Redirects;
 pub(crate) use reply::{Lost, Reply};
 pub(crate) use session::InviteSession;
 pub(crate) use session_timer::SHORTEST as SHORTEST_SESSION;
 
+use crate::Flow;
 use crate::message::headers::{HeaderName, Headers};
 use crate::message::{Method, OutgoingRequest, Request, Response, Uri};
 use crate::registration::{Learnt, Way};
-use crate::{Flow, Transport};
+use crate::route::MAX_OVER_UDP;
+use contact::{seen, wants_secure_contact};
 use path::Path;
 
 /// Call-ID and local tag. The remote tag is left out: forks of one INVITE of ours share this.
@@ -85,8 +95,9 @@ impl Dialog {
         }
     }
 
-    /// The side that is called (RFC 3261 §12.1.1). From, To and Call-ID have been checked.
-    pub fn called(flow: Flow, request: &Request<'_>, local_tag: String) -> Self {
+    /// The side that is called (RFC 3261 §12.1.1). From, To and Call-ID have been checked. Our Contact is where the
+    /// caller sees us.
+    pub fn called(flow: Flow, request: &Request<'_>, local_tag: String, learnt: Option<Learnt>) -> Self {
         let headers = &request.headers;
         let from = headers.from().ok();
         let from_uri = from.map_or("", |from| from.uri);
@@ -101,9 +112,9 @@ impl Dialog {
             remote_cseq: headers.cseq().ok().map(|cseq| cseq.number),
             target: from_uri.to_owned(),
             routes: record_routes(headers).collect(),
-            contact: contact(&flow, user, wants_secure_contact(request)),
+            contact: contact(&seen(learnt, flow), user, wants_secure_contact(request)),
             contact_user: user.to_owned(),
-            learnt: None,
+            learnt,
             path: Path::new(flow),
         };
         dialog.refresh_target(headers);
@@ -148,9 +159,39 @@ impl Dialog {
         self.request_with(Method::Ack, cseq)
     }
 
+    /// Whether its requests have this To.
+    pub fn is_to(&self, to: &str) -> bool {
+        tagged(&self.remote, &self.remote_tag) == to
+    }
+
     /// Where requests within the dialog are sent: to the first route, else to the remote target.
     pub fn next_hop(&self) -> Flow {
         self.path.towards(self.next_uri())
+    }
+
+    /// The same for a request, whose size by a path is asked for only where it matters: one too long for a datagram
+    /// takes a stream if there is one (RFC 3261 §18.1.1).
+    pub fn next_hop_for(&self, size: impl FnOnce(Flow) -> usize) -> Flow {
+        let flow = self.next_hop();
+        let stream = self.path.stream_beside(flow).flatten();
+        stream.filter(|_| size(flow) > MAX_OVER_UDP).unwrap_or(flow)
+    }
+
+    /// Where datagrams go, if nobody has said whether there is a stream to the same place.
+    pub fn lacks_stream(&self) -> Option<Flow> {
+        Some(self.next_hop()).filter(|flow| self.path.stream_beside(*flow).is_none())
+    }
+
+    /// Where a stream to an address leads, or that there is none.
+    pub fn has_stream(&mut self, stream: Option<(SocketAddr, Option<Flow>)>) {
+        if let Some((to, stream)) = stream {
+            self.path.has_stream(to, stream);
+        }
+    }
+
+    /// A request was lost on this path.
+    pub fn stream_lost(&mut self, flow: Flow) {
+        self.path.stream_lost(flow);
     }
 
     fn next_uri(&self) -> &str {
@@ -165,6 +206,11 @@ impl Dialog {
     /// Where a name leads, or that it leads nowhere.
     pub fn located(&mut self, uri: &str, flow: Option<Flow>) {
         self.path.located(uri, flow);
+    }
+
+    /// The INVITE goes to another URI, though its To stays.
+    pub fn retarget(&mut self, uri: &str) {
+        self.target = uri.to_owned();
     }
 
     /// The INVITE goes by another path.
@@ -183,8 +229,7 @@ impl Dialog {
     }
 
     fn name_contact(&mut self) {
-        let flow = self.path.flow();
-        let seen = self.learnt.map_or(flow, |learnt| learnt.seen(flow));
+        let seen = seen(self.learnt, self.path.flow());
         self.contact = contact(&seen, &self.contact_user, is_secure(&self.target));
     }
 
@@ -231,31 +276,6 @@ impl Dialog {
     }
 }
 
-/// Our Contact: the user at our end of the flow, as a SIPS URI where the peer's own URI is one.
-pub(crate) fn contact(flow: &Flow, user: &str, secure: bool) -> String {
-    let scheme = if secure { "sips" } else { "sip" };
-    let at = if user.is_empty() { "" } else { "@" };
-    let transport = match flow.transport {
-        Transport::Udp => "",
-        // RFC 3261 §26.2.2: over `sips:` TLS goes without saying.
-        Transport::Tcp | Transport::Tls if secure => "",
-        Transport::Tcp => ";transport=tcp",
-        Transport::Tls => ";transport=tls",
-    };
-    format!("<{scheme}:{user}{at}{}{transport}>", flow.local)
-}
-
-pub(crate) fn is_secure(uri: &str) -> bool {
-    Uri::parse(uri).ok().and_then(Uri::sip).is_some_and(|uri| uri.secure)
-}
-
-/// RFC 3261 §12.1.1: whether the Request-URI is a SIPS URI, or the top Record-Route, or without one the Contact.
-fn wants_secure_contact(request: &Request<'_>) -> bool {
-    let first = |name| request.headers.name_addrs(name).unwrap_or_default().first().map(|found| found.uri);
-    let next = first(HeaderName::RecordRoute).or_else(|| first(HeaderName::Contact));
-    is_secure(request.uri) || next.is_some_and(is_secure)
-}
-
 pub(crate) fn tagged(name_addr: &str, tag: &str) -> String {
     if tag.is_empty() { name_addr.to_owned() } else { format!("{name_addr};tag={tag}") }
 }
@@ -277,6 +297,7 @@ fn is_loose(route: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Transport;
     use crate::message::Message;
 
     fn dialog(remote: &str, answer: &str) -> Dialog {
@@ -316,17 +337,5 @@ mod tests {
         let bye = dialog.request(Method::Bye);
         assert_eq!(bye.uri, "sip:203.0.113.2");
         assert_eq!(bye.routes, ["<sip:203.0.113.1;lr>", "<sip:x@203.0.113.3>"]);
-    }
-
-    #[test]
-    fn our_contact_says_how_we_are_reached() {
-        let contact = |transport, user, secure| {
-            let (local, remote) = ("192.0.2.1:5070".parse().unwrap(), "192.0.2.2:5060".parse().unwrap());
-            contact(&Flow { transport, local, remote }, user, secure)
-        };
-        assert_eq!(contact(Transport::Udp, "me", false), "<sip:me@192.0.2.1:5070>");
-        assert_eq!(contact(Transport::Tcp, "me", false), "<sip:me@192.0.2.1:5070;transport=tcp>");
-        assert_eq!(contact(Transport::Tls, "", false), "<sip:192.0.2.1:5070;transport=tls>");
-        assert_eq!(contact(Transport::Tls, "me", true), "<sips:me@192.0.2.1:5070>");
     }
 }

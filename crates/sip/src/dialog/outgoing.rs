@@ -4,6 +4,8 @@ use std::time::{Duration, Instant};
 
 use super::established::Established;
 use super::offers::announce;
+use super::redirection::{Redirection, Redirects};
+use super::remedies::add_100rel;
 use super::session::{SDP, State};
 use super::{Dialog, InviteSession, Reply};
 use crate::core::Core;
@@ -14,7 +16,9 @@ use crate::registration::Way;
 use crate::route::{Left, Route};
 use crate::sdp::SessionDescription;
 use crate::transaction::TransactionKey;
-use crate::{Credentials, Deadline, Event, Flow, Hop, RegistrationId, SessionEnd, SessionId};
+use crate::{
+    Credentials, Deadline, Disposition, Event, Flow, Hop, Presentation, RegistrationId, SessionEnd, SessionId,
+};
 
 /// An INVITE to send.
 #[derive(Debug, Clone)]
@@ -37,8 +41,19 @@ pub struct Invite {
     pub registration: Option<RegistrationId>,
     /// Our offer.
     pub offer: SessionDescription,
+    /// How the caller is presented, and whether at all.
+    pub presentation: Presentation,
+    /// Whether a 3xx may send the call elsewhere.
+    pub redirects: Redirects,
     /// Further header fields.
     pub headers: Vec<(String, String)>,
+}
+
+impl Invite {
+    /// All that must be a URI.
+    pub(crate) fn uris(&self) -> impl Iterator<Item = &str> {
+        [&self.request_uri, &self.from].into_iter().chain(&self.presentation.asserted).map(String::as_str)
+    }
 }
 
 /// Our INVITE waits for its final response.
@@ -97,19 +112,20 @@ impl InviteSession {
         let flow = route.first();
         let (call_id, local_tag) = (core.token(), core.token());
         let call_id = format!("{call_id}@{}", flow.local.ip());
-        let from = match &invite.display_name {
-            Some(name) => format!("\"{}\" <{}>", name.replace('\\', "\\\\").replace('"', "\\\""), invite.from),
-            None => format!("<{}>", invite.from),
-        };
-        let mut dialog = Dialog::calling(flow, call_id, local_tag, from, &invite.request_uri, &invite.contact_user);
+        let presentation = &invite.presentation;
+        let from = presentation.sender(invite.display_name.as_deref(), &invite.from);
+        let contact_user = presentation.contact_user(&invite.contact_user);
+        let mut dialog = Dialog::calling(flow, call_id, local_tag, from, &invite.request_uri, contact_user);
         dialog.begin_by(way);
         let mut request = dialog.request(Method::Invite);
-        request.headers = invite.headers;
+        request.headers = presentation.headers(&invite.from);
+        request.headers.extend(invite.headers);
         announce(&core.config, &mut request);
         request.content = Some((SDP.to_owned(), invite.offer.to_bytes()));
         let authenticator = Authenticator::new(route.addresses(), invite.credentials);
         let mut session = Self::new(core, id, dialog, State::Closing { abandon_at: now }, true, authenticator);
         session.local = Some(invite.offer);
+        session.redirection = Redirection::new(invite.redirects, &invite.request_uri);
         session.timer.ask(&mut request);
         session.attempt(core, now, route, request);
         session
@@ -162,28 +178,64 @@ impl InviteSession {
         }
     }
 
-    /// A refusal: by some the callee asks for another INVITE, by one a hop for another hop.
+    /// A refusal: by some the callee asks for another INVITE, by others a hop for another hop.
     fn refused(&mut self, core: &mut Core, now: Instant, reply: Reply<'_>) {
         let response = reply.response;
         let mut request = reply.request.clone();
-        match response.status {
-            422 if self.timer.raise(&response.headers) => {
+        let disposition = Disposition::of_response(response);
+        let asks_again = match disposition {
+            Disposition::Credentials => self.takes_challenge(core, reply),
+            Disposition::Interval => self.timer.raise(&response.headers),
+            Disposition::Extension if response.status == 421 => add_100rel(&mut request, &response.headers),
+            Disposition::Extension => self.remedies.drop_options(&mut request, &response.headers),
+            Disposition::Media => self.offers_plainly(&mut request),
+            _ => false,
+        };
+        if asks_again {
+            if disposition == Disposition::Interval {
                 self.timer.ask(&mut request);
-                self.ask_again(core, now, request);
             }
-            // RFC 3262 §4: the callee will not go on without, and we can.
-            421 if wants_100rel(&request, response) => {
-                request.headers.push(("Supported".to_owned(), "100rel".to_owned()));
-                self.ask_again(core, now, request);
+            // Who looks at more than our credentials has accepted them.
+            if disposition != Disposition::Credentials {
+                self.authenticator.start_anew();
             }
-            401 | 407 if self.takes_challenge(core, reply) => self.ask_again(core, now, request),
-            // RFC 3263 §4.3: of all refusals only this one is that of a hop and not of a callee.
-            503 if self.try_next(core, now, Left::Refused, retry_after(response)) => {}
+            return self.ask_again(core, now, request);
+        }
+        let end = rejection(response, disposition);
+        match disposition {
+            Disposition::Target { after } if self.refused_by_hop(core, now, response.status, after) => {}
+            Disposition::Target { .. } if self.early.is_empty() => self.redirect_or_end(core, now, request, end),
+            Disposition::Redirected => {
+                self.redirection.take(response);
+                self.redirect_or_end(core, now, request, end);
+            }
             _ => {
                 self.close(core, now);
-                self.end(core, rejection(response));
+                self.end(core, end);
             }
         }
+    }
+
+    /// Leaves the hop that refused for the next; whether there is one.
+    fn refused_by_hop(&mut self, core: &mut Core, now: Instant, status: u16, after: Option<Duration>) -> bool {
+        match status {
+            // RFC 3263 §4.3: of all refusals this one is certain to be that of a hop and not of a callee.
+            503 => self.try_next(core, now, Left::Refused, after),
+            // Whoever has rung is not called a second time.
+            _ => self.early.is_empty() && self.try_next(core, now, Left::Declined, None),
+        }
+    }
+
+    /// Whether the INVITE has a plainer offer, which it then makes.
+    fn offers_plainly(&mut self, request: &mut OutgoingRequest) -> bool {
+        let plain =
+            self.local.as_ref().and_then(SessionDescription::plain).filter(|_| self.remedies.may_offer_plainly());
+        let Some(plain) = plain else {
+            return false;
+        };
+        request.content = Some((SDP.to_owned(), plain.to_bytes()));
+        self.local = Some(plain);
+        true
     }
 
     /// The CANCEL that waited for a provisional response.
@@ -224,20 +276,11 @@ impl Canceling {
     }
 }
 
-/// Whether a 421 asks for 100rel, which the request did not offer.
-fn wants_100rel(request: &OutgoingRequest, response: &Response<'_>) -> bool {
-    let offered = request.headers.iter().any(|(name, value)| name == "Supported" && value.contains("100rel"));
-    !offered && response.headers.lists(HeaderName::Require, "100rel")
-}
-
-fn retry_after(response: &Response<'_>) -> Option<Duration> {
-    response.headers.retry_after().map(|seconds| Duration::from_secs(seconds.into()))
-}
-
-fn rejection(response: &Response<'_>) -> SessionEnd {
+fn rejection(response: &Response<'_>, disposition: Disposition) -> SessionEnd {
     SessionEnd::Rejected {
         status: response.status,
         reason: readable(response.reason),
         reason_header: response.headers.text(HeaderName::Reason),
+        disposition,
     }
 }

@@ -2,8 +2,8 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use crate::Flow;
 use crate::message::{SipUri, Uri};
+use crate::{Flow, Transport};
 
 /// The path by which the peer first reached us or we it.
 #[derive(Debug, Clone)]
@@ -11,13 +11,15 @@ pub(super) struct Path {
     flow: Flow,
     /// The last name that was looked up, and where it leads: `None` for nowhere better.
     located: Option<(String, Option<Flow>)>,
+    /// For requests too long for a datagram: the last address that a stream was sought to, and the stream, if any.
+    stream: Option<(SocketAddr, Option<Flow>)>,
     /// Whether its connection is gone; a path of datagrams has none.
     closed: bool,
 }
 
 impl Path {
     pub fn new(flow: Flow) -> Self {
-        Self { flow, located: None, closed: false }
+        Self { flow, located: None, stream: None, closed: false }
     }
 
     pub fn flow(&self) -> Flow {
@@ -47,6 +49,26 @@ impl Path {
                 other && reach(ip) >= reach(self.flow.remote.ip())
             }
         })
+    }
+
+    /// Where a stream to an address leads.
+    pub fn has_stream(&mut self, to: SocketAddr, stream: Option<Flow>) {
+        self.stream = Some((to, stream));
+    }
+
+    /// The stream to where datagrams go by this path: `None` when nobody has said, and where it is none, `Some(None)`.
+    pub fn stream_beside(&self, flow: Flow) -> Option<Option<Flow>> {
+        if flow.transport != Transport::Udp {
+            return Some(None);
+        }
+        self.stream.filter(|(to, _)| *to == flow.remote).map(|(_, stream)| stream)
+    }
+
+    /// A request was lost on this path.
+    pub fn stream_lost(&mut self, flow: Flow) {
+        if let Some((_, stream)) = &mut self.stream {
+            stream.take_if(|stream| *stream == flow);
+        }
     }
 
     /// What was found cannot be reached.
@@ -114,7 +136,6 @@ fn reach(address: IpAddr) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Transport;
 
     fn flow(transport: Transport, remote: &str) -> Flow {
         Flow { transport, local: "192.0.2.1:5060".parse().unwrap(), remote: remote.parse().unwrap() }

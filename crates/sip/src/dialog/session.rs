@@ -2,7 +2,10 @@
 //!
 //! ```text
 //!   ours     Calling ──2xx──▶ Established ──BYE──▶ Closing
-//!               └─hang up─▶ Canceling ───────────────▲
+//!             │ ▲└─hang up─▶ Canceling ──────────────▲
+//!          3xx│ │host found                          │
+//!             ▼ │                                    │
+//!          Redirected ──hang up──────────────────────┘
 //!   theirs   Ringing ──2xx──▶ Established ──BYE──────┘
 //! ```
 
@@ -16,10 +19,12 @@ use super::farewell;
 use super::incoming::Ringing;
 use super::locating::{Held, Locating};
 use super::outgoing::{Calling, Canceling};
+use super::redirection::{Redirected, Redirection};
+use super::remedies::Remedies;
 use super::session_timer::SessionTimer;
 use super::{Dialog, Lost, Reply};
 use crate::core::Core;
-use crate::digest::{Authenticator, Covered};
+use crate::digest::Authenticator;
 use crate::message::headers::RAck;
 use crate::message::{Method, OutgoingRequest, OutgoingResponse};
 use crate::sdp::SessionDescription;
@@ -54,6 +59,10 @@ pub(crate) struct InviteSession {
     pub(super) unacknowledged: Option<RAck>,
     /// While the shell looks up the next hop.
     pub(super) locating: Option<Locating>,
+    /// Where our INVITE has been sent by its answers.
+    pub(super) redirection: Redirection,
+    /// What our INVITE has been sent again with.
+    pub(super) remedies: Remedies,
     /// Requests sent again because the transport has lost them.
     resent: u32,
     /// Our transactions in progress.
@@ -65,6 +74,7 @@ pub(crate) struct InviteSession {
 #[derive(Debug)]
 pub(super) enum State {
     Calling(Calling),
+    Redirected(Box<Redirected>),
     Canceling(Canceling),
     Ringing(Box<Ringing>),
     Established(Box<Established>),
@@ -99,6 +109,8 @@ impl InviteSession {
             early: Vec::new(),
             unacknowledged: None,
             locating: None,
+            redirection: Redirection::default(),
+            remedies: Remedies::default(),
             resent: 0,
             transactions: BTreeSet::new(),
             acks: Vec::new(),
@@ -131,6 +143,7 @@ impl InviteSession {
         self.farewell = reason.and_then(farewell::given);
         match &mut self.state {
             State::Calling(_) => self.cancel(core, now),
+            State::Redirected(_) => self.close(core, now),
             State::Ringing(_) => {
                 let _ = self.reject(core, now, 603, Vec::new());
                 return;
@@ -201,43 +214,6 @@ impl InviteSession {
         self.transactions.insert(key);
     }
 
-    /// Replaces the credentials of a request: those for the challenges met so far, and for whom they are, only.
-    pub(super) fn reauthorize(&mut self, core: &mut Core, request: &mut OutgoingRequest, path: Flow) {
-        request.headers.retain(|(name, _)| !is_authorization(name));
-        if !self.authenticator.is_for(path.remote.ip()) {
-            return;
-        }
-        let cnonce = core.token();
-        let body = request.content.as_ref().map_or(&[][..], |(_, body)| body);
-        let covered = Covered { method: request.method.as_str(), uri: &request.uri, body };
-        let credentials = self.authenticator.headers(&mut core.keyring, covered, &cnonce);
-        request.headers.extend(credentials);
-    }
-
-    /// Whether it makes sense to answer a challenge: it comes from the trunk, and we have not answered it before.
-    pub(super) fn takes_challenge(&mut self, core: &mut Core, reply: Reply<'_>) -> bool {
-        let response = reply.response;
-        self.authenticator.is_for(reply.flow.remote.ip())
-            && self.authenticator.challenged(&mut core.keyring, response.status, &response.headers)
-    }
-
-    /// Sends a challenged request again with credentials; `None` when that makes no sense.
-    ///
-    /// Calls of others have no credentials here, so a callee cannot extract ours.
-    pub(super) fn answer_challenge(
-        &mut self,
-        core: &mut Core,
-        now: Instant,
-        reply: Reply<'_>,
-    ) -> Option<TransactionKey> {
-        let refused = reply.request;
-        if !matches!(reply.response.status, 401 | 407) || !self.takes_challenge(core, reply) {
-            return None;
-        }
-        let fresh = self.dialog.request(refused.method);
-        Some(self.send(core, now, OutgoingRequest { cseq: fresh.cseq, ..refused.clone() }))
-    }
-
     /// A response to a request of ours.
     pub fn handle_response(&mut self, core: &mut Core, now: Instant, reply: Reply<'_>) {
         let (key, response) = (reply.transaction, reply.response);
@@ -262,9 +238,14 @@ impl InviteSession {
 
     /// A request of ours got no answer, or the network refused it.
     pub fn handle_silence(&mut self, core: &mut Core, now: Instant, lost: Lost<'_>) {
-        let Lost { transaction: key, method, why, .. } = lost;
-        if method == Method::Bye && self.has_other_path(lost) {
-            return self.bye(core, now);
+        let Lost { transaction: key, method, flow, why } = lost;
+        if why != Silence::Timeout {
+            self.dialog.stream_lost(flow);
+        }
+        match method {
+            Method::Bye if self.has_other_path(lost) => return self.bye(core, now),
+            Method::Prack => return self.prack_lost(core, now, lost),
+            _ => {}
         }
         match &self.state {
             State::Calling(calling) if calling.transaction == *key => self.attempt_lost(core, now, why),
@@ -304,7 +285,7 @@ impl InviteSession {
         let other = match lost.why {
             Silence::Timeout => false,
             Silence::Unreachable => lost.flow != self.dialog.next_hop(),
-            Silence::ConnectionLost => true,
+            Silence::ConnectionLost(_) => true,
         };
         self.resent += u32::from(other);
         other && self.resent <= MAX_RESENT
@@ -334,6 +315,7 @@ impl InviteSession {
             }
             State::Closing { abandon_at } => Some(Deadline { at: *abandon_at, timer: "end of a closing session" }),
             State::Calling(calling) => calling.deadline(),
+            State::Redirected(redirected) => Some(redirected.deadline()),
         }
     }
 
@@ -346,6 +328,7 @@ impl InviteSession {
             }
             State::Closing { abandon_at } if *abandon_at <= now => self.abandon(core, now),
             State::Calling(_) => self.handle_calling_timeout(core, now),
+            State::Redirected(_) => self.handle_redirected_timeout(core, now),
             State::Ringing(_) => self.handle_ringing_timeout(core, now),
             State::Established(_) => self.handle_established_timeout(core, now),
             _ => {}
@@ -367,10 +350,6 @@ impl InviteSession {
         response.content = description.map(|description| (SDP.to_owned(), description.to_bytes()));
         response
     }
-}
-
-pub(super) fn is_authorization(name: &str) -> bool {
-    matches!(name, "Authorization" | "Proxy-Authorization")
 }
 
 /// The complaint about a command that the state does not allow.

@@ -177,10 +177,38 @@ mod tests {
             with_headers(&field, |headers| challenger.verify(at, &registrar, source, method, headers))
         };
         assert_eq!(verify(start, source, "REGISTER"), Verdict::Passed("Mufasa".into()));
+        assert_eq!(verify(start, source, "REGISTER"), Verdict::Challenge { stale: true }, "that count is used up");
         assert_eq!(verify(start, source, "INVITE"), Verdict::Challenge { stale: false });
         assert_eq!(verify(start, "192.0.2.10".parse().unwrap(), "REGISTER"), Verdict::Challenge { stale: false });
         let later = start + server::NONCE_LIFETIME + Duration::from_millis(1);
         assert_eq!(verify(later, source, "REGISTER"), Verdict::Challenge { stale: true });
+    }
+
+    #[test]
+    fn nonces_whose_use_is_forgotten_are_no_longer_good() {
+        let registrar = Registrar {
+            realm: "r".into(),
+            users: vec![("Mufasa".into(), "Circle of Life".into())],
+            algorithms: vec![DigestAlgorithm::Md5],
+        };
+        let (start, source) = (Instant::now(), "192.0.2.9".parse().unwrap());
+        let mut challenger = Challenger::new([7; 32]);
+        let proof = |challenger: &mut Challenger| {
+            let (name, value) = challenger.challenges(start, &registrar, source, false).remove(0);
+            let (name, value) = challenged(&format!("{name}: {value}")).headers("INVITE", "sip:x", &[], "c").remove(0);
+            format!("{name}: {value}")
+        };
+        let verify = |challenger: &mut Challenger, field: &str| {
+            with_headers(field, |headers| challenger.verify(start, &registrar, source, "INVITE", headers))
+        };
+        let (first, unused) = (proof(&mut challenger), proof(&mut challenger));
+        assert!(matches!(verify(&mut challenger, &first), Verdict::Passed(_)));
+        for _ in 0..4096 {
+            let next = proof(&mut challenger);
+            assert!(matches!(verify(&mut challenger, &next), Verdict::Passed(_)));
+        }
+        assert_eq!(verify(&mut challenger, &first), Verdict::Challenge { stale: true });
+        assert!(matches!(verify(&mut challenger, &unused), Verdict::Passed(_)), "younger than what was forgotten");
     }
 
     fn challenged(fields: &str) -> Client {

@@ -8,6 +8,7 @@ mod crypto;
 mod description;
 mod negotiation;
 mod parser;
+mod plain;
 mod sdes;
 
 pub use crypto::{Crypto, CryptoLine, MasterKey, Suite};

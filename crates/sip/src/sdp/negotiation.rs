@@ -200,13 +200,14 @@ impl<'a> Theirs<'a> {
     }
 }
 
-enum Format {
+/// What a payload type stands for, of what we know.
+pub(super) enum Format {
     Audio(AudioCodec),
     TelephoneEvent,
 }
 
 impl Format {
-    fn of(media: &MediaDescription, payload_type: u8) -> Option<Self> {
+    pub fn of(media: &MediaDescription, payload_type: u8) -> Option<Self> {
         match media.rtpmaps.iter().find(|map| map.payload_type == payload_type) {
             Some(RtpMap { clock_rate: 8000, encoding, .. }) => {
                 if encoding.eq_ignore_ascii_case("telephone-event") {

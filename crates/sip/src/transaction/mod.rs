@@ -37,8 +37,8 @@ pub(crate) enum Silence {
     Timeout,
     /// The network took nothing.
     Unreachable,
-    /// The connection that carried it is gone.
-    ConnectionLost,
+    /// The connection that carried it is gone, for this reason.
+    ConnectionLost(&'static str),
 }
 
 impl Silence {
@@ -47,7 +47,7 @@ impl Silence {
         match self {
             Self::Timeout => "timeout",
             Self::Unreachable => "unreachable",
-            Self::ConnectionLost => "connection lost",
+            Self::ConnectionLost(why) => why,
         }
     }
 }

@@ -1,4 +1,5 @@
-//! The far end of a trunk: challenges, and a registrar that grants every binding (RFC 3261 §10.3).
+//! Challenges to those who call or register (RFC 3261 §22.2), and a registrar that grants every binding (§10.3): the
+//! far end of a trunk.
 
 use std::time::Instant;
 
@@ -7,7 +8,7 @@ use crate::digest::Verdict;
 use crate::message::headers::HeaderName;
 use crate::message::{Echo, OutgoingResponse, Request, number};
 use crate::transaction::TransactionKey;
-use crate::{Event, Flow};
+use crate::{Event, Flow, Registrar};
 
 /// Longest binding granted, and that of a REGISTER that names no time, in seconds.
 const EXPIRES_MOST: u32 = 3600;
@@ -15,7 +16,8 @@ const EXPIRES_MOST: u32 = 3600;
 const MAX_CONTACTS: usize = 16;
 
 impl UserAgent {
-    /// The user behind a request, or nothing once it has been challenged. Without a registrar everybody passes.
+    /// The user behind a request, or nothing once it has been challenged. Without users of its own a trunk has those of
+    /// our registrar, and without one everybody passes.
     pub(super) fn authenticated(
         &mut self,
         now: Instant,
@@ -23,16 +25,17 @@ impl UserAgent {
         key: &TransactionKey,
         echo: &Echo,
         request: &Request<'_>,
+        realm: Option<&Registrar>,
     ) -> Option<String> {
-        let Some(registrar) = &self.core.config.registrar else {
+        let Some(realm) = realm.or(self.core.config.registrar.as_ref()) else {
             return Some(String::new());
         };
         let (source, method) = (flow.remote.ip(), request.method.as_str());
-        match self.core.challenger.verify(now, registrar, source, method, &request.headers) {
+        match self.core.challenger.verify(now, realm, source, method, &request.headers) {
             Verdict::Passed(username) => Some(username),
             Verdict::Challenge { stale } => {
                 let mut response = OutgoingResponse::new(401);
-                response.headers = self.core.challenger.challenges(now, registrar, source, stale);
+                response.headers = self.core.challenger.challenges(now, realm, source, stale);
                 self.respond(now, key, echo, &response);
                 None
             }
@@ -47,7 +50,7 @@ impl UserAgent {
         echo: &Echo,
         request: &Request<'_>,
     ) {
-        let Some(username) = self.authenticated(now, flow, key, echo, request) else {
+        let Some(username) = self.authenticated(now, flow, key, echo, request, None) else {
             return;
         };
         let headers = &request.headers;

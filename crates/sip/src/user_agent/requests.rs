@@ -2,16 +2,15 @@
 
 use std::time::{Duration, Instant};
 
+use super::addressed::Addressed;
 use super::{ALLOW, UNDERSTOOD, UserAgent};
 use crate::deadlines::Waiting;
 use crate::dialog::{InDialog, InviteSession, NewInvite, session_grant};
-use crate::message::headers::{CSeq, HeaderName, NameAddr, Via};
+use crate::message::headers::HeaderName;
 use crate::message::{Echo, Invalid, Method, OutgoingResponse, Request, SdpPart, Uri, sdp_part};
 use crate::sdp::SessionDescription;
-use crate::transaction::{
-    MAGIC_COOKIE, MergeKey, Server, ServerInvite, ServerMachine, ServerNonInvite, TransactionKey,
-};
-use crate::{Config, Flow, SessionId};
+use crate::transaction::{MergeKey, Server, ServerInvite, ServerMachine, ServerNonInvite, TransactionKey};
+use crate::{Config, Flow, Registrar, SessionId};
 
 /// Transactions of others at a time beyond which requests outside calls are refused without remembering them.
 const MAX_SERVER_TRANSACTIONS: usize = 32_768;
@@ -22,52 +21,19 @@ const OVERLOAD_RETRY: Duration = Duration::from_secs(10);
 /// Bodies that we read.
 const ACCEPT: &str = "application/sdp";
 
-/// The fields that decide where a request belongs, checked.
-struct Addressed<'a> {
-    via: Via<'a>,
-    to: NameAddr<'a>,
-    from: NameAddr<'a>,
-    call_id: &'a str,
-    cseq: CSeq<'a>,
-}
-
-impl<'a> Addressed<'a> {
-    fn of(request: &Request<'a>) -> Result<Self, Invalid> {
-        let headers = &request.headers;
-        let addressed = Self {
-            via: headers.top_via()?,
-            to: headers.to()?,
-            from: headers.from()?,
-            call_id: headers.call_id()?,
-            cseq: headers.cseq()?,
-        };
-        if addressed.cseq.method != request.method {
-            return Err(Invalid("CSeq method differs from the request's"));
-        }
-        // Only peers of RFC 2543 have no From tag.
-        let has_cookie = addressed.via.branch().is_some_and(|branch| branch.starts_with(MAGIC_COOKIE));
-        if has_cookie && addressed.from.tag().is_none() {
-            return Err(Invalid("From tag"));
-        }
-        if !headers.vias_are_well_formed() {
-            return Err(Invalid("Via"));
-        }
-        headers.max_forwards()?;
-        if matches!(request.method, Method::Invite | Method::Register | Method::Update) {
-            headers.name_addrs(HeaderName::Contact).map_err(|_| Invalid("Contact"))?;
-        }
-        headers.name_addrs(HeaderName::RecordRoute).map_err(|_| Invalid("Record-Route"))?;
-        Ok(addressed)
-    }
-}
-
 impl UserAgent {
-    pub(super) fn handle_request(&mut self, now: Instant, flow: Flow, request: &Request<'_>) {
+    pub(super) fn handle_request(
+        &mut self,
+        now: Instant,
+        flow: Flow,
+        request: &Request<'_>,
+        realm: Option<&Registrar>,
+    ) {
         let is_ack = request.method == Method::Ack;
         let Some(echo) = Echo::of(request, &flow) else {
             return self.core.discard(flow, "request without a usable Via");
         };
-        let addressed = match (request.version_ok, request.defect, Addressed::of(request)) {
+        let addressed = match (request.version_ok, request.defect, Addressed::of(request, realm)) {
             (true, None, Ok(addressed)) => addressed,
             _ if is_ack => return self.core.discard(flow, "malformed ACK"),
             (false, ..) => {
@@ -175,7 +141,7 @@ impl UserAgent {
             return self.handle_in_dialog(now, key, echo, request, addressed);
         }
         match request.method {
-            Method::Invite => self.handle_invite(now, flow, key, echo, request),
+            Method::Invite => self.handle_invite(now, flow, key, echo, request, addressed.realm),
             Method::Register => self.handle_register(now, flow, &key, &echo, request),
             Method::Options => self.respond(now, &key, &echo, &capabilities(&self.core.config)),
             // BYE, INFO, UPDATE belong in dialogs.
@@ -310,8 +276,16 @@ impl UserAgent {
         }
     }
 
-    fn handle_invite(&mut self, now: Instant, flow: Flow, key: TransactionKey, echo: Echo, request: &Request<'_>) {
-        if self.authenticated(now, flow, &key, &echo, request).is_none() {
+    fn handle_invite(
+        &mut self,
+        now: Instant,
+        flow: Flow,
+        key: TransactionKey,
+        echo: Echo,
+        request: &Request<'_>,
+        realm: Option<&Registrar>,
+    ) {
+        if self.authenticated(now, flow, &key, &echo, request, realm).is_none() {
             return;
         }
         let offer = match sdp_part(&request.headers, request.body) {
@@ -328,11 +302,12 @@ impl UserAgent {
             Ok(grant) => grant,
             Err(refusal) => return self.respond(now, &key, &echo, &refusal),
         };
+        let learnt = self.registrations.values().find_map(|registration| registration.seen_by(flow, request));
         let id = SessionId(self.take_id());
         if let Some(server) = self.core.table.servers.get_mut(&key) {
             server.session = Some(id);
         }
-        let invite = NewInvite { request, flow, transaction: key, echo, offer, grant };
+        let invite = NewInvite { request, flow, transaction: key, echo, offer, grant, learnt };
         let session = InviteSession::ring(&mut self.core, now, id, invite);
         self.dialogs.insert(session.key(), id);
         self.sessions.insert(id, session);

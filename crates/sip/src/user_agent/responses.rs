@@ -96,22 +96,19 @@ impl UserAgent {
 
     /// A connection died. Answers of ours take another to where their request says (RFC 3261 §18.2.2), and so does
     /// what a peer still owes to an INVITE that it has begun to answer; all other requests on it are lost.
-    pub(super) fn handle_closed(&mut self, now: Instant, flow: Flow) {
+    pub(super) fn handle_closed(&mut self, now: Instant, flow: Flow, why: Option<&'static str>) {
+        let why = Silence::ConnectionLost(why.unwrap_or("connection lost"));
         for server in self.core.table.servers.values_mut().filter(|server| server.flow == flow) {
             server.flow = server.reopen;
         }
         for session in self.sessions.values_mut() {
             session.connection_closed(flow);
         }
-        self.lose_requests(
-            now,
-            |client| client.flow == flow && client.machine.needs_its_path(),
-            Silence::ConnectionLost,
-        );
+        self.lose_requests(now, |client| client.flow == flow && client.machine.needs_its_path(), why);
         let ids: Vec<_> = self.registrations.keys().copied().collect();
         for id in ids {
             if let Some(registration) = self.registrations.get_mut(&id) {
-                registration.connection_closed(&mut self.core, now, flow);
+                registration.connection_closed(&mut self.core, now, flow, why);
                 self.settle_registration(id);
             }
         }

@@ -38,7 +38,12 @@ impl Weather {
 pub enum Absent {
     Silent,
     Refusing,
+    /// It sends every INVITE to [`MOVED`].
+    Redirecting,
 }
+
+/// Where a redirecting address sends a call.
+pub const MOVED: &str = "sip:bob@moved.test";
 
 enum Arrival {
     Message(Vec<u8>),
@@ -121,6 +126,8 @@ impl Link {
             credentials,
             registration: None,
             offer: offer_of(Side::A),
+            presentation: sip::Presentation::default(),
+            redirects: sip::Redirects::Refuse,
             headers: vec![("X-Note".into(), "hello".into())],
         };
         self.a.invite(self.now, invite)
@@ -188,7 +195,7 @@ impl Link {
                 };
                 let input = match &arrival {
                     Arrival::Message(payload) => Input::Received { flow, payload },
-                    Arrival::Undelivered if flow.transport.is_reliable() => Input::Closed { flow },
+                    Arrival::Undelivered if flow.transport.is_reliable() => Input::Closed { flow, why: None },
                     Arrival::Undelivered => Input::Unreachable { flow },
                 };
                 let now = self.now;
@@ -248,7 +255,7 @@ impl Link {
         self.in_flight.clear();
         for side in [Side::A, Side::B] {
             let (now, flow) = (self.now, Flow { transport, ..flow(side) });
-            self.side(side).handle_input(now, Input::Closed { flow });
+            self.side(side).handle_input(now, Input::Closed { flow, why: None });
         }
     }
 
@@ -284,8 +291,16 @@ impl Link {
                 assert_ne!(side_at(remote), side, "everything goes to the other side");
                 self.log.push((side, transmit.payload.clone()));
                 if let Some(absent) = self.absent.get(&remote) {
-                    if matches!(absent, Absent::Refusing) {
-                        self.arrive(Duration::from_millis(10), transmit.flow, Arrival::Undelivered);
+                    match absent {
+                        Absent::Silent => {}
+                        Absent::Refusing => {
+                            self.arrive(Duration::from_millis(10), transmit.flow, Arrival::Undelivered);
+                        }
+                        Absent::Redirecting => {
+                            if let Some(answer) = redirection(&transmit.payload) {
+                                self.put_on_link(transmit.flow, answer);
+                            }
+                        }
                     }
                     continue;
                 }
@@ -317,6 +332,17 @@ impl Link {
         self.order += 1;
         self.in_flight.insert((self.now + delay, self.order), (flow, arrival));
     }
+}
+
+/// What a redirecting address answers.
+fn redirection(request: &[u8]) -> Option<Vec<u8>> {
+    let text = std::str::from_utf8(request).ok().filter(|text| text.starts_with("INVITE "))?;
+    let is_echoed = |line: &&str| ["Via: ", "From: ", "Call-ID: ", "CSeq: "].iter().any(|name| line.starts_with(name));
+    let echoed = text.lines().filter(is_echoed);
+    let to = text.lines().find(|line| line.starts_with("To: ")).map(|line| format!("{line};tag=moved"))?;
+    let contact = format!("Contact: <{MOVED}>");
+    let lines = ["SIP/2.0 302 Moved Temporarily"].into_iter().chain(echoed).chain([to.as_str(), contact.as_str()]);
+    Some(lines.chain(["Content-Length: 0", "", ""]).collect::<Vec<_>>().join("\r\n").into_bytes())
 }
 
 /// A is at 192.0.2.1, B everywhere else.

@@ -85,8 +85,14 @@ pub const CONTACT: &str = "Contact: <sip:them@192.0.2.2:5060>\n";
 
 /// A call of ours, with credentials for `alice`, and the INVITE that went out.
 pub fn calling(wire: &mut Wire) -> (SessionId, String) {
-    let invite = Invite {
-        hops: vec![wire.flow.into()],
+    let session = wire.agent.invite(wire.now, invite_to(wire.flow));
+    (session, wire.sent().remove(0))
+}
+
+/// What `calling` sends, by this path.
+pub fn invite_to(flow: Flow) -> Invite {
+    Invite {
+        hops: vec![flow.into()],
         request_uri: "sip:bob@example.test".into(),
         from: "sip:alice@example.test".into(),
         display_name: None,
@@ -94,10 +100,10 @@ pub fn calling(wire: &mut Wire) -> (SessionId, String) {
         credentials: Some(Credentials { username: "alice".into(), password: "secret".into() }),
         registration: None,
         offer: description(4000, Direction::SendRecv),
+        presentation: sip::Presentation::default(),
+        redirects: sip::Redirects::Refuse,
         headers: vec![],
-    };
-    let session = wire.agent.invite(wire.now, invite);
-    (session, wire.sent().remove(0))
+    }
 }
 
 /// A call of ours that was answered with further header lines in the 200, and its INVITE.

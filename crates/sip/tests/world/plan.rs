@@ -47,6 +47,8 @@ pub struct Plan {
     pub reliable: [bool; 2],
     pub refresher: [Option<SessionRefresher>; 2],
     pub timer: [bool; 2],
+    /// The trunk sends the call to another host (RFC 3261 §8.1.3.4).
+    pub redirected: bool,
 }
 
 impl Plan {
@@ -70,7 +72,9 @@ impl Plan {
         let (reliable, timer) = ([coin(), coin()], [coin(), coin()]);
         let refresher =
             [(); 2].map(|()| [None, Some(SessionRefresher::We), Some(SessionRefresher::Peer)][dice.below(3)]);
-        Self { story, weather: Weather { late_ms, ..weather }, way, absent, cuts, reliable, refresher, timer }
+        let redirected = dice.below(4) == 0;
+        let weather = Weather { late_ms, ..weather };
+        Self { story, weather, way, absent, cuts, reliable, refresher, timer, redirected }
     }
 
     /// Nothing is lost, repeated or cut: then nothing may fail.

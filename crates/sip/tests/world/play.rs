@@ -1,14 +1,17 @@
 //! One call of the world, played to its end and checked.
 
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use sip::sdp::SessionDescription;
 use sip::{Event, Flow, Hop, Invite, SessionEnd, SessionId, Transport};
 
-use crate::link::{Link, Side, Weather, flow, offer_of};
+use crate::link::{Absent, Link, MOVED, Side, Weather, flow, offer_of};
 use crate::plan::{Plan, Story, Way};
 
 const SIDES: [Side; 2] = [Side::A, Side::B];
+/// Where the trunk's redirecting server is.
+const REDIRECTOR: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 9)), 5060);
 /// Longest that an unanswered request is waited for (RFC 3261 Timers B and F), late timers included.
 const PATIENCE: Duration = Duration::from_secs(34);
 
@@ -57,7 +60,9 @@ impl Play {
             link.vacate(remote, *absent);
             hops.push(hop(Flow { remote, ..datagrams }, plan.way));
         }
-        hops.push(hop(datagrams, plan.way));
+        let last = if plan.redirected { Flow { remote: REDIRECTOR, ..datagrams } } else { datagrams };
+        link.vacate(REDIRECTOR, Absent::Redirecting);
+        hops.push(hop(last, plan.way));
         let long = "x".repeat(if plan.way == Way::Both { 1400 } else { 10 });
         let invite = Invite {
             registration: None,
@@ -68,6 +73,8 @@ impl Play {
             contact_user: "alice".into(),
             credentials: None,
             offer: offer_of(Side::A),
+            presentation: sip::Presentation::default(),
+            redirects: sip::Redirects::To(vec!["moved.test".into()]),
             headers: vec![("X-Note".into(), long)],
         };
         let ours = link.a.invite(link.now, invite);
@@ -290,7 +297,11 @@ impl Play {
         match event {
             // Of the network, not of the call; a last BYE may still want its way.
             Event::Discarded { .. } | Event::TargetAnswered { .. } | Event::TargetFailed { .. } => return,
-            Event::Locate { session, uri } => return self.link.side(side).located(now, session, &uri, None),
+            Event::Locate { session, uri } => {
+                let moved = hop(flow(Side::A), self.plan.way).flow;
+                let found = Some(moved).filter(|_| uri == MOVED);
+                return self.link.side(side).located(now, session, &uri, found);
+            }
             _ => assert!(end.ended.is_none(), "after the end: {event:?}"),
         }
         match event {

@@ -8,6 +8,7 @@ mod name;
 mod name_addr;
 mod params;
 mod rack;
+mod reason;
 mod via;
 
 pub use auth::{AuthParams, auth_values};
@@ -18,6 +19,7 @@ pub use name::HeaderName;
 pub use name_addr::NameAddr;
 pub use params::Params;
 pub use rack::RAck;
+pub use reason::q850_cause;
 pub use via::Via;
 
 use super::{Invalid, ascii, number, readable};

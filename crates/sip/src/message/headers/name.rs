@@ -14,11 +14,16 @@ pub enum HeaderName {
     ContentLength,
     ContentType,
     CSeq,
+    Diversion,
     Expires,
     From,
+    HistoryInfo,
+    Identity,
     MaxForwards,
     MinExpires,
     MinSe,
+    PAssertedIdentity,
+    Privacy,
     ProxyAuthenticate,
     ProxyAuthenticationInfo,
     ProxyAuthorization,
@@ -59,6 +64,7 @@ impl HeaderName {
             (1, b'k') => Supported,
             (1, b's') => Subject,
             (1, b'x') => SessionExpires,
+            (1, b'y') => Identity,
             (2, b't') => is(b"To", To),
             (3, b'v') => is(b"Via", Via),
             (4, b'f') => is(b"From", From),
@@ -73,13 +79,17 @@ impl HeaderName {
             (7, b'c') if name.eq_ignore_ascii_case(b"Call-ID") => CallId,
             (7, b'c') => is(b"Contact", Contact),
             (7, b'e') => is(b"Expires", Expires),
+            (7, b'p') => is(b"Privacy", Privacy),
             (7, b'r') => is(b"Require", Require),
             (7, b's') => is(b"Subject", Subject),
+            (8, b'i') => is(b"Identity", Identity),
+            (9, b'd') => is(b"Diversion", Diversion),
             (9, b's') => is(b"Supported", Supported),
             (11, b'm') => is(b"Min-Expires", MinExpires),
             (11, b'r') => is(b"Retry-After", RetryAfter),
             (11, b'u') => is(b"Unsupported", Unsupported),
             (12, b'c') => is(b"Content-Type", ContentType),
+            (12, b'h') => is(b"History-Info", HistoryInfo),
             (12, b'm') => is(b"Max-Forwards", MaxForwards),
             (12, b'r') => is(b"Record-Route", RecordRoute),
             (13, b'a') => is(b"Authorization", Authorization),
@@ -90,6 +100,7 @@ impl HeaderName {
             (16, b'w') => is(b"WWW-Authenticate", WwwAuthenticate),
             (18, b'p') => is(b"Proxy-Authenticate", ProxyAuthenticate),
             (19, b'a') => is(b"Authentication-Info", AuthenticationInfo),
+            (19, b'p') if name.eq_ignore_ascii_case(b"P-Asserted-Identity") => PAssertedIdentity,
             (19, b'p') => is(b"Proxy-Authorization", ProxyAuthorization),
             (25, b'p') => is(b"Proxy-Authentication-Info", ProxyAuthenticationInfo),
             _ => Other,
@@ -107,6 +118,8 @@ mod tests {
         assert_eq!(HeaderName::of(b"CALL-id"), HeaderName::CallId);
         assert_eq!(HeaderName::of(b"I"), HeaderName::CallId);
         assert_eq!(HeaderName::of(b"www-authenticate"), HeaderName::WwwAuthenticate);
+        assert_eq!(HeaderName::of(b"p-asserted-identity"), HeaderName::PAssertedIdentity);
+        assert_eq!(HeaderName::of(b"Proxy-Authorization"), HeaderName::ProxyAuthorization);
         assert_eq!(HeaderName::of(b"Content-LengthX"), HeaderName::Other);
         assert_eq!(HeaderName::of(b""), HeaderName::Other);
     }
