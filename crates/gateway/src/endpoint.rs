@@ -1,55 +1,39 @@
 //! The endpoint task: SIP sockets on one side, [`sip::UserAgent`] in the middle, calls on the other.
 
+mod arrivals;
+mod commands;
+mod intake;
+mod rate_limit;
+mod traffic;
+
 use std::collections::BTreeMap;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sip::locate::Target;
 use sip::{Event, Flow, Peer, Penalties, SessionId, UserAgent};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::call::machine::Signal;
-use crate::network::SignallingSocket;
+use crate::log_limit::{Class, LogLimit};
 use crate::registrations::Registrations;
 use crate::resolver::Resolver;
-use crate::sockets::{self, Door, Listener};
+use crate::sockets::{self, Listener};
 use crate::streams::{self, StreamEvent, Streams};
 use crate::trace::{Trace, Traces};
-use crate::{Config, Trunk, clock};
+use crate::{Config, clock};
+use arrivals::Arrivals;
+pub(crate) use commands::EndpointCommand;
+use rate_limit::RateLimit;
 
-/// Datagrams waiting for the user agent; more are lost, and SIP retransmits.
-const MAX_DATAGRAMS: usize = 1024;
-/// The largest datagram UDP can carry.
-const MAX_DATAGRAM: usize = 65_535;
-/// Wait after a connection could not be taken.
-const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 /// Commands of all calls waiting for the endpoint.
 pub(crate) const MAX_COMMANDS: usize = 256;
 /// Signalling events waiting for their call.
 pub(crate) const MAX_EVENTS: usize = 32;
-
-/// What calls and handles ask of the endpoint.
-#[derive(Debug)]
-pub(crate) enum EndpointCommand {
-    Invite {
-        invite: Box<sip::Invite>,
-        events: mpsc::Sender<Event>,
-        started: oneshot::Sender<(SessionId, Arc<Trace>)>,
-    },
-    Session {
-        session: SessionId,
-        signal: Signal,
-    },
-    /// Refuse new calls from now on.
-    Drain,
-    /// Unregister everywhere and end once that is answered.
-    Stop,
-}
 
 /// An INVITE for the gateway to turn into a call.
 #[derive(Debug)]
@@ -81,23 +65,6 @@ pub(crate) struct Endpoint {
     pub(crate) stopped: CancellationToken,
 }
 
-/// What comes from the sockets.
-#[derive(Debug)]
-struct Arrival {
-    /// The listener, by its number.
-    listener: usize,
-    peer: SocketAddr,
-    what: Arrived,
-}
-
-#[derive(Debug)]
-enum Arrived {
-    Datagram(Vec<u8>),
-    Connection(TcpStream),
-    /// The network says that it cannot reach that peer.
-    Unreachable,
-}
-
 /// Where a name leads.
 #[derive(Debug)]
 pub(crate) struct Located {
@@ -111,17 +78,11 @@ pub(crate) struct Located {
 struct Book {
     calls: BTreeMap<SessionId, mpsc::Sender<Event>>,
     stopping: Option<Stopping>,
-    ignored: u64,
-}
-
-impl Book {
-    fn ignore(&mut self, source: IpAddr) {
-        self.ignored += 1;
-        // Powers of two: a flood must not fill the log.
-        if self.ignored.is_power_of_two() {
-            tracing::warn!(%source, count = self.ignored, "ignored unknown sources");
-        }
-    }
+    /// How much may still begin.
+    limit: RateLimit,
+    /// Retry-After of each new INVITE while we drain.
+    draining: Option<Duration>,
+    log: LogLimit,
 }
 
 /// The last moments of an endpoint.
@@ -133,31 +94,9 @@ struct Stopping {
     limit: Instant,
 }
 
-/// When a caller who found the house full may try again.
-const RETRY_AFTER: Duration = Duration::from_secs(5);
-/// One retransmission interval (T1) and a little more.
-const LINGER: Duration = Duration::from_millis(600);
-/// Longest wait for the answers to our un-REGISTERs.
-const UNREGISTER: Duration = Duration::from_secs(2);
-
 impl Endpoint {
     pub(crate) async fn run(mut self) {
-        let (datagrams, mut arrivals) = mpsc::channel(MAX_DATAGRAMS);
-        let receivers: Vec<_> = self
-            .listeners
-            .iter()
-            .enumerate()
-            .flat_map(|(number, listener)| match &listener.door {
-                Door::Datagrams(socket) => vec![
-                    tokio::spawn(receive(number, socket.clone(), datagrams.clone())),
-                    tokio::spawn(hear_of_unreachable(number, socket.clone(), datagrams.clone())),
-                ],
-                Door::Connections(door) => {
-                    vec![tokio::spawn(take_connections(number, door.clone(), datagrams.clone()))]
-                }
-            })
-            .collect();
-        drop(datagrams);
+        let mut arrivals = Arrivals::at(&self.listeners);
         let (found, mut located) = mpsc::channel(MAX_COMMANDS);
         self.located = Some(found);
         let mut book = Book::default();
@@ -179,23 +118,15 @@ impl Endpoint {
                     let flow = target.and_then(|target| self.flow_to(target.peer));
                     self.user_agent.located(clock::now(), session, &uri, flow);
                 }
-                Some(event) = self.stream_events.recv() => self.handle_stream(event),
-                arrival = arrivals.recv() => match arrival {
-                    Some(Arrival { listener, peer, what: Arrived::Datagram(payload) }) => {
-                        self.handle_datagram(listener, peer, &payload, &mut book);
-                    }
-                    Some(Arrival { listener, peer, what: Arrived::Connection(stream) }) => {
-                        self.handle_connection(listener, peer, stream, &mut book);
-                    }
-                    Some(Arrival { listener, peer, what: Arrived::Unreachable }) => self.handle_unreachable(listener, peer),
+                Some(event) = self.stream_events.recv() => self.handle_stream(event, &mut book),
+                arrival = arrivals.next() => match arrival {
+                    Some(arrival) => self.handle_arrival(arrival, &mut book),
                     None => break,
                 },
             }
             self.drain(&mut book);
         }
-        for receiver in receivers {
-            receiver.abort();
-        }
+        drop(arrivals);
         self.stopped.cancel();
     }
 
@@ -218,83 +149,19 @@ impl Endpoint {
         registrations.settle(now, user_agent, config, resolver, hops);
     }
 
-    fn handle_command(&mut self, command: EndpointCommand, book: &mut Book) {
-        let now = clock::now();
-        match command {
-            EndpointCommand::Invite { mut invite, events, started } => {
-                self.penalties.sort(now, &mut invite.hops, |hop| hop.flow.peer());
-                let session = self.user_agent.invite(now, *invite);
-                let trace = self.traces.of_call(self.user_agent.call_id(session).unwrap_or_default());
-                book.calls.insert(session, events);
-                // The caller has gone: nobody would ever end this session.
-                if started.send((session, trace)).is_err() {
-                    self.user_agent.hang_up(now, session);
-                }
-            }
-            EndpointCommand::Session { session, signal } => self.carry_out(now, session, signal),
-            EndpointCommand::Drain => self.user_agent.refuse_new(Some(Duration::from_secs(30))),
-            EndpointCommand::Stop => {
-                book.stopping = Some(Stopping { linger: now + LINGER, limit: now + UNREGISTER });
-                self.registrations.remove_all(now, &mut self.user_agent);
-            }
-        }
-    }
-
-    fn carry_out(&mut self, now: Instant, session: SessionId, signal: Signal) {
-        let agent = &mut self.user_agent;
-        let done = match signal {
-            Signal::Progress(status) => agent.progress(now, session, status, None),
-            Signal::Answer(description) => agent.answer(now, session, description),
-            Signal::Reject(status) => {
-                // RFC 3261 §21.5.4: without it a 503 reads as a failure of ours, and not as a full house.
-                let retry_after = || ("Retry-After".to_owned(), RETRY_AFTER.as_secs().to_string());
-                let headers = (status == 503).then(retry_after).into_iter().collect();
-                agent.reject(now, session, status, headers)
-            }
-            Signal::AnswerOffer(description) => agent.answer_offer(now, session, description),
-            Signal::RejectOffer(status) => agent.reject_offer(now, session, status),
-            Signal::Info { content_type, body } => agent.info(now, session, content_type, &body),
-            Signal::HangUp(reason) => {
-                agent.hang_up_because(now, session, reason);
-                Ok(())
-            }
-        };
-        if let Err(wrong) = done {
-            // The peer was faster: its own event ends or changes the call.
-            tracing::debug!(session = session.0, command = wrong.command, "command came too late");
-        }
-    }
-
-    fn handle_datagram(&mut self, number: usize, from: SocketAddr, payload: &[u8], book: &mut Book) {
-        if !self.is_allowed(from.ip()) {
-            return book.ignore(from.ip());
-        }
-        let Some(flow) = self.flow_from(number, from) else { return };
-        self.traces.received(clock::wall(), flow, payload);
-        self.user_agent.handle_input(clock::now(), sip::Input::Received { flow, payload });
-    }
-
-    /// A stranger's connection is closed before a byte of it is read.
-    fn handle_connection(&mut self, number: usize, from: SocketAddr, stream: TcpStream, book: &mut Book) {
-        if !self.is_allowed(from.ip()) {
-            return book.ignore(from.ip());
-        }
-        let Some(Flow { transport, local, remote }) = self.flow_from(number, from) else { return };
-        if let Err(why) = self.streams.accept(transport, local, remote, stream) {
-            tracing::warn!(%remote, transport = transport.token(), ?why, "connection declined");
-        }
-    }
-
-    fn handle_stream(&mut self, event: StreamEvent) {
+    fn handle_stream(&mut self, event: StreamEvent, book: &mut Book) {
         let now = clock::now();
         match event {
             StreamEvent::Message { flow, payload } => {
-                self.traces.received(clock::wall(), flow, &payload);
-                self.user_agent.handle_input(now, sip::Input::Received { flow, payload: &payload });
+                self.streams.heard(flow);
+                self.handle_message(flow, &payload, book);
             }
             StreamEvent::Closed { flow, number, ended } => {
                 let why = ended.as_ref().err().map_or_else(|| "closed".to_owned(), io::Error::to_string);
-                tracing::info!(remote = %flow.remote, transport = flow.transport.token(), why, "connection closed");
+                if let Some(left_out) = book.log.admit(now, Class::Closed) {
+                    let transport = flow.transport.token();
+                    tracing::info!(remote = %flow.remote, transport, why, left_out, "connection closed");
+                }
                 if self.streams.closed(flow, number) {
                     self.user_agent.handle_input(now, sip::Input::Closed { flow, why: streams::phrase(&ended) });
                 }
@@ -310,17 +177,6 @@ impl Endpoint {
                 self.user_agent.options(now, flow, &format!("sip:{}", peer.address));
             }
         }
-    }
-
-    fn handle_unreachable(&mut self, number: usize, peer: SocketAddr) {
-        let Some(flow) = self.flow_from(number, peer) else { return };
-        tracing::debug!(%peer, "unreachable");
-        self.user_agent.handle_input(clock::now(), sip::Input::Unreachable { flow });
-    }
-
-    /// Only trunks may speak to us; a simulated trunk speaks to anybody and asks for a password.
-    fn is_allowed(&self, source: IpAddr) -> bool {
-        self.config.registrar.is_some() || self.config.trunks.iter().any(|trunk| trunk.includes(&self.resolver, source))
     }
 
     fn drain(&mut self, book: &mut Book) {
@@ -388,7 +244,11 @@ impl Endpoint {
             }
             Event::TargetAnswered { flow } => self.penalties.answered(clock::now(), flow.peer()),
             Event::Locate { session, uri } => self.locate(session, uri),
-            Event::Discarded { flow, why } => tracing::debug!(remote = %flow.remote, why, "message discarded"),
+            Event::Discarded { flow, why } => {
+                if let Some(left_out) = book.log.admit(clock::now(), Class::Discarded) {
+                    tracing::debug!(remote = %flow.remote, why, left_out, "message discarded");
+                }
+            }
             Event::Progress { session, .. }
             | Event::Answered { session, .. }
             | Event::Acknowledged { session, .. }
@@ -436,88 +296,10 @@ impl Endpoint {
     }
 }
 
-impl Trunk {
-    /// Whether this trunk sends from that address.
-    pub(crate) fn includes(&self, resolver: &Resolver, source: IpAddr) -> bool {
-        resolver.is_at(&self.name, source)
-            || self.allow_from.iter().any(|(network, prefix)| in_network(source, *network, *prefix))
-    }
-}
-
-fn in_network(address: IpAddr, network: IpAddr, prefix: u8) -> bool {
-    match (address, network) {
-        (IpAddr::V4(address), IpAddr::V4(network)) => {
-            let mask = u32::MAX.checked_shl(32 - u32::from(prefix.min(32))).unwrap_or(0);
-            u32::from(address) & mask == u32::from(network) & mask
-        }
-        (IpAddr::V6(address), IpAddr::V6(network)) => {
-            let mask = u128::MAX.checked_shl(128 - u32::from(prefix.min(128))).unwrap_or(0);
-            u128::from(address) & mask == u128::from(network) & mask
-        }
-        _ => false,
-    }
-}
-
 /// Whether a datagram was not sent because no way leads to its peer; it would be the same the next time.
 fn is_no_way(error: &io::Error) -> bool {
     use io::ErrorKind::{AddrNotAvailable, HostUnreachable, InvalidInput, NetworkUnreachable, PermissionDenied};
     matches!(error.kind(), AddrNotAvailable | HostUnreachable | InvalidInput | NetworkUnreachable | PermissionDenied)
-}
-
-async fn receive(listener: usize, socket: SignallingSocket, arrivals: mpsc::Sender<Arrival>) {
-    let mut buffer = vec![0; MAX_DATAGRAM];
-    loop {
-        match socket.receive(&mut buffer).await {
-            Ok((len, peer)) => {
-                // Full: drop here, before any work is done for it.
-                let _ = arrivals.try_send(Arrival { listener, peer, what: Arrived::Datagram(buffer[..len].to_vec()) });
-            }
-            // On Linux these are ICMP errors too, without their destination; `hear_of_unreachable` takes that.
-            Err(error) => {
-                tracing::debug!(%error, "receive failed");
-                tokio::task::yield_now().await;
-            }
-        }
-        if arrivals.is_closed() {
-            return;
-        }
-    }
-}
-
-async fn hear_of_unreachable(listener: usize, socket: SignallingSocket, arrivals: mpsc::Sender<Arrival>) {
-    loop {
-        match socket.unreachable().await {
-            // Full: the transaction's own timers decide.
-            Ok(peer) => drop(arrivals.try_send(Arrival { listener, peer, what: Arrived::Unreachable })),
-            Err(error) => {
-                tracing::debug!(%error, "no news of ICMP errors");
-                tokio::task::yield_now().await;
-            }
-        }
-        if arrivals.is_closed() {
-            return;
-        }
-    }
-}
-
-/// Hands on who connects. When the machine has no more descriptors, it waits for some.
-async fn take_connections(number: usize, door: Arc<TcpListener>, arrivals: mpsc::Sender<Arrival>) {
-    loop {
-        match door.accept().await {
-            Ok((stream, peer)) => {
-                let arrival = Arrival { listener: number, peer, what: Arrived::Connection(stream) };
-                // Full: the connection is closed, and its peer may try again.
-                let _ = arrivals.try_send(arrival);
-            }
-            Err(error) => {
-                tracing::warn!(%error, "no connection can be taken");
-                tokio::time::sleep(ACCEPT_RETRY).await;
-            }
-        }
-        if arrivals.is_closed() {
-            return;
-        }
-    }
 }
 
 async fn sleep_until(at: Option<Instant>) {
@@ -528,22 +310,4 @@ async fn sleep_until(at: Option<Instant>) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn networks_match_by_their_prefix() {
-        let check = |address: &str, network: &str, prefix, expected| {
-            let (address, network) = (address.parse().expect("address"), network.parse().expect("network"));
-            assert_eq!(in_network(address, network, prefix), expected, "{address} in {network}/{prefix}");
-        };
-        check("54.172.60.2", "54.172.60.0", 30, true);
-        check("54.172.60.4", "54.172.60.0", 30, false);
-        check("127.0.0.2", "127.0.0.0", 8, true);
-        check("10.0.0.1", "0.0.0.0", 0, true);
-        check("10.0.0.1", "10.0.0.1", 32, true);
-        check("::1", "::1", 128, true);
-        check("::2", "::1", 128, false);
-        check("10.0.0.1", "::", 0, false);
-    }
-}
+mod tests;

@@ -9,16 +9,14 @@ use std::time::Duration;
 
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
-use sip::sdp::SrtpPolicy;
 use sip::{Penalties, UserAgent};
-use tokio::sync::{Mutex as AsyncMutex, OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{Mutex as AsyncMutex, OwnedSemaphorePermit, Semaphore, broadcast, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::call::CallTask;
-use crate::call::machine::Signal;
 use crate::dns::Dns;
-use crate::endpoint::{self, Endpoint, EndpointCommand, Invitation};
+use crate::endpoint::{self, Endpoint, EndpointCommand};
 use crate::media_threads::MediaThreads;
 use crate::ports::Ports;
 use crate::registrations::{Registrations, Standing};
@@ -26,9 +24,10 @@ use crate::resolver::Resolver;
 use crate::sockets::{self, Listener};
 use crate::streams::{Streams, Tls};
 use crate::trace::Traces;
+use crate::trunk_state::MAX_CHANGES;
 use crate::{
-    BuiltIn, Call, CallEnd, CallHandle, CallLimits, CallStatus, Config, NextHop, Registration, TlsError, TlsFiles,
-    Trunk, setup,
+    Call, CallLimits, Config, Error, NextHop, Registration, RegistrationChanged, TlsError, TlsFiles, Trunk, inbound,
+    setup,
 };
 
 /// Inbound calls waiting for their reader; more get 503.
@@ -52,7 +51,7 @@ pub(crate) struct Inner {
     pub(crate) media: MediaThreads,
     tls: Tls,
     pub(crate) ports: Ports,
-    resolver: Resolver,
+    pub(crate) resolver: Resolver,
     pub(crate) calls: TaskTracker,
     pub(crate) stop: CancellationToken,
     /// One permit a call.
@@ -60,7 +59,8 @@ pub(crate) struct Inner {
     trunk_room: BTreeMap<String, Arc<Semaphore>>,
     rng: Mutex<ChaCha12Rng>,
     incoming: AsyncMutex<mpsc::Receiver<IncomingCall>>,
-    registrations: BTreeMap<String, watch::Receiver<Standing>>,
+    pub(crate) registrations: BTreeMap<String, watch::Receiver<Standing>>,
+    pub(crate) changes: AsyncMutex<broadcast::Receiver<RegistrationChanged>>,
     endpoint_stopped: CancellationToken,
 }
 
@@ -94,81 +94,6 @@ pub struct IncomingCall {
     pub call: Call,
 }
 
-/// What went wrong in starting or dialing.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// A SIP address is taken or not ours.
-    #[error("cannot listen on {address}")]
-    Bind {
-        /// The address.
-        address: SocketAddr,
-        /// The system's reason.
-        #[source]
-        source: io::Error,
-    },
-    /// The machine has no media threads to give.
-    #[error("cannot start media threads")]
-    MediaThreads(#[source] io::Error),
-    /// A trunk that is not configured.
-    #[error("no trunk is named {0:?}")]
-    NoSuchTrunk(String),
-    /// No trunk at all.
-    #[error(
-        "no trunk is configured to call out by; add a [[trunk]] with a name and a uri such as \"sip:trunk.example.com\""
-    )]
-    NoTrunk,
-    /// A trunk that only sends us calls.
-    #[error("trunk {0:?} has no address to send calls to; give it a uri")]
-    NoNextHop(String),
-    /// A trunk whose name no name server knows.
-    #[error("{0}")]
-    Unresolved(String),
-    /// No listener of the trunk's address family, or no route.
-    #[error("no listening address can reach {0}")]
-    NoRoute(String),
-    /// Encryption is demanded of a trunk whose signalling is not encrypted.
-    #[error("trunk {0} has srtp = \"required\" and is not reached over TLS; write ;transport=tls in its uri")]
-    KeysInTheOpen(String),
-    /// TLS is to be listened for without a certificate.
-    #[error("no certificate is configured to listen for TLS with")]
-    NoCertificate,
-    /// Certificates or keys cannot be used.
-    #[error(transparent)]
-    Tls(#[from] TlsError),
-    /// The port range is exhausted.
-    #[error("no RTP port is free in {first}..={last}")]
-    NoFreePort {
-        /// First of the range.
-        first: u16,
-        /// Last of the range.
-        last: u16,
-    },
-    /// At the limit of calls.
-    #[error("all {limit} calls are in use")]
-    Full {
-        /// The limit.
-        limit: usize,
-    },
-    /// Neither a number, a user name nor a SIP URI.
-    #[error("{0:?} cannot be dialed")]
-    BadTarget(String),
-    /// The recording's file cannot be made.
-    #[error("cannot record to {path}")]
-    Record {
-        /// The file.
-        path: PathBuf,
-        /// The system's reason.
-        #[source]
-        source: io::Error,
-    },
-    /// Too late.
-    #[error("the gateway is stopping")]
-    Stopping,
-    /// Randomness could not be had from the system.
-    #[error("the operating system gives no randomness")]
-    Randomness(#[source] io::Error),
-}
-
 impl Gateway {
     /// Binds the sockets, starts the endpoint task and the media threads, registers.
     pub async fn start(config: Config) -> Result<Self, Error> {
@@ -193,7 +118,8 @@ impl Gateway {
                 ((trunk.name.clone(), sender), (trunk.name.clone(), receiver))
             })
             .unzip();
-        let room = |calls: usize| Arc::new(Semaphore::new(calls.min(Semaphore::MAX_PERMITS)));
+        let room = |calls: usize| Arc::new(Semaphore::new(permits(calls)));
+        let (changed, changes) = broadcast::channel(MAX_CHANGES);
         let (endpoint, commands) = mpsc::channel(endpoint::MAX_COMMANDS);
         let (invite, invitations) = mpsc::channel(MAX_INCOMING);
         let (arrived, incoming) = mpsc::channel(MAX_INCOMING);
@@ -211,7 +137,7 @@ impl Gateway {
             resolver: resolver.clone(),
             commands,
             invitations: invite,
-            registrations: Registrations::new(registering),
+            registrations: Registrations::new(registering, changed),
             streams: Streams::new(tls.clone(), from_streams),
             stream_events,
             penalties: Penalties::default(),
@@ -233,11 +159,12 @@ impl Gateway {
             rng: Mutex::new(rng),
             incoming: AsyncMutex::new(incoming),
             registrations,
+            changes: AsyncMutex::new(changes),
             endpoint_stopped,
             config,
         });
         tokio::spawn(task.run());
-        tokio::spawn(take_invitations(Arc::downgrade(&inner), invitations, arrived));
+        tokio::spawn(inbound::take_invitations(Arc::downgrade(&inner), invitations, arrived));
         Ok(Self { inner })
     }
 
@@ -295,19 +222,6 @@ impl Gateway {
         }
     }
 
-    /// The state of a trunk's registration; `None` for a trunk that is not configured.
-    pub fn registration(&self, trunk: &str) -> Option<Registration> {
-        self.inner.registrations.get(trunk).map(|state| state.borrow().state.clone())
-    }
-
-    /// Waits until all trunks that register are registered or have failed.
-    pub async fn registered(&self) {
-        for state in self.inner.registrations.values() {
-            // An error means that the endpoint is gone, and with it any hope of news.
-            let _ = state.clone().wait_for(|standing| standing.state != Registration::Pending).await;
-        }
-    }
-
     /// Reads certificates again for the connections to come; those that stand, and their calls, are left alone. Bad
     /// files change nothing.
     pub fn reload_tls(&self, files: &TlsFiles) -> Result<(), TlsError> {
@@ -337,10 +251,10 @@ impl Gateway {
 }
 
 /// The permits that one call holds until it is over.
-type Permits = Vec<OwnedSemaphorePermit>;
+pub(crate) type Permits = Vec<OwnedSemaphorePermit>;
 
 impl Inner {
-    fn standing(&self, trunk: &str) -> Standing {
+    pub(crate) fn standing(&self, trunk: &str) -> Standing {
         let known = self.registrations.get(trunk).map(|standing| standing.borrow().clone());
         known.unwrap_or(Standing::new(Registration::Off))
     }
@@ -361,11 +275,11 @@ impl Inner {
         draw_seed(&mut self.rng.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn draw_number(&self) -> u64 {
+    pub(crate) fn draw_number(&self) -> u64 {
         self.rng.lock().unwrap_or_else(PoisonError::into_inner).next_u64()
     }
 
-    fn admit(&self, trunk: Option<&str>) -> Option<Permits> {
+    pub(crate) fn admit(&self, trunk: Option<&str>) -> Option<Permits> {
         let mut permits = vec![self.room.clone().try_acquire_owned().ok()?];
         if let Some(room) = trunk.and_then(|trunk| self.trunk_room.get(trunk)) {
             permits.push(room.clone().try_acquire_owned().ok()?);
@@ -373,7 +287,13 @@ impl Inner {
         Some(permits)
     }
 
-    fn spawn(&self, task: CallTask, permits: Permits) {
+    /// How many calls that trunk has.
+    pub(crate) fn calls_by(&self, trunk: &Trunk) -> usize {
+        let free = self.trunk_room.get(&trunk.name).map_or(0, |room| room.available_permits());
+        permits(trunk.max_calls).saturating_sub(free)
+    }
+
+    pub(crate) fn spawn(&self, task: CallTask, permits: Permits) {
         self.calls.spawn(async move {
             task.run().await;
             drop(permits);
@@ -381,106 +301,9 @@ impl Inner {
     }
 }
 
-/// Turns invitations into calls: built-in ones are answered here, others wait for `accept`.
-async fn take_invitations(
-    gateway: std::sync::Weak<Inner>,
-    mut invitations: mpsc::Receiver<Invitation>,
-    arrived: mpsc::Sender<IncomingCall>,
-) {
-    while let Some(invitation) = invitations.recv().await {
-        let Some(inner) = gateway.upgrade() else { return };
-        let session = invitation.session;
-        if let Err(status) = take_invitation(&inner, invitation, &arrived) {
-            let signal = Signal::Reject(status);
-            let _ = inner.endpoint.send(EndpointCommand::Session { session, signal }).await;
-        }
-    }
-}
-
-fn take_invitation(
-    inner: &Arc<Inner>,
-    invitation: Invitation,
-    arrived: &mpsc::Sender<IncomingCall>,
-) -> Result<(), u16> {
-    const BUSY_HERE: u16 = 503;
-    const NOT_ACCEPTABLE_HERE: u16 = 488;
-    let to = setup::user_of(&invitation.request_uri);
-    let from = setup::user_of(&invitation.from);
-    let built_in: Option<BuiltIn> =
-        inner.config.built_in.iter().find(|(user, _)| *user == to).map(|(_, built_in)| *built_in);
-    let source = invitation.flow.remote.ip();
-    let trunk = inner.config.trunks.iter().find(|trunk| trunk.includes(&inner.resolver, source));
-    // Our keys would have to go where anybody can read them.
-    let in_the_open = invitation.flow.transport != sip::Transport::Tls;
-    if in_the_open && trunk.is_some_and(|trunk| trunk.srtp == SrtpPolicy::Required) {
-        return Err(NOT_ACCEPTABLE_HERE);
-    }
-    let permits = inner.admit(trunk.map(|trunk| trunk.name.as_str())).ok_or(BUSY_HERE)?;
-    let place = if built_in.is_none() { Some(arrived.try_reserve().map_err(|_| BUSY_HERE)?) } else { None };
-    let recording = match &inner.config.record_inbound {
-        Some(directory) if built_in.is_none() => {
-            Some(directory.join(format!("inbound-{:016x}.wav", inner.draw_number())))
-        }
-        _ => None,
-    };
-    let invited = setup::Invited { offer: invitation.offer, built_in, record: recording.as_deref() };
-    let flow = trunk.map_or(invitation.flow, |trunk| inner.standing(&trunk.name).seen(invitation.flow));
-    let prepared = setup::inbound(inner, trunk, flow, invited).map_err(|error| {
-        tracing::warn!(%error, "inbound call refused");
-        BUSY_HERE
-    })?;
-    let (task, line, handle) = prepared.into_call(inner, invitation.session, invitation.events, invitation.trace);
-    if let (Some(place), Some(line)) = (place, line) {
-        let trunk = trunk.map(|trunk| trunk.name.clone());
-        place.send(IncomingCall { to, from, trunk, recording, call: Call { line, handle } });
-    }
-    inner.spawn(task, permits);
-    Ok(())
-}
-
-impl CallHandle {
-    /// Presses keys, as [`Line::press`](crate::Line::press).
-    pub fn press(&self, digits: &str) {
-        self.command(crate::line::LineCommand::Press { digits: digits.to_owned(), differently: false });
-    }
-
-    /// Ends the call at once.
-    pub fn hang_up(&self) {
-        self.command(crate::line::LineCommand::HangUp);
-    }
-
-    /// Where the call stands, for watching.
-    pub fn status(&self) -> watch::Receiver<CallStatus> {
-        self.status.clone()
-    }
-
-    /// When it was answered.
-    pub fn answered_at(&self) -> Option<tokio::time::Instant> {
-        self.shared.view().answered_at.map(Into::into)
-    }
-
-    /// Resolves when the call is over and its recording is closed.
-    pub async fn ended(&self) -> CallEnd {
-        let mut finished = self.finished.clone();
-        let end = finished.wait_for(Option::is_some).await.ok().and_then(|end| end.clone());
-        // The task is gone without a word only when it panicked or the runtime stops.
-        end.unwrap_or(CallEnd { cause: crate::EndCause::Failed, sip_status: None, reason: Some("lost".to_owned()) })
-    }
-
-    /// How it sounds to us, at most a second old.
-    pub fn quality(&self) -> crate::Quality {
-        self.shared.view().quality
-    }
-
-    /// Pipeline, state and next deadline in words.
-    pub fn explain(&self) -> String {
-        self.shared.view().explanation.clone()
-    }
-
-    fn command(&self, command: crate::line::LineCommand) {
-        // A full queue belongs to a call that is over.
-        let _ = self.commands.try_send(command);
-    }
+/// A semaphore holds no more.
+fn permits(calls: usize) -> usize {
+    calls.min(Semaphore::MAX_PERMITS)
 }
 
 /// On a real trunk a peer that vanishes is noticed (RFC 4028), and a 180 that is lost is sent again (RFC 3262).

@@ -6,7 +6,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::call::Shared;
 use crate::line::LineCommand;
-use crate::{CallEnd, Line};
+use crate::{CallEnd, EndCause, Line};
 
 /// A placed or accepted call.
 #[derive(Debug)]
@@ -26,6 +26,51 @@ pub struct CallHandle {
     pub(crate) shared: Arc<Shared>,
 }
 
+impl CallHandle {
+    /// Presses keys, as [`Line::press`].
+    pub fn press(&self, digits: &str) {
+        self.command(LineCommand::Press { digits: digits.to_owned(), differently: false });
+    }
+
+    /// Ends the call at once.
+    pub fn hang_up(&self) {
+        self.command(LineCommand::HangUp);
+    }
+
+    /// Where the call stands, for watching.
+    pub fn status(&self) -> watch::Receiver<CallStatus> {
+        self.status.clone()
+    }
+
+    /// When it was answered.
+    pub fn answered_at(&self) -> Option<tokio::time::Instant> {
+        self.shared.view().answered_at.map(Into::into)
+    }
+
+    /// Resolves when the call is over and its recording is closed.
+    pub async fn ended(&self) -> CallEnd {
+        let mut finished = self.finished.clone();
+        let end = finished.wait_for(Option::is_some).await.ok().and_then(|end| end.clone());
+        // The task is gone without a word only when it panicked or the runtime stops.
+        end.unwrap_or(CallEnd { cause: EndCause::Failed, sip_status: None, reason: Some("lost".to_owned()) })
+    }
+
+    /// How it sounds to us, at most a second old.
+    pub fn quality(&self) -> Quality {
+        self.shared.view().quality
+    }
+
+    /// Pipeline, state and next deadline in words.
+    pub fn explain(&self) -> String {
+        self.shared.view().explanation.clone()
+    }
+
+    fn command(&self, command: LineCommand) {
+        // A full queue belongs to a call that is over.
+        let _ = self.commands.try_send(command);
+    }
+}
+
 /// Where a call stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CallStatus {
@@ -39,24 +84,6 @@ pub enum CallStatus {
     Answered,
     /// Over.
     Ended,
-}
-
-/// The registration state of a trunk.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Registration {
-    /// The trunk does not register.
-    Off,
-    /// No answer yet.
-    Pending,
-    /// Registered.
-    Registered,
-    /// Refused or silent; tried again unless it is final.
-    Failed {
-        /// The registrar's answer; `None` for silence.
-        status: Option<u16>,
-        /// Its words.
-        reason: String,
-    },
 }
 
 /// Quality of one call.

@@ -1,15 +1,15 @@
 //! The registrations of all trunks: where each is held, and what became of it.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
-use std::time::{Duration, Instant};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant, SystemTime};
 
 use sip::locate::Target;
 use sip::{Flow, Hop, RegistrationId, UserAgent};
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
 
 use crate::resolver::{Place, Resolver};
-use crate::{Config, Registration, Trunk};
+use crate::{Config, Registration, RegistrationChanged, Trunk, clock};
 
 /// How long a registration is asked for.
 const EXPIRES: Duration = Duration::from_secs(3600);
@@ -18,26 +18,38 @@ const EXPIRES: Duration = Duration::from_secs(3600);
 #[derive(Debug, Clone)]
 pub(crate) struct Standing {
     pub(crate) state: Registration,
+    /// Since when it is so.
+    pub(crate) since: SystemTime,
+    /// When what was granted last runs out.
+    pub(crate) expires_at: Option<SystemTime>,
+    /// When it is tried again after a failure.
+    pub(crate) retry_at: Option<SystemTime>,
     pub(crate) id: Option<RegistrationId>,
     /// Where the registrar sees us, when not where we are.
-    seen_at: Option<IpAddr>,
+    seen_at: Option<SocketAddr>,
 }
 
 impl Standing {
     pub(crate) fn new(state: Registration) -> Self {
-        Self { state, id: None, seen_at: None }
+        Self { state, since: clock::wall(), expires_at: None, retry_at: None, id: None, seen_at: None }
     }
 
     /// A path with the address that we are to tell the trunk.
     pub(crate) fn seen(&self, flow: Flow) -> Flow {
-        let ip = self.seen_at.unwrap_or(flow.local.ip());
+        let ip = self.seen_at.unwrap_or(flow.local).ip();
         Flow { local: SocketAddr::new(ip, flow.local.port()), ..flow }
+    }
+
+    /// Our address as the registrar sees it, when that is not our own.
+    pub(crate) fn learnt_address(&self) -> Option<SocketAddr> {
+        self.seen_at
     }
 }
 
 #[derive(Debug)]
 pub(crate) struct Registrations {
     states: BTreeMap<String, watch::Sender<Standing>>,
+    changes: broadcast::Sender<RegistrationChanged>,
     held: BTreeMap<RegistrationId, Held>,
 }
 
@@ -48,8 +60,11 @@ struct Held {
 }
 
 impl Registrations {
-    pub(crate) fn new(states: BTreeMap<String, watch::Sender<Standing>>) -> Self {
-        Self { states, held: BTreeMap::new() }
+    pub(crate) fn new(
+        states: BTreeMap<String, watch::Sender<Standing>>,
+        changes: broadcast::Sender<RegistrationChanged>,
+    ) -> Self {
+        Self { states, changes, held: BTreeMap::new() }
     }
 
     /// Registers each trunk that wants it where it now is; the next refresh goes there too.
@@ -90,7 +105,7 @@ impl Registrations {
     pub(crate) fn granted(&self, registration: RegistrationId, expires: Duration) {
         if let Some(Held { trunk, .. }) = self.held.get(&registration) {
             tracing::info!(trunk, expires_s = expires.as_secs(), "registered");
-            self.set(trunk, Registration::Registered);
+            self.set(trunk, Registration::Registered, Some(expires), None);
         }
     }
 
@@ -103,7 +118,7 @@ impl Registrations {
     ) {
         if let Some(Held { trunk, .. }) = self.held.get(&registration) {
             tracing::warn!(trunk, status, reason, ?retry_in, "registration failed");
-            self.set(trunk, Registration::Failed { status, reason });
+            self.set(trunk, Registration::Failed { status, reason }, None, retry_in);
         }
     }
 
@@ -111,7 +126,7 @@ impl Registrations {
     pub(crate) fn learnt(&self, registration: RegistrationId, address: SocketAddr) {
         if let Some(Held { trunk, .. }) = self.held.get(&registration) {
             tracing::info!(trunk, %address, "the registrar sees us at another address");
-            self.change(trunk, |standing| standing.seen_at = Some(address.ip()));
+            self.change(trunk, |standing| standing.seen_at = Some(address));
         }
     }
 
@@ -124,6 +139,7 @@ impl Registrations {
     pub(crate) fn removed(&mut self, registration: RegistrationId) {
         if let Some(Held { trunk, .. }) = self.held.remove(&registration) {
             self.change(&trunk, |standing| (standing.id, standing.seen_at) = (None, None));
+            self.set(&trunk, Registration::Unregistered, None, None);
         }
     }
 
@@ -138,11 +154,25 @@ impl Registrations {
     }
 
     fn set_failed(&self, trunk: &str, reason: String) {
-        self.set(trunk, Registration::Failed { status: None, reason });
+        self.set(trunk, Registration::Failed { status: None, reason }, None, None);
     }
 
-    fn set(&self, trunk: &str, state: Registration) {
-        self.change(trunk, |standing| standing.state = state);
+    /// Tells it where it was otherwise before.
+    fn set(&self, trunk: &str, state: Registration, expires: Option<Duration>, retry_in: Option<Duration>) {
+        let at = clock::wall();
+        let mut is_news = false;
+        self.change(trunk, |standing| {
+            is_news = standing.state != state;
+            if is_news {
+                (standing.state, standing.since) = (state.clone(), at);
+            }
+            standing.expires_at = expires.and_then(|expires| at.checked_add(expires));
+            standing.retry_at = retry_in.and_then(|wait| at.checked_add(wait));
+        });
+        if is_news {
+            // Nobody has to listen.
+            let _ = self.changes.send(RegistrationChanged { trunk: trunk.to_owned(), state, expires, retry_in, at });
+        }
     }
 
     fn change(&self, trunk: &str, change: impl FnOnce(&mut Standing)) {
@@ -163,5 +193,59 @@ fn register(config: &Config, trunk: &Trunk, hops: Vec<Hop>) -> sip::Register {
         expires: EXPIRES,
         keep_alive: config.keep_alive,
         learns_address: config.advertise.is_none(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_change_is_told_once_with_what_belongs_to_it() {
+        let (mut registrations, state, mut changes) = registrations();
+        let mut told = || {
+            let change = changes.try_recv().ok()?;
+            assert_eq!(change.trunk, "carrier");
+            Some((change.state, change.expires, change.retry_in))
+        };
+        let second = Duration::from_secs(1);
+        let failed = |status, reason: &str| Registration::Failed { status, reason: reason.to_owned() };
+
+        registrations.failed(ID, Some(503), "Busy".to_owned(), Some(30 * second));
+        assert_eq!(told(), Some((failed(Some(503), "Busy"), None, Some(30 * second))));
+        registrations.failed(ID, Some(503), "Busy".to_owned(), Some(60 * second));
+        assert_eq!(told(), None, "for the same reason again");
+        registrations.failed(ID, None, "timeout".to_owned(), None);
+        assert_eq!(told(), Some((failed(None, "timeout"), None, None)));
+        registrations.granted(ID, 600 * second);
+        assert_eq!(told(), Some((Registration::Registered, Some(600 * second), None)));
+        let (since, expires_at) = (state.borrow().since, state.borrow().expires_at);
+        registrations.granted(ID, 1200 * second);
+        assert_eq!(told(), None, "a refresh");
+        assert_eq!(state.borrow().since, since);
+        assert!(state.borrow().expires_at > expires_at, "it lasts longer now");
+        registrations.removed(ID);
+        assert_eq!(told(), Some((Registration::Unregistered, None, None)));
+        assert_eq!(state.borrow().expires_at, None);
+    }
+
+    #[test]
+    fn changes_that_nobody_reads_do_no_harm() {
+        let (registrations, state, changes) = registrations();
+        drop(changes);
+        registrations.granted(ID, Duration::MAX);
+        assert_eq!(state.borrow().state, Registration::Registered);
+        assert_eq!(state.borrow().expires_at, None, "no time is so late");
+    }
+
+    const ID: RegistrationId = RegistrationId(7);
+
+    /// Those of one trunk.
+    fn registrations() -> (Registrations, watch::Receiver<Standing>, broadcast::Receiver<RegistrationChanged>) {
+        let (sender, state) = watch::channel(Standing::new(Registration::Pending));
+        let (changed, changes) = broadcast::channel(8);
+        let mut registrations = Registrations::new([("carrier".to_owned(), sender)].into(), changed);
+        registrations.held.insert(ID, Held { trunk: "carrier".to_owned(), targets: Vec::new() });
+        (registrations, state, changes)
     }
 }

@@ -12,12 +12,12 @@ use tokio::sync::{mpsc, watch};
 
 use crate::call::machine::{CallMachine, Origin};
 use crate::call::{CallTask, MediaEnd, Shared};
-use crate::gateway::{Dial, Error, Inner};
+use crate::gateway::Inner;
 use crate::line::{self, LineEnd};
 use crate::media_worker::{Impaired, Stream};
 use crate::recording::{MAX_RECORDED, Recording};
 use crate::trace::Trace;
-use crate::{BuiltIn, CallHandle, CallLimits, CallStatus, DigitPolicy, Line, Trunk, clock, ring, sockets};
+use crate::{BuiltIn, CallHandle, CallLimits, CallStatus, Dial, DigitPolicy, Error, Line, Trunk, clock, ring, sockets};
 
 /// Orders that act at once.
 const CONTROL_RING: usize = 16;

@@ -1,101 +1,12 @@
 //! Two gateways on a simulated network, in simulated time.
 
-use std::net::SocketAddr;
+mod sim;
+
 use std::time::Duration;
 
-use gateway::{
-    BuiltIn, Call, CallLimits, Config, Dial, DigitPolicy, EndCause, Gateway, Impairment, IncomingCall, Line, LineEvent,
-    Network, NextHop, Registration, SimNetwork, Trunk,
-};
+use gateway::{Call, CallLimits, Dial, EndCause, IncomingCall, Line, LineEvent, NextHop, Trunk};
 use media::UtteranceId;
-use sip::sdp::AudioCodec;
-
-const CALLER: &str = "10.0.0.1:5060";
-const CALLEE: &str = "10.0.0.2:5060";
-
-fn network(seed: u8) -> SimNetwork {
-    let latency = Impairment { latency: Duration::from_millis(10), ..Impairment::default() };
-    SimNetwork::new(latency, [seed; 32])
-}
-
-fn address(text: &str) -> SocketAddr {
-    text.parse().expect("an address")
-}
-
-fn trunk() -> Trunk {
-    Trunk {
-        name: "sim".into(),
-        domain: "trunk.test".into(),
-        next_hop: address(CALLEE).into(),
-        credentials: Some(sip::Credentials { username: "gateway".into(), password: "secret".into() }),
-        register: true,
-        caller_id: "+15550199".into(),
-        codecs: vec![AudioCodec::Pcmu, AudioCodec::Pcma],
-        srtp: sip::sdp::SrtpPolicy::Off,
-        dtmf: DigitPolicy::Auto,
-        allow_from: Vec::new(),
-        max_calls: 4,
-    }
-}
-
-fn named_trunk() -> Trunk {
-    Trunk { next_hop: NextHop::Uri("sip:trunk.test:5060".into()), ..trunk() }
-}
-
-async fn caller(network: &SimNetwork) -> Gateway {
-    at(network, CALLER, vec![trunk()]).await
-}
-
-async fn at(network: &SimNetwork, listen: &str, trunks: Vec<Trunk>) -> Gateway {
-    Gateway::start(Config {
-        listen: vec![address(listen).into()],
-        trunks,
-        network: Network::Simulated(network.clone()),
-        seed: Some([1; 32]),
-        ..Config::default()
-    })
-    .await
-    .expect("the simulated network has room")
-}
-
-async fn callee(network: &SimNetwork) -> Gateway {
-    Gateway::start(callee_config(network)).await.expect("the simulated network has room")
-}
-
-fn callee_config(network: &SimNetwork) -> Config {
-    Config {
-        listen: vec![address(CALLEE).into()],
-        registrar: Some(sip::Registrar {
-            realm: "trunk.test".into(),
-            users: vec![("gateway".into(), "secret".into())],
-            algorithms: vec![sip::DigestAlgorithm::Sha256, sip::DigestAlgorithm::Md5],
-        }),
-        built_in: vec![
-            ("echo".into(), BuiltIn::Echo),
-            ("milliwatt".into(), BuiltIn::Milliwatt),
-            ("nobody".into(), BuiltIn::Reject),
-        ],
-        network: Network::Simulated(network.clone()),
-        seed: Some([2; 32]),
-        ..Config::default()
-    }
-}
-
-fn dial(to: &str) -> Dial {
-    Dial { to: to.into(), trunk: None, caller_id: None, limits: CallLimits::default(), record: None }
-}
-
-async fn until(line: &mut Line, mut wanted: impl FnMut(&LineEvent) -> bool) -> LineEvent {
-    let waited = tokio::time::timeout(Duration::from_secs(120), async {
-        loop {
-            let event = line.next().await.expect("the line goes on");
-            if wanted(&event) {
-                return event;
-            }
-        }
-    });
-    waited.await.expect("it happens within two simulated minutes")
-}
+use sim::{CALLER, at, callee, caller, dial, network, trunk, until};
 
 fn tone(hertz: f32) -> impl Iterator<Item = [i16; 160]> {
     (0..).map(move |frame: usize| {
@@ -125,17 +36,6 @@ async fn listen(line: &mut Line, frames: usize) -> Vec<i16> {
         }
     }
     heard
-}
-
-#[tokio::test(start_paused = true)]
-async fn it_registers_with_digest_and_unregisters_when_stopped() {
-    let network = network(1);
-    let _callee = callee(&network).await;
-    let caller = caller(&network).await;
-    assert_eq!(caller.registration("sim"), Some(Registration::Pending));
-    caller.registered().await;
-    assert_eq!(caller.registration("sim"), Some(Registration::Registered));
-    caller.stop().await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -253,39 +153,6 @@ async fn without_a_trunk_to_call_out_by_dialing_says_what_to_write() {
     check(Vec::new(), None, nothing).await;
     check(vec![inbound_only()], None, nothing).await;
     check(vec![inbound_only()], Some("sim"), "trunk \"sim\" has no address to send calls to; give it a uri").await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_trunk_whose_name_is_not_found_is_looked_up_again() {
-    let network = network(9);
-    let _callee = callee(&network).await;
-    let caller = at(&network, CALLER, vec![named_trunk()]).await;
-    let why = "trunk host trunk.test:5060 does not resolve: DNS knows no address";
-    assert_eq!(caller.dial(dial("echo")).await.expect_err("no address").to_string(), why);
-    assert_eq!(caller.registration("sim"), Some(Registration::Failed { status: None, reason: why.to_owned() }));
-    network.name("trunk.test", &[address(CALLEE).ip()]);
-    tokio::time::sleep(Duration::from_secs(2)).await;
-    assert_eq!(caller.registration("sim"), Some(Registration::Registered));
-    let mut call = caller.dial(dial("echo")).await.expect("dialed");
-    until(&mut call.line, |event| *event == LineEvent::Answered).await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_trunk_that_moves_is_followed() {
-    let network = network(10);
-    network.name("trunk.test", &[address(CALLEE).ip()]);
-    let _callee = callee(&network).await;
-    let caller = at(&network, CALLER, vec![named_trunk()]).await;
-    caller.registered().await;
-    let moved = "10.0.0.3:5060";
-    let other =
-        Gateway::start(Config { listen: vec![address(moved).into()], ..callee_config(&network) }).await.expect("room");
-    network.name("trunk.test", &[address(moved).ip()]);
-    tokio::time::sleep(Duration::from_secs(65)).await;
-    let mut call = caller.dial(dial("echo")).await.expect("dialed");
-    until(&mut call.line, |event| *event == LineEvent::Answered).await;
-    assert_eq!(other.call_count(), 1);
-    assert_eq!(caller.registration("sim"), Some(Registration::Registered));
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,26 +3,23 @@
 //! [`CallMachine`]: one call, from the INVITE to the last packet. It is told what signalling, media,
 //! its line and the time say, and answers with outputs for each of them.
 
+mod hearing;
+mod keys;
+mod signalling;
+
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use media::ear::{Digit, DigitSource, Heard};
-use media::{DigitMethod, Order, SteadyTone, UtteranceId};
-use sip::sdp::{self, Capabilities, Direction, Negotiated, Sdes, SessionDescription};
+use media::{Order, SteadyTone, UtteranceId};
+use sip::sdp::{Capabilities, Negotiated, Sdes, SessionDescription};
 
-use super::info_digits::{self, InfoQueue};
-use super::{ending, farewell, streams};
+use super::info_digits::InfoQueue;
+use super::{farewell, streams};
 use crate::line::LineCommand;
 use crate::media_worker::MediaEvent;
 use crate::{BuiltIn, CallEnd, CallLimits, CallStatus, DigitPolicy, EndCause, LineEvent};
 
-/// How long each key sounds.
-const DIGIT_DURATION: Duration = Duration::from_millis(100);
-/// `w` and `,`.
-const DIGIT_PAUSE: Duration = Duration::from_millis(500);
-/// Shortest pause of the media; its end says that what was queued before it has left.
-const SPEECH_MARK: Duration = Duration::from_millis(20);
 /// A session that does not confirm its end is taken for ended.
 const ENDING: Duration = Duration::from_secs(40);
 /// Level of the milliwatt route (ITU-T O.13: 0 dBm0 at 1004 Hz).
@@ -221,111 +218,6 @@ impl CallMachine {
         }
     }
 
-    fn handle_signalling(&mut self, now: Instant, event: sip::Event) {
-        match event {
-            sip::Event::Progress { status, description, .. } => self.handle_progress(status, description.as_ref()),
-            sip::Event::Answered { description, .. } => self.handle_answer(now, &description),
-            sip::Event::Acknowledged { description: Some(description), .. } => {
-                match self.sdes.accept(&self.capabilities, &description) {
-                    Ok(negotiated) => self.configure(negotiated),
-                    Err(_) => self.give_up(now, EndCause::Failed),
-                }
-            }
-            sip::Event::Offer { offer, .. } => self.handle_offer(now, offer.as_ref()),
-            // What they describe after the session was refreshed, or in answer to an early offer of ours. What cannot
-            // be used leaves the stream as it was, unless it would have to go on without its keys.
-            sip::Event::OfferAnswered { description: Some(description), .. } => {
-                match self.sdes.accept(&self.capabilities, &description) {
-                    Ok(negotiated) => self.configure(negotiated),
-                    Err(sdp::Error::Srtp(_)) => self.give_up(now, EndCause::Failed),
-                    Err(_) => {}
-                }
-            }
-            sip::Event::Info { content_type, body, .. } => {
-                if let Some(digit) = info_digits::parse(&content_type, &body) {
-                    self.outputs.push_back(Output::Line(LineEvent::Digit {
-                        at: Duration::ZERO,
-                        digit,
-                        source: DigitSource::Info,
-                    }));
-                }
-            }
-            sip::Event::InfoAnswered { .. } => {
-                self.info_keys.answered();
-                self.send_info_keys(now);
-            }
-            sip::Event::Ended { end, .. } => self.finish(ending::of(end, self.cause, self.peer)),
-            _ => {}
-        }
-    }
-
-    fn handle_answer(&mut self, now: Instant, description: &SessionDescription) {
-        if !matches!(self.state, State::Dialing { .. }) {
-            return;
-        }
-        // RFC 3261 §13.2.1: only the first answer counts, and an UPDATE may have replaced it since.
-        if self.early_answer.as_ref() != Some(description) {
-            match self.sdes.accept(&self.capabilities, description) {
-                Ok(negotiated) => self.configure(negotiated),
-                Err(_) => return self.give_up(now, EndCause::Failed),
-            }
-        }
-        self.enter_established(now);
-    }
-
-    fn handle_progress(&mut self, status: u16, description: Option<&SessionDescription>) {
-        let State::Dialing { early_media, .. } = &mut self.state else { return };
-        if description.is_some() && self.early_answer.as_ref() == description {
-            return;
-        }
-        if let Some(description) = description
-            && let Ok(negotiated) = self.sdes.accept(&self.capabilities, description)
-        {
-            self.early_answer = Some(description.clone());
-            let first = !std::mem::replace(early_media, true);
-            self.configure(negotiated);
-            if first {
-                self.outputs.push_back(Output::Status(CallStatus::EarlyMedia));
-                self.outputs.push_back(Output::Line(LineEvent::EarlyMedia));
-            }
-        } else if status == 180 && !*early_media {
-            self.outputs.push_back(Output::Status(CallStatus::Ringing));
-            self.outputs.push_back(Output::Line(LineEvent::Ringing));
-        }
-    }
-
-    /// A re-INVITE, UPDATE or PRACK: hold, resume, a new address, before the call is answered too. Without an offer
-    /// the answer is our full one.
-    fn handle_offer(&mut self, now: Instant, offer: Option<&SessionDescription>) {
-        self.capabilities.version += 1;
-        let Some(offer) = offer else {
-            let offer = self.offer();
-            self.outputs.push_back(Output::Signal(Signal::AnswerOffer(offer)));
-            return;
-        };
-        match self.sdes.answer(offer, &self.capabilities) {
-            Ok((answer, negotiated)) => {
-                self.outputs.push_back(Output::Signal(Signal::AnswerOffer(answer)));
-                let held = !matches!(negotiated.direction, Direction::SendRecv | Direction::SendOnly);
-                self.configure(negotiated);
-                if held != std::mem::replace(&mut self.held, held) {
-                    self.outputs.push_back(Output::Line(LineEvent::Held(held)));
-                }
-                match &mut self.state {
-                    State::Established { media_limit, heard_at } => {
-                        *heard_at = now;
-                        *media_limit = (!held).then_some(now + self.limits.media_timeout);
-                    }
-                    // What they described last is what our answer to the INVITE is about.
-                    State::Offered { offer: first, .. } => *first = Some(offer.clone()),
-                    State::Dialing { .. } | State::Ending { .. } | State::Ended => {}
-                }
-            }
-            // RFC 3261 §14.2: the session stays as it was.
-            Err(_) => self.outputs.push_back(Output::Signal(Signal::RejectOffer(488))),
-        }
-    }
-
     fn handle_command(&mut self, now: Instant, command: LineCommand) {
         match command {
             LineCommand::Ring => {
@@ -377,86 +269,8 @@ impl CallMachine {
         self.outputs.push_back(Output::Line(LineEvent::Answered));
     }
 
-    fn configure(&mut self, negotiated: Negotiated) {
-        if self.negotiated.as_ref() != Some(&negotiated) {
-            self.outputs.push_back(Output::Media(Order::Configure(streams::configure(&negotiated))));
-            self.negotiated = Some(negotiated);
-        }
-    }
-
-    fn press(&mut self, now: Instant, digits: &str, differently: bool) {
-        let policy = if differently { other_policy(self.digits, self.negotiated.as_ref()) } else { self.digits };
-        let method = match policy {
-            DigitPolicy::Auto => DigitMethod::Auto,
-            DigitPolicy::Rfc4733 => DigitMethod::Rfc4733,
-            DigitPolicy::Inband => DigitMethod::Inband,
-            DigitPolicy::Info => return self.press_by_info(now, digits),
-        };
-        for key in digits.chars() {
-            if is_pause(key) {
-                self.outputs.push_back(Output::Queue(Order::SendPause(DIGIT_PAUSE)));
-            } else if let Some(digit) = Digit::from_char(key) {
-                self.outputs.push_back(Output::Queue(Order::SendDigit { digit, method, duration: DIGIT_DURATION }));
-            }
-        }
-    }
-
-    fn press_by_info(&mut self, now: Instant, digits: &str) {
-        self.outputs.push_back(Output::Queue(Order::SendPause(SPEECH_MARK)));
-        self.info_keys.open(now);
-        for key in digits.chars() {
-            if is_pause(key) {
-                self.info_keys.push_pause(DIGIT_PAUSE);
-            } else if let Some(digit) = Digit::from_char(key) {
-                self.info_keys.push_key(digit, DIGIT_DURATION);
-            }
-        }
-    }
-
-    fn send_info_keys(&mut self, now: Instant) {
-        while self.is_established()
-            && let Some(next) = self.info_keys.poll(now)
-        {
-            self.outputs.push_back(match next {
-                info_digits::Next::Send(signal) => Output::Signal(signal),
-                info_digits::Next::AllSent => Output::Line(LineEvent::DigitsSent),
-            });
-        }
-    }
-
     fn is_established(&self) -> bool {
         matches!(self.state, State::Established { .. })
-    }
-
-    fn handle_media(&mut self, now: Instant, event: MediaEvent) {
-        let line = match event {
-            MediaEvent::Audio(frame) => LineEvent::Audio(frame),
-            MediaEvent::Heard(heard) => match heard {
-                Heard::Digit { at, digit, source } => LineEvent::Digit { at, digit, source },
-                Heard::Tone { at, end, tone } => LineEvent::Tone { at, end, tone },
-                Heard::SpeechStarted { at } => LineEvent::SpeechStarted { at },
-                Heard::SpeechEnded { at } => LineEvent::SpeechEnded { at },
-                Heard::MusicStarted { at } => LineEvent::Music { at, playing: true },
-                Heard::MusicEnded { at } => LineEvent::Music { at, playing: false },
-            },
-            MediaEvent::Started { utterance, at } => LineEvent::Started { utterance, at: at.into() },
-            MediaEvent::Played { utterance, duration, finished } => LineEvent::Played { utterance, duration, finished },
-            // Keys by INFO follow, and are told of when they are sent.
-            MediaEvent::DigitsSent if self.info_keys.speech_is_over() => return self.send_info_keys(now),
-            MediaEvent::DigitsSent => LineEvent::DigitsSent,
-            MediaEvent::Statistics(_) => return,
-        };
-        self.outputs.push_back(Output::Line(line));
-    }
-
-    /// RTP has been received since the last report.
-    pub(crate) fn media_alive(&mut self, now: Instant) {
-        if let State::Established { media_limit, heard_at } = &mut self.state {
-            *heard_at = now;
-            if media_limit.is_some() {
-                *media_limit = Some(now + self.limits.media_timeout);
-            }
-        }
     }
 
     fn handle_timeout(&mut self, now: Instant) {
@@ -512,21 +326,6 @@ impl CallMachine {
         self.outputs.push_back(Output::Status(CallStatus::Ended));
         self.outputs.push_back(Output::Line(LineEvent::Ended(end.clone())));
         self.end = Some(end);
-    }
-}
-
-fn is_pause(key: char) -> bool {
-    matches!(key, 'w' | 'W' | ',')
-}
-
-/// The other way to send keys, where the trunk leaves the choice to us: in-band beside telephone-event, INFO beside
-/// in-band.
-fn other_policy(policy: DigitPolicy, negotiated: Option<&Negotiated>) -> DigitPolicy {
-    let has_event = negotiated.is_some_and(|stream| stream.telephone_event_send.is_some());
-    match policy {
-        DigitPolicy::Auto if has_event => DigitPolicy::Inband,
-        DigitPolicy::Auto => DigitPolicy::Info,
-        configured => configured,
     }
 }
 

@@ -10,18 +10,16 @@ use sip::message::{Frame, Framing};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, timeout};
+use tokio::time::{timeout, timeout_at};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 use tokio_util::sync::CancellationToken;
 
+use super::patience::Patience;
 use super::{CONNECT, StreamEvent};
+use crate::clock;
 
 /// A peer that does not take a message in this time is given up.
 const WRITE: Duration = Duration::from_secs(5);
-/// A message that has begun must be whole by then: a trickle holds no connection.
-const WHOLE_MESSAGE: Duration = Duration::from_secs(20);
-/// A connection on which nothing at all comes is closed, so that forgotten ones do not pile up.
-const IDLE: Duration = Duration::from_secs(15 * 60);
 /// A ping on a quiet connection, so that NATs on the way remember it (RFC 5626 §4.4.1).
 const PING: Duration = Duration::from_secs(25);
 /// What we sent must be acknowledged in this time, or the kernel gives the connection up (TCP_USER_TIMEOUT).
@@ -62,45 +60,47 @@ impl Task {
         match opening {
             Opening::Connect => {
                 let stream = connect(self.flow).await?;
-                self.carry(stream).await
+                self.carry(stream, false).await
             }
             Opening::ConnectTls(connector, domain) => {
                 let name = rustls::pki_types::ServerName::try_from(domain).map_err(io::Error::other)?;
                 let stream = connect(self.flow).await?;
                 let stream = in_time("the TLS handshake", connector.connect(name, stream)).await?;
-                self.carry(stream).await
+                self.carry(stream, false).await
             }
             Opening::Accepted(stream) => {
                 tune(&stream)?;
-                self.carry(stream).await
+                self.carry(stream, true).await
             }
             Opening::AcceptTls(stream, acceptor) => {
                 tune(&stream)?;
                 let stream = in_time("the TLS handshake", acceptor.accept(stream)).await?;
-                self.carry(stream).await
+                self.carry(stream, true).await
             }
         }
     }
 
-    async fn carry(&mut self, stream: impl AsyncRead + AsyncWrite) -> io::Result<()> {
+    async fn carry(&mut self, stream: impl AsyncRead + AsyncWrite, inbound: bool) -> io::Result<()> {
         let (mut reader, mut writer) = tokio::io::split(stream);
         let (pongs, mut to_pong) = mpsc::channel(1);
         let (flow, events) = (self.flow, self.events.clone());
         let reading = async {
             let mut framing = Framing::default();
             let mut buffer = vec![0; READ_SIZE];
-            let mut life = Life::new(Instant::now());
+            let mut patience = Patience::new(clock::now(), inbound);
             loop {
-                let limit = life.limit();
-                let read = tokio::time::timeout_at(limit, reader.read(&mut buffer)).await;
-                let len = read.map_err(|_| timed_out(life.waiting_for()))??;
+                let (until, what) = patience.deadline();
+                let read = timeout_at(until.into(), reader.read(&mut buffer)).await;
+                let len = read.map_err(|_| timed_out(what))??;
                 if len == 0 {
                     return Ok(());
                 }
                 framing.push(&buffer[..len]);
+                let mut has_message = false;
                 while let Some(frame) = framing.next() {
                     match frame {
                         Frame::Message(payload) => {
+                            has_message = true;
                             if events.send(StreamEvent::Message { flow, payload }).await.is_err() {
                                 return Ok(());
                             }
@@ -112,7 +112,7 @@ impl Task {
                         Frame::Broken(why) => return Err(io::Error::new(io::ErrorKind::InvalidData, why)),
                     }
                 }
-                life.heard(Instant::now(), framing.is_within_message());
+                patience.heard(clock::now(), has_message, framing.is_within_message());
             }
         };
         let outgoing = &mut self.outgoing;
@@ -144,33 +144,6 @@ impl Task {
             Ok(Err(why)) => Err(why),
             Ok(Ok(())) | Err(_) => unwritten,
         }
-    }
-}
-
-/// How long the connection may stay as it is.
-struct Life {
-    heard: Instant,
-    /// Since when a message has been begun and not ended.
-    begun: Option<Instant>,
-}
-
-impl Life {
-    fn new(now: Instant) -> Self {
-        Self { heard: now, begun: None }
-    }
-
-    fn heard(&mut self, now: Instant, within_message: bool) {
-        self.heard = now;
-        self.begun = if within_message { self.begun.or(Some(now)) } else { None };
-    }
-
-    fn limit(&self) -> Instant {
-        let idle = self.heard + IDLE;
-        self.begun.map_or(idle, |begun| idle.min(begun + WHOLE_MESSAGE))
-    }
-
-    fn waiting_for(&self) -> &'static str {
-        if self.begun.is_some() { "the rest of a message" } else { "a message" }
     }
 }
 

@@ -61,6 +61,11 @@ impl Traces {
         trace.note(at, false, flow, message);
     }
 
+    /// Whether it names a call that there is.
+    pub(crate) fn knows(&self, message: &[u8]) -> bool {
+        call_id(message).is_some_and(|call_id| self.known(call_id).is_some())
+    }
+
     /// What the last message came to is known: an INVITE that is no call is forgotten.
     pub(crate) fn settle(&mut self) {
         self.newcomer = None;
@@ -116,6 +121,8 @@ mod tests {
         traces.settle();
         traces.received(at(2), flow(), &message("ACK sip:us SIP/2.0", "one"));
         assert_eq!(starts(&trace), ["INVITE sip:us", "100 Trying (INVITE)", "ACK sip:us"]);
+        assert!(traces.knows(&message("BYE sip:us SIP/2.0", "one")));
+        assert!(!traces.knows(&message("BYE sip:us SIP/2.0", "another")) && !traces.knows(b"rubbish"));
     }
 
     #[test]

@@ -19,7 +19,7 @@ const MAX_CALLS: i64 = 100_000;
 /// Default of `[sip] keep_alive`: NATs forget a path of datagrams after 30 s.
 const KEEP_ALIVE: Duration = Duration::from_secs(25);
 /// Least `[sip] keep_alive`, so that no registrar is flooded.
-const KEEP_ALIVE_LEAST: Duration = Duration::from_secs(5);
+const KEEP_ALIVE_LEAST: Duration = Duration::from_secs(1);
 /// Fewest and most new calls a second that a trunk may be configured for.
 const CALLS_PER_SECOND: std::ops::RangeInclusive<f64> = 0.001..=1000.0;
 
@@ -333,7 +333,7 @@ impl Reader<'_> {
 fn keep_alive(text: &str) -> Result<Option<Duration>, String> {
     match duration::parse(text)? {
         Duration::ZERO => Ok(None),
-        brief if brief < KEEP_ALIVE_LEAST => Err(format!("{text:?} is too often; write \"5s\" or more, or \"0s\"")),
+        brief if brief < KEEP_ALIVE_LEAST => Err(format!("{text:?} is too often; write \"1s\" or more, or \"0s\"")),
         interval => Ok(Some(interval)),
     }
 }

@@ -1,5 +1,6 @@
-use sip::sdp::SrtpPolicy;
+use sip::sdp::{self, Direction, SrtpPolicy};
 
+use super::keys::SPEECH_MARK;
 use super::*;
 
 #[test]
