@@ -22,7 +22,6 @@ mod ending;
 mod error;
 mod idempotency;
 mod ids;
-mod inbound;
 mod journal;
 mod lines;
 mod pace;
@@ -107,7 +106,7 @@ impl Control {
 
     /// Gives inbound calls to their agents until the gateway stops. To be run as a task, once.
     pub async fn serve_inbound(&self) {
-        inbound::serve(&self.calls).await;
+        calls::inbound::serve(&self.calls).await;
     }
 
     /// Refuses new calls from now on, lets live ones finish for `grace`, ends the rest.
