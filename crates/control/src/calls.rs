@@ -93,7 +93,7 @@ impl Calls {
                 places: Arc::new(Semaphore::new(
                     limits.concurrent_calls.saturating_add(limits.queued_calls).min(Semaphore::MAX_PERMITS),
                 )),
-                lines: Lines::new(limits.concurrent_calls),
+                lines: Lines::new(limits.concurrent_calls, &config.trunks),
                 idempotency: Idempotency::new(store),
                 config,
                 runner,

@@ -89,11 +89,6 @@ impl Control {
         self.calls.hang_up(id).await
     }
 
-    /// New calls by this trunk are dialed at least `every` apart; those that come faster wait as `queued`.
-    pub fn pace(&self, trunk: &str, every: Duration) {
-        self.calls.lines().pace(trunk, every);
-    }
-
     /// Deletes recordings and SIP messages `retention` after the end of their calls, until the program stops. To be run as a task, once.
     pub async fn keep_recordings_for(&self, retention: Duration) {
         recording::keep_for(&self.calls, retention).await;

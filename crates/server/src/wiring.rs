@@ -41,11 +41,7 @@ pub async fn start(config: &Config) -> anyhow::Result<Parts> {
             limits: config.limits,
             seed: None,
         }),
-        trunks: config
-            .trunks
-            .iter()
-            .map(|trunk| TrunkInfo { name: trunk.name.clone(), caller_id: trunk.caller_id.clone() })
-            .collect(),
+        trunks: config.trunks.iter().map(trunk_info).collect(),
         routes: config.routes.iter().filter_map(inbound_route).collect(),
         dial_allow: config.dial_allow.clone(),
         limits: control::Limits {
@@ -105,6 +101,15 @@ fn gateway_trunk(trunk: &Trunk) -> gateway::Trunk {
         dtmf: trunk.dtmf,
         allow_from: trunk.allow_from.clone(),
         max_calls: trunk.max_calls,
+    }
+}
+
+fn trunk_info(trunk: &Trunk) -> TrunkInfo {
+    TrunkInfo {
+        name: trunk.name.clone(),
+        host: trunk.domain.clone(),
+        caller_id: trunk.caller_id.clone(),
+        calls_apart: trunk.calls_apart,
     }
 }
 

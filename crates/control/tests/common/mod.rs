@@ -72,7 +72,12 @@ impl App {
             store: store.clone(),
             gateway: None,
             agents: Arc::new(agent),
-            trunks: vec![TrunkInfo { name: "carrier".into(), caller_id: "+15550111".into() }],
+            trunks: vec![TrunkInfo {
+                name: "carrier".into(),
+                host: "sip.example.com".into(),
+                caller_id: "+15550111".into(),
+                calls_apart: None,
+            }],
             routes: Vec::new(),
             dial_allow: vec!["+1".into(), "20".into()],
             limits: Limits::default(),

@@ -48,11 +48,6 @@ async fn serve(config: &Config, arguments: &Arguments) -> anyhow::Result<()> {
         .await
         .with_context(|| format!("cannot listen for the API on {}; change [api] listen", config.api_listen))?;
     let parts = wiring::start(config).await?;
-    for trunk in &config.trunks {
-        if let Some(apart) = trunk.calls_apart {
-            parts.control.pace(&trunk.name, apart);
-        }
-    }
     let stop = CancellationToken::new();
     let tasks = TaskTracker::new();
     let router = parts.control.router();
