@@ -31,6 +31,8 @@ mod runner;
 mod signalling;
 mod target;
 mod telling;
+mod trunk;
+mod trunks;
 
 pub use api::openapi_json;
 pub use call::{Call, CallResult, Cost, Evidence, Latency, Quality, ResponseMs, Turn};
@@ -42,6 +44,7 @@ pub use error::Error;
 pub use journal::{Follower, StoredEvent};
 pub use request::{NewCall, NewTask, OnBehalfOf};
 pub use runner::{BoxFuture, CallRunner, Conversation, GatewayRunner, LiveCall};
+pub use trunk::{Trunk, TrunkLimits, TrunkRegistration, TrunkTarget};
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -102,6 +105,11 @@ impl Control {
     /// Gives inbound calls to their agents until the gateway stops. To be run as a task, once.
     pub async fn serve_inbound(&self) {
         calls::inbound::serve(&self.calls).await;
+    }
+
+    /// Tells in the journal what becomes of registrations until the gateway stops. To be run as a task, once.
+    pub async fn tell_registrations(&self) {
+        trunks::tell(&self.calls).await;
     }
 
     /// Refuses new calls from now on, lets live ones finish for `grace`, ends the rest.

@@ -9,6 +9,7 @@ mod records;
 mod say;
 mod serve;
 mod transcribe;
+mod trunks;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -41,6 +42,8 @@ enum Command {
     Call(call::Arguments),
     /// Calls of a running server.
     Calls(records::Arguments),
+    /// The trunks of a running server: registration, calls, limits.
+    Trunks(trunks::Arguments),
     /// Runs a simulated party as a SIP endpoint that anything may call.
     Callee(callee::Arguments),
     /// Runs a recording or capture through the receive path of live calls.
@@ -94,6 +97,7 @@ pub async fn run(line: CommandLine) -> Exit {
         Command::Check(arguments) => check::run(&arguments, json),
         Command::Call(arguments) => call::run(arguments, json).await,
         Command::Calls(arguments) => records::run(arguments, json).await,
+        Command::Trunks(arguments) => trunks::run(arguments, json).await,
         Command::Callee(arguments) => callee::run(arguments, json).await,
         Command::Listen(arguments) => listen::run(&arguments),
         Command::Say(arguments) => say::run(&arguments, json).await,

@@ -9,6 +9,7 @@ mod health;
 mod openapi;
 mod problem;
 mod sip;
+mod trunks;
 
 pub use openapi::openapi_json;
 
@@ -49,6 +50,8 @@ pub(crate) fn router(calls: Calls, keys: Arc<Keys>) -> Router {
         .route("/v1/calls/{id}/actions/dtmf", post(actions::dtmf))
         .route("/v1/calls/{id}/actions/say", post(actions::say))
         .route("/v1/events", get(events::all))
+        .route("/v1/trunks", get(trunks::list))
+        .route("/v1/trunks/{name}", get(trunks::show))
         .route(health::LIVE, get(health::live))
         .route(health::READY, get(health::ready))
         .route(openapi::PATH, get(openapi::document))
