@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use agent::AgentConfig;
-use gateway::Dial;
+use gateway::{CallStatus, Dial};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -24,12 +24,15 @@ use crate::idempotency::Idempotency;
 use crate::ids::Ids;
 use crate::journal::Journal;
 use crate::lines::Lines;
+use crate::metrics::Metrics;
 use crate::runner::{CallRunner, LiveCall};
 use crate::signalling::Settling;
 use crate::{Call, Error, clock, ending};
 
 /// Prefix of the ids of calls.
 pub(crate) const CALL_PREFIX: &str = "call_";
+/// The statuses of calls that have not ended.
+const LIVE_STATUSES: [&str; 5] = ["queued", "dialing", "ringing", "early_media", "answered"];
 /// Orders to one call that wait for it.
 const ORDERS: usize = 16;
 /// What is left of a call's time for the agent's goodbye.
@@ -55,6 +58,7 @@ struct Inner {
     /// Outbound calls on a line.
     lines: Lines,
     settling: Settling,
+    metrics: Metrics,
     draining: CancellationToken,
     stop: CancellationToken,
     tasks: TaskTracker,
@@ -66,6 +70,20 @@ struct Live {
     orders: mpsc::Sender<Order>,
     /// Set once it is on a line.
     line: Arc<OnceLock<Arc<dyn LiveCall>>>,
+}
+
+impl Live {
+    fn status(&self) -> &'static str {
+        let [queued, dialing, ringing, early_media, answered] = LIVE_STATUSES;
+        let Some(line) = self.line.get() else { return queued };
+        match *line.status().borrow() {
+            CallStatus::Dialing => dialing,
+            CallStatus::Ringing => ringing,
+            CallStatus::EarlyMedia => early_media,
+            // One whose end is being written has not ended yet.
+            CallStatus::Answered | CallStatus::Ended => answered,
+        }
+    }
 }
 
 impl std::fmt::Debug for Calls {
@@ -100,6 +118,7 @@ impl Calls {
                 journal,
                 live: Mutex::default(),
                 settling: Settling::default(),
+                metrics: Metrics::new(clock::now()),
                 draining: CancellationToken::new(),
                 stop: CancellationToken::new(),
                 tasks: TaskTracker::new(),
@@ -185,6 +204,19 @@ impl Calls {
 
     pub(crate) fn lines(&self) -> &Lines {
         &self.inner.lines
+    }
+
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.inner.metrics
+    }
+
+    /// How many calls that have not ended have which status.
+    pub(crate) fn live_by_status(&self) -> BTreeMap<&'static str, usize> {
+        let mut counts: BTreeMap<_, _> = LIVE_STATUSES.into_iter().map(|status| (status, 0)).collect();
+        for live in self.inner.live.lock().unwrap_or_else(PoisonError::into_inner).values() {
+            *counts.entry(live.status()).or_default() += 1;
+        }
+        counts
     }
 
     /// The trunk of a call: the first, unless it names another.

@@ -31,6 +31,8 @@ pub struct ControlConfig {
     pub price: Price,
     /// Keys of the API. None lets nobody in.
     pub keys: Vec<ApiKey>,
+    /// Whether `/metrics` wants no key: where only this machine can ask.
+    pub open_metrics: bool,
     /// For ids.
     pub seed: [u8; 32],
 }

@@ -24,6 +24,7 @@ mod idempotency;
 mod ids;
 mod journal;
 mod lines;
+mod metrics;
 mod pace;
 mod recording;
 mod request;
@@ -67,7 +68,7 @@ impl Control {
 
     /// As [`Control::new`], with something else than a gateway to carry the calls.
     pub async fn with_runner(config: ControlConfig, runner: Arc<dyn CallRunner>) -> Result<Self, Error> {
-        let keys = Arc::new(api::auth::Keys::install(&config.store, &config.keys).await?);
+        let keys = Arc::new(api::auth::Keys::install(&config).await?);
         let calls = Calls::start(config, runner).await?;
         Ok(Self { calls, keys })
     }

@@ -54,6 +54,7 @@ pub async fn start(config: &Config) -> anyhow::Result<Parts> {
         recordings_dir: config.record.then(|| config.record_dir.clone()),
         price: control::Price::default(),
         keys: config.api_keys.iter().filter_map(api_key).collect(),
+        open_metrics: config.api_listen.ip().is_loopback(),
         seed: random_seed()?,
     })
     .await?;

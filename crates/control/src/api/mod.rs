@@ -6,6 +6,7 @@ mod calls;
 mod events;
 mod extract;
 mod health;
+mod metrics;
 mod openapi;
 mod problem;
 mod sip;
@@ -55,6 +56,7 @@ pub(crate) fn router(calls: Calls, keys: Arc<Keys>) -> Router {
         .route(health::LIVE, get(health::live))
         .route(health::READY, get(health::ready))
         .route(openapi::PATH, get(openapi::document))
+        .route(metrics::PATH, get(metrics::show))
         .fallback(async || Problem::from(crate::Error::NotFound("such path")))
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
         .layer(from_fn_with_state(api.clone(), carry_through))

@@ -150,6 +150,9 @@ impl Carry {
     }
 
     async fn tell(&mut self, event: AgentEvent) {
+        if let AgentEvent::Turn(turn) = &event {
+            self.calls.metrics().turn_completed(turn.response_ms);
+        }
         let told = telling::tell(event);
         match &told.record {
             Record::Nothing => self.record(Change::Nothing, told.event).await,

@@ -95,6 +95,7 @@ impl App {
                 key("dial", Role::Dial),
                 key("admin", Role::Admin),
             ],
+            open_metrics: false,
             seed: [7; 32],
         };
         change(&mut config);

@@ -134,6 +134,7 @@ async fn place_call(
         recordings_dir: Some(directory.to_owned()),
         price: control::Price::default(),
         keys: Vec::new(),
+        open_metrics: false,
         seed: wiring::random_seed()?,
     })
     .await?;
