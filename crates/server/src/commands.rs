@@ -4,6 +4,7 @@ mod call;
 mod callee;
 mod check;
 mod demo;
+mod doctor;
 mod listen;
 mod records;
 mod say;
@@ -38,6 +39,8 @@ enum Command {
     Serve(serve::Arguments),
     /// Checks a configuration without starting.
     Check(check::Arguments),
+    /// Tries what the service needs: DNS, registration, NAT, ports, keys; a line each, with the fix.
+    Doctor(doctor::Arguments),
     /// Places a call through a running server and shows it live.
     Call(call::Arguments),
     /// Calls of a running server.
@@ -95,6 +98,7 @@ pub async fn run(line: CommandLine) -> Exit {
         Command::Demo(arguments) => demo::run(arguments, json).await,
         Command::Serve(arguments) => serve::run(arguments).await,
         Command::Check(arguments) => check::run(&arguments, json),
+        Command::Doctor(arguments) => doctor::run(arguments, json).await,
         Command::Call(arguments) => call::run(arguments, json).await,
         Command::Calls(arguments) => records::run(arguments, json).await,
         Command::Trunks(arguments) => trunks::run(arguments, json).await,

@@ -13,6 +13,8 @@ use store::Store;
 
 use crate::config::{Config, Destination, Limits, Provider, Trunk};
 
+/// Where `[llm] provider = "openai"` is when no `base_url` is configured.
+pub const OPENAI_URL: &str = "https://api.openai.com/v1";
 /// The agent's own voice where none is configured.
 const DEFAULT_VOICE: &str = "slt";
 /// No RTP for so long, while not on hold, ends a call.
@@ -61,7 +63,8 @@ pub async fn start(config: &Config) -> anyhow::Result<Parts> {
     Ok(Parts { gateway, control })
 }
 
-fn gateway_config(config: &Config) -> gateway::Config {
+/// The gateway as the configuration wants it.
+pub fn gateway_config(config: &Config) -> gateway::Config {
     let mut trunks: Vec<_> = config.trunks.iter().map(gateway_trunk).collect();
     if !config.allow_from.is_empty() {
         trunks.push(gateway_trunk(&Trunk::inbound_only("inbound", config.allow_from.clone())));
@@ -180,7 +183,7 @@ fn policy(llm: &Provider) -> Result<Policy, speech::Error> {
     match llm.name.as_str() {
         "openai" => {
             let key = llm.api_key.as_ref().map(|key| key.0.clone()).unwrap_or_default();
-            let base_url = llm.base_url.as_deref().unwrap_or("https://api.openai.com/v1");
+            let base_url = llm.base_url.as_deref().unwrap_or(OPENAI_URL);
             let model = llm.model.as_deref().unwrap_or("gpt-4o-mini");
             let model: Arc<dyn LanguageModel> = Arc::new(OpenAi::new(OpenAiConfig::new(base_url, key, model))?);
             Ok(Policy::Model(model))
