@@ -5,6 +5,7 @@ mod callee;
 mod check;
 mod demo;
 mod doctor;
+mod init;
 mod listen;
 mod records;
 mod say;
@@ -37,6 +38,8 @@ enum Command {
     Demo(demo::Arguments),
     /// Runs the service.
     Serve(serve::Arguments),
+    /// Writes a small configuration for a trunk, and files for its secrets.
+    Init(init::Arguments),
     /// Checks a configuration without starting.
     Check(check::Arguments),
     /// Tries what the service needs: DNS, registration, NAT, ports, keys; a line each, with the fix.
@@ -97,6 +100,7 @@ pub async fn run(line: CommandLine) -> Exit {
     let result = match line.command {
         Command::Demo(arguments) => demo::run(arguments, json).await,
         Command::Serve(arguments) => serve::run(arguments).await,
+        Command::Init(arguments) => init::run(arguments, json),
         Command::Check(arguments) => check::run(&arguments, json),
         Command::Doctor(arguments) => doctor::run(arguments, json).await,
         Command::Call(arguments) => call::run(arguments, json).await,

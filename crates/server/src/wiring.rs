@@ -199,6 +199,11 @@ pub fn random_seed() -> anyhow::Result<[u8; 32]> {
     Ok(seed)
 }
 
+/// 24 bytes of the operating system in hexadecimal: a key that nobody guesses.
+pub fn random_key() -> anyhow::Result<String> {
+    Ok(random_seed()?[..24].iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
 /// A number from the operating system, for seeds that people may type again.
 pub fn random_number() -> anyhow::Result<u64> {
     let seed = random_seed()?;
