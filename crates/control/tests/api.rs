@@ -255,6 +255,17 @@ fn the_document_in_the_repository_is_the_one_of_the_code() {
     assert_eq!(document["openapi"], "3.1.0");
 }
 
+#[test]
+fn each_operation_of_the_document_has_an_id_of_its_own() {
+    let document: Value = serde_json::from_str(&control::openapi_json()).unwrap();
+    let mut ids = std::collections::BTreeSet::new();
+    for operation in document["paths"].as_object().unwrap().values().flat_map(|path| path.as_object().unwrap().values())
+    {
+        let id = operation["operationId"].as_str().unwrap().to_owned();
+        assert!(ids.insert(id), "{operation}");
+    }
+}
+
 fn same(answer: &Answer) -> (u16, String, String) {
     (answer.status.as_u16(), answer.headers["location"].to_str().unwrap().to_owned(), answer.text.clone())
 }

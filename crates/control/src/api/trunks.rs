@@ -15,6 +15,7 @@ use crate::{Error, trunks};
 #[utoipa::path(
     get,
     path = "/v1/trunks",
+    operation_id = "list_trunks",
     tag = "trunks",
     params(Page),
     responses(
@@ -41,6 +42,7 @@ pub(crate) async fn list(State(api): State<Api>, Params(page): Params<Page>) -> 
 #[utoipa::path(
     get,
     path = "/v1/trunks/{name}",
+    operation_id = "show_trunk",
     tag = "trunks",
     params(("name" = String, Path, description = "The trunk's name in the configuration")),
     responses(
