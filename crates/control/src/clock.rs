@@ -1,5 +1,7 @@
 //! Wall-clock time, as records and events have it. The only place of this crate that asks for it.
 
+use std::time::SystemTime;
+
 use jiff::Timestamp;
 
 /// Now.
@@ -10,6 +12,12 @@ pub(crate) fn now() -> Timestamp {
 /// RFC 3339 in UTC with milliseconds: of fixed length, so that text order is time order.
 pub(crate) fn rfc3339(time: Timestamp) -> String {
     format!("{time:.3}")
+}
+
+/// The same of what the system's clock said.
+pub(crate) fn rfc3339_of(time: SystemTime) -> String {
+    // Only years that nobody has a calendar for do not fit.
+    rfc3339(Timestamp::try_from(time).unwrap_or_default())
 }
 
 #[cfg(test)]

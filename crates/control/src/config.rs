@@ -31,6 +31,8 @@ pub struct ControlConfig {
     pub price: Price,
     /// Keys of the API. None lets nobody in.
     pub keys: Vec<ApiKey>,
+    /// Whether `/metrics` wants no key: where only this machine can ask.
+    pub open_metrics: bool,
     /// For ids.
     pub seed: [u8; 32],
 }
@@ -44,13 +46,17 @@ impl std::fmt::Debug for ControlConfig {
     }
 }
 
-/// A trunk, as far as records name it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A trunk, as far as it is not the gateway's.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TrunkInfo {
     /// Its name.
     pub name: String,
+    /// The domain that its calls and its registration are for.
+    pub host: String,
     /// Who calls, when a call does not say.
     pub caller_id: String,
+    /// New calls are dialed at least so far apart; those that come faster wait as `queued`.
+    pub calls_apart: Option<Duration>,
 }
 
 /// Where an inbound call goes. The routes `echo` and `milliwatt` never reach this crate:

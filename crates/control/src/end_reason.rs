@@ -4,6 +4,29 @@
 use agent::AgentEnd;
 use gateway::EndCause;
 
+/// All there are, those of [`crate::Call::end_reason`] that nothing leads to yet included.
+pub(crate) const END_REASONS: [&str; 19] = [
+    "completed",
+    "callee_hung_up",
+    "busy",
+    "no_answer",
+    "rejected",
+    "failed",
+    "canceled",
+    "voicemail",
+    "message_left",
+    "fax",
+    "transferred",
+    "do_not_call",
+    "silence",
+    "tool_loop",
+    "spend_limit",
+    "time_limit",
+    "media_timeout",
+    "shutdown",
+    "interrupted",
+];
+
 /// What is known of an end.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct End {

@@ -1,5 +1,7 @@
 //! The end of a call, written down at once and for good.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use store::CallEnding;
 
@@ -61,7 +63,12 @@ impl FinalWords {
                 .with("duration_ms", duration_ms)
                 .with("result", serde_json::to_value(&self.result)?),
         );
-        calls.journal().record(id, Change::End(&ending), events).await
+        let written = calls.journal().record(id, Change::End(&ending), events).await?;
+        if written {
+            let lasted = self.answered_at.map(|_| Duration::from_millis(at_ms));
+            calls.metrics().call_ended(self.reason, lasted, self.quality.as_ref());
+        }
+        Ok(written)
     }
 }
 

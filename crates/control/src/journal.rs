@@ -28,7 +28,7 @@ pub(crate) struct Journal {
     newest: watch::Sender<String>,
 }
 
-/// An event that is about to happen.
+/// An event of a call that is about to happen.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct NewEvent {
     /// `call.dialing`, …
@@ -80,7 +80,10 @@ impl Journal {
         let mut ids = self.ids.lock().await;
         let rows = events
             .into_iter()
-            .map(|event| row(ids.next(EVENT_PREFIX, clock::now()), call_id, &event))
+            .map(|NewEvent { kind, at_ms, data }| {
+                let of_call = OfCall { call_id, at_ms };
+                row(ids.next(EVENT_PREFIX, clock::now()), kind, Some(of_call), &data)
+            })
             .collect::<Result<Vec<_>, _>>()?;
         let written = match change {
             Change::Insert(call, answer) => self.store.insert_call(call, &rows, answer).await.map(|()| true),
@@ -93,6 +96,15 @@ impl Journal {
             self.newest.send_replace(last.id.clone());
         }
         Ok(written)
+    }
+
+    /// Writes an event that is no call's.
+    pub(crate) async fn tell(&self, kind: &'static str, data: &Map<String, Value>) -> Result<(), Error> {
+        let mut ids = self.ids.lock().await;
+        let row = row(ids.next(EVENT_PREFIX, clock::now()), kind, None, data)?;
+        self.store.append_events(std::slice::from_ref(&row)).await?;
+        self.newest.send_replace(row.id);
+        Ok(())
     }
 
     /// A page of events after an id.
@@ -178,7 +190,19 @@ impl Follower {
     }
 }
 
-fn row(id: String, call_id: &str, event: &NewEvent) -> Result<EventRow, Error> {
+/// What an event of a call says first.
+#[derive(Debug, Clone, Copy, Serialize)]
+struct OfCall<'a> {
+    call_id: &'a str,
+    at_ms: u64,
+}
+
+fn row(
+    id: String,
+    kind: &'static str,
+    of_call: Option<OfCall<'_>>,
+    data: &Map<String, Value>,
+) -> Result<EventRow, Error> {
     #[derive(Serialize)]
     struct Body<'a> {
         id: &'a str,
@@ -189,13 +213,12 @@ fn row(id: String, call_id: &str, event: &NewEvent) -> Result<EventRow, Error> {
     }
     #[derive(Serialize)]
     struct Data<'a> {
-        call_id: &'a str,
-        at_ms: u64,
+        #[serde(flatten)]
+        of_call: Option<OfCall<'a>>,
         #[serde(flatten)]
         rest: &'a Map<String, Value>,
     }
     let timestamp = clock::rfc3339(clock::now());
-    let data = Data { call_id, at_ms: event.at_ms, rest: &event.data };
-    let body = serde_json::to_string(&Body { id: &id, kind: event.kind, timestamp, data })?;
-    Ok(EventRow { id, call_id: Some(call_id.to_owned()), body })
+    let body = serde_json::to_string(&Body { id: &id, kind, timestamp, data: Data { of_call, rest: data } })?;
+    Ok(EventRow { id, call_id: of_call.map(|call| call.call_id.to_owned()), body })
 }

@@ -22,9 +22,9 @@ mod ending;
 mod error;
 mod idempotency;
 mod ids;
-mod inbound;
 mod journal;
 mod lines;
+mod metrics;
 mod pace;
 mod recording;
 mod request;
@@ -32,6 +32,8 @@ mod runner;
 mod signalling;
 mod target;
 mod telling;
+mod trunk;
+mod trunks;
 
 pub use api::openapi_json;
 pub use call::{Call, CallResult, Cost, Evidence, Latency, Quality, ResponseMs, Turn};
@@ -43,6 +45,7 @@ pub use error::Error;
 pub use journal::{Follower, StoredEvent};
 pub use request::{NewCall, NewTask, OnBehalfOf};
 pub use runner::{BoxFuture, CallRunner, Conversation, GatewayRunner, LiveCall};
+pub use trunk::{Trunk, TrunkLimits, TrunkRegistration, TrunkTarget};
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -65,7 +68,7 @@ impl Control {
 
     /// As [`Control::new`], with something else than a gateway to carry the calls.
     pub async fn with_runner(config: ControlConfig, runner: Arc<dyn CallRunner>) -> Result<Self, Error> {
-        let keys = Arc::new(api::auth::Keys::install(&config.store, &config.keys).await?);
+        let keys = Arc::new(api::auth::Keys::install(&config).await?);
         let calls = Calls::start(config, runner).await?;
         Ok(Self { calls, keys })
     }
@@ -90,11 +93,6 @@ impl Control {
         self.calls.hang_up(id).await
     }
 
-    /// New calls by this trunk are dialed at least `every` apart; those that come faster wait as `queued`.
-    pub fn pace(&self, trunk: &str, every: Duration) {
-        self.calls.lines().pace(trunk, every);
-    }
-
     /// Deletes recordings and SIP messages `retention` after the end of their calls, until the program stops. To be run as a task, once.
     pub async fn keep_recordings_for(&self, retention: Duration) {
         recording::keep_for(&self.calls, retention).await;
@@ -107,7 +105,12 @@ impl Control {
 
     /// Gives inbound calls to their agents until the gateway stops. To be run as a task, once.
     pub async fn serve_inbound(&self) {
-        inbound::serve(&self.calls).await;
+        calls::inbound::serve(&self.calls).await;
+    }
+
+    /// Tells in the journal what becomes of registrations until the gateway stops. To be run as a task, once.
+    pub async fn tell_registrations(&self) {
+        trunks::tell(&self.calls).await;
     }
 
     /// Refuses new calls from now on, lets live ones finish for `grace`, ends the rest.

@@ -1,12 +1,12 @@
 //! [`Lines`]: which outbound call may dial now.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
 
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Mutex, Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep_until};
 
+use crate::TrunkInfo;
 use crate::pace::Pace;
 
 /// The lines of this program, and the pace of its trunks.
@@ -15,29 +15,24 @@ pub(crate) struct Lines {
     free: Arc<Semaphore>,
     /// Rings when a call has ended, so that one that waits for the gateway tries again.
     freed: Notify,
-    paces: Mutex<BTreeMap<String, Arc<tokio::sync::Mutex<Pace>>>>,
+    /// Of trunks that have one.
+    paces: BTreeMap<String, Mutex<Pace>>,
 }
 
 impl Lines {
-    /// So many outbound calls at once.
-    pub(crate) fn new(most: usize) -> Self {
+    /// So many outbound calls at once, each trunk's as far apart as it wants.
+    pub(crate) fn new(most: usize, trunks: &[TrunkInfo]) -> Self {
+        let pace = |trunk: &TrunkInfo| Some((trunk.name.clone(), Mutex::new(Pace::new(trunk.calls_apart?))));
         Self {
             free: Arc::new(Semaphore::new(most.clamp(1, Semaphore::MAX_PERMITS))),
             freed: Notify::new(),
-            paces: Mutex::default(),
+            paces: trunks.iter().filter_map(pace).collect(),
         }
-    }
-
-    /// New calls by this trunk are dialed at least `every` apart.
-    pub(crate) fn pace(&self, trunk: &str, every: Duration) {
-        let pace = Arc::new(tokio::sync::Mutex::new(Pace::new(every)));
-        self.paces.lock().unwrap_or_else(PoisonError::into_inner).insert(trunk.to_owned(), pace);
     }
 
     /// Waits until this trunk may dial and a line is free. Calls of a trunk with a pace go in the order they came.
     pub(crate) async fn turn(&self, trunk: &str) -> OwnedSemaphorePermit {
-        let pace = self.paces.lock().unwrap_or_else(PoisonError::into_inner).get(trunk).cloned();
-        let mut pace = match &pace {
+        let mut pace = match self.paces.get(trunk) {
             Some(pace) => Some(pace.lock().await),
             None => None,
         };
@@ -64,12 +59,13 @@ impl Lines {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[tokio::test(start_paused = true)]
     async fn a_trunk_dials_at_its_pace_and_holds_up_no_other() {
-        let lines = Lines::new(10);
-        lines.pace("slow", Duration::from_secs(2));
+        let lines = lines();
         let start = Instant::now();
         let mut dialed = Vec::new();
         for trunk in ["slow", "fast", "fast", "slow", "fast", "slow"] {
@@ -81,12 +77,16 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_call_that_gives_up_while_it_waits_costs_the_next_one_nothing() {
-        let lines = Lines::new(10);
-        lines.pace("slow", Duration::from_secs(2));
+        let lines = lines();
         let start = Instant::now();
         drop(lines.turn("slow").await);
         assert!(tokio::time::timeout(Duration::from_secs(1), lines.turn("slow")).await.is_err());
         drop(lines.turn("slow").await);
         assert_eq!(start.elapsed().as_secs(), 2);
+    }
+
+    fn lines() -> Lines {
+        let slow = TrunkInfo { name: "slow".into(), calls_apart: Some(Duration::from_secs(2)), ..TrunkInfo::default() };
+        Lines::new(10, &[slow, TrunkInfo { name: "fast".into(), ..TrunkInfo::default() }])
     }
 }

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use agent::{AgentConfig, AgentEvent, AgentOrder, Outcome};
-use gateway::{CallHandle, CallStatus, Dial, Gateway, Quality, TracedMessage};
+use gateway::{CallHandle, CallStatus, Dial, Gateway, Quality, RegistrationChanged, TracedMessage, TrunkStatus};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
@@ -27,6 +27,12 @@ pub trait CallRunner: Send + Sync {
 
     /// The next inbound call; `None` when there will be none.
     fn accept(&self) -> BoxFuture<'_, Option<gateway::IncomingCall>>;
+
+    /// The trunks as they stand.
+    fn trunks(&self) -> BoxFuture<'_, Vec<TrunkStatus>>;
+
+    /// The next change of a trunk's registration; `None` when there will be none.
+    fn registration_changed(&self) -> BoxFuture<'_, Option<RegistrationChanged>>;
 }
 
 /// A call on a line, with its agent.
@@ -115,6 +121,19 @@ impl CallRunner for GatewayRunner {
 
     fn accept(&self) -> BoxFuture<'_, Option<gateway::IncomingCall>> {
         Box::pin(async move { self.gateway.as_ref()?.accept().await })
+    }
+
+    fn trunks(&self) -> BoxFuture<'_, Vec<TrunkStatus>> {
+        Box::pin(async move {
+            match &self.gateway {
+                Some(gateway) => gateway.trunks().await,
+                None => Vec::new(),
+            }
+        })
+    }
+
+    fn registration_changed(&self) -> BoxFuture<'_, Option<RegistrationChanged>> {
+        Box::pin(async move { self.gateway.as_ref()?.registration_changed().await })
     }
 }
 

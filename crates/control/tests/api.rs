@@ -17,7 +17,7 @@ async fn every_documented_route_wants_a_key_before_anything_else() {
     let document: Value = serde_json::from_str(&control::openapi_json()).unwrap();
     let mut open = Vec::new();
     for (path, methods) in document["paths"].as_object().unwrap() {
-        let path = path.replace("{id}", "call_nobody");
+        let path = path.replace("{id}", "call_nobody").replace("{name}", "carrier");
         for method in methods.as_object().unwrap().keys().map(|method| method.to_uppercase()) {
             // Not even the body is looked at, nor whether the call exists.
             let answer = app.send("", &method, &path, &[], "{").await;
@@ -118,6 +118,11 @@ async fn each_mistake_has_its_problem_document() {
         (app.get("/v1/events?cursor=x").await, 422, "invalid_cursor", "cursor"),
         (app.get("/v1/calls?status=lost").await, 422, "invalid_field", "status"),
         (app.get("/v1/calls?direction=up").await, 422, "invalid_field", "direction"),
+        (app.get("/v1/trunks/nobody").await, 404, "not_found", ""),
+        (app.get("/v1/trunks/%FF").await, 404, "not_found", ""),
+        (app.get("/v1/trunks?cursor=nobody").await, 422, "invalid_cursor", "cursor"),
+        (app.get("/v1/trunks?limit=0").await, 422, "invalid_field", "limit"),
+        (app.send("admin", "POST", "/v1/trunks", &[], "{}").await, 405, "method_not_allowed", ""),
     ] {
         assert_eq!(answer.problem(), (status, code.into()), "{answer:?}");
         assert_eq!(answer.json()["field"].as_str().unwrap_or_default(), field, "{answer:?}");
@@ -248,6 +253,17 @@ fn the_document_in_the_repository_is_the_one_of_the_code() {
     assert!(kept == control::openapi_json(), "openapi.json is out of date; run the tests with UPDATE_EXPECT=1");
     let document: Value = serde_json::from_str(&kept).unwrap();
     assert_eq!(document["openapi"], "3.1.0");
+}
+
+#[test]
+fn each_operation_of_the_document_has_an_id_of_its_own() {
+    let document: Value = serde_json::from_str(&control::openapi_json()).unwrap();
+    let mut ids = std::collections::BTreeSet::new();
+    for operation in document["paths"].as_object().unwrap().values().flat_map(|path| path.as_object().unwrap().values())
+    {
+        let id = operation["operationId"].as_str().unwrap().to_owned();
+        assert!(ids.insert(id), "{operation}");
+    }
 }
 
 fn same(answer: &Answer) -> (u16, String, String) {

@@ -423,8 +423,7 @@ async fn calls_left_open_by_a_crash_are_ended_as_interrupted() {
 
 #[tokio::test]
 async fn calls_beyond_the_pace_of_their_trunk_wait_as_queued() {
-    let app = App::start().await;
-    app.control.pace("carrier", Duration::from_secs(3600));
+    let app = App::with(|config| config.trunks[0].calls_apart = Some(Duration::from_secs(3600))).await;
     let first = app.place().await;
     let line = app.line().await;
     let second = app.place().await;

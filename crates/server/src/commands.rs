@@ -4,11 +4,14 @@ mod call;
 mod callee;
 mod check;
 mod demo;
+mod doctor;
+mod init;
 mod listen;
 mod records;
 mod say;
 mod serve;
 mod transcribe;
+mod trunks;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -35,12 +38,18 @@ enum Command {
     Demo(demo::Arguments),
     /// Runs the service.
     Serve(serve::Arguments),
+    /// Writes a small configuration for a trunk, and files for its secrets.
+    Init(init::Arguments),
     /// Checks a configuration without starting.
     Check(check::Arguments),
+    /// Tries what the service needs: DNS, registration, NAT, ports, keys; a line each, with the fix.
+    Doctor(doctor::Arguments),
     /// Places a call through a running server and shows it live.
     Call(call::Arguments),
     /// Calls of a running server.
     Calls(records::Arguments),
+    /// The trunks of a running server: registration, calls, limits.
+    Trunks(trunks::Arguments),
     /// Runs a simulated party as a SIP endpoint that anything may call.
     Callee(callee::Arguments),
     /// Runs a recording or capture through the receive path of live calls.
@@ -91,9 +100,12 @@ pub async fn run(line: CommandLine) -> Exit {
     let result = match line.command {
         Command::Demo(arguments) => demo::run(arguments, json).await,
         Command::Serve(arguments) => serve::run(arguments).await,
+        Command::Init(arguments) => init::run(arguments, json),
         Command::Check(arguments) => check::run(&arguments, json),
+        Command::Doctor(arguments) => doctor::run(arguments, json).await,
         Command::Call(arguments) => call::run(arguments, json).await,
         Command::Calls(arguments) => records::run(arguments, json).await,
+        Command::Trunks(arguments) => trunks::run(arguments, json).await,
         Command::Callee(arguments) => callee::run(arguments, json).await,
         Command::Listen(arguments) => listen::run(&arguments),
         Command::Say(arguments) => say::run(&arguments, json).await,

@@ -13,6 +13,8 @@ use store::Store;
 
 use crate::config::{Config, Destination, Limits, Provider, Trunk};
 
+/// Where `[llm] provider = "openai"` is when no `base_url` is configured.
+pub const OPENAI_URL: &str = "https://api.openai.com/v1";
 /// The agent's own voice where none is configured.
 const DEFAULT_VOICE: &str = "slt";
 /// No RTP for so long, while not on hold, ends a call.
@@ -41,11 +43,7 @@ pub async fn start(config: &Config) -> anyhow::Result<Parts> {
             limits: config.limits,
             seed: None,
         }),
-        trunks: config
-            .trunks
-            .iter()
-            .map(|trunk| TrunkInfo { name: trunk.name.clone(), caller_id: trunk.caller_id.clone() })
-            .collect(),
+        trunks: config.trunks.iter().map(trunk_info).collect(),
         routes: config.routes.iter().filter_map(inbound_route).collect(),
         dial_allow: config.dial_allow.clone(),
         limits: control::Limits {
@@ -58,13 +56,15 @@ pub async fn start(config: &Config) -> anyhow::Result<Parts> {
         recordings_dir: config.record.then(|| config.record_dir.clone()),
         price: control::Price::default(),
         keys: config.api_keys.iter().filter_map(api_key).collect(),
+        open_metrics: config.api_listen.ip().is_loopback(),
         seed: random_seed()?,
     })
     .await?;
     Ok(Parts { gateway, control })
 }
 
-fn gateway_config(config: &Config) -> gateway::Config {
+/// The gateway as the configuration wants it.
+pub fn gateway_config(config: &Config) -> gateway::Config {
     let mut trunks: Vec<_> = config.trunks.iter().map(gateway_trunk).collect();
     if !config.allow_from.is_empty() {
         trunks.push(gateway_trunk(&Trunk::inbound_only("inbound", config.allow_from.clone())));
@@ -105,6 +105,15 @@ fn gateway_trunk(trunk: &Trunk) -> gateway::Trunk {
         dtmf: trunk.dtmf,
         allow_from: trunk.allow_from.clone(),
         max_calls: trunk.max_calls,
+    }
+}
+
+fn trunk_info(trunk: &Trunk) -> TrunkInfo {
+    TrunkInfo {
+        name: trunk.name.clone(),
+        host: trunk.domain.clone(),
+        caller_id: trunk.caller_id.clone(),
+        calls_apart: trunk.calls_apart,
     }
 }
 
@@ -174,7 +183,7 @@ fn policy(llm: &Provider) -> Result<Policy, speech::Error> {
     match llm.name.as_str() {
         "openai" => {
             let key = llm.api_key.as_ref().map(|key| key.0.clone()).unwrap_or_default();
-            let base_url = llm.base_url.as_deref().unwrap_or("https://api.openai.com/v1");
+            let base_url = llm.base_url.as_deref().unwrap_or(OPENAI_URL);
             let model = llm.model.as_deref().unwrap_or("gpt-4o-mini");
             let model: Arc<dyn LanguageModel> = Arc::new(OpenAi::new(OpenAiConfig::new(base_url, key, model))?);
             Ok(Policy::Model(model))
@@ -188,6 +197,11 @@ pub fn random_seed() -> anyhow::Result<[u8; 32]> {
     let mut seed = [0; 32];
     getrandom::fill(&mut seed).map_err(|error| anyhow::anyhow!("the operating system gives no randomness: {error}"))?;
     Ok(seed)
+}
+
+/// 24 bytes of the operating system in hexadecimal: a key that nobody guesses.
+pub fn random_key() -> anyhow::Result<String> {
+    Ok(random_seed()?[..24].iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// A number from the operating system, for seeds that people may type again.

@@ -50,6 +50,11 @@ impl Store {
         Ok(Self { readers, writer, lock })
     }
 
+    /// Whether [`Store::connect`] would have the file of this URL to itself; its directory is made.
+    pub fn check(url: &str) -> Result<(), Error> {
+        sqlite::lock(url).map(drop)
+    }
+
     /// Whether the database answers.
     pub async fn ping(&self) -> Result<(), Error> {
         sqlx::query("SELECT 1").execute(&self.readers).await?;

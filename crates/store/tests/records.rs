@@ -26,7 +26,9 @@ async fn a_database_belongs_to_one_program_at_a_time() {
     let first = Store::connect(&url).await.unwrap();
     let error = Store::connect(&url).await.unwrap_err();
     assert!(matches!(error, Error::InUse { .. }), "{error}");
+    assert!(matches!(Store::check(&url), Err(Error::InUse { .. })));
     first.close().await;
+    Store::check(&url).unwrap();
     Store::connect(&url).await.unwrap();
 }
 

@@ -14,7 +14,6 @@ use super::auth::Caller;
 use super::calls::{begin, replayed};
 use super::extract::{Body, Id, json};
 use super::problem::Problem;
-use crate::calls::keep_answer;
 use crate::idempotency::Turn;
 use crate::{Call, Error};
 
@@ -173,7 +172,9 @@ async fn once<T: DeserializeOwned>(
     };
     let call = order(json(headers, body)?).await?;
     let text = serde_json::to_string(&call).map_err(Error::from)?;
-    let answer = pending.map(|pending| pending.answer(StatusCode::ACCEPTED.as_u16(), None, text.clone()));
-    keep_answer(&api.calls, answer).await?;
+    if let Some(pending) = pending {
+        let answer = pending.answer(StatusCode::ACCEPTED.as_u16(), None, text.clone());
+        api.calls.idempotency().keep(&answer).await?;
+    }
     Ok((StatusCode::ACCEPTED, [(header::CONTENT_TYPE, "application/json")], text).into_response())
 }

@@ -7,18 +7,19 @@ use axum::http::{Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use sha2::{Digest, Sha256};
-use store::{KeyRow, Store};
+use store::KeyRow;
 use subtle::ConstantTimeEq;
 
 use super::problem::Problem;
-use super::{health, openapi};
-use crate::config::{ApiKey, Role};
+use super::{health, metrics, openapi};
+use crate::config::{ApiKey, ControlConfig, Role};
 use crate::{Error, clock};
 
 /// The keys that open the API.
 #[derive(Debug)]
 pub(crate) struct Keys {
     keys: Vec<Key>,
+    open_metrics: bool,
 }
 
 #[derive(Debug)]
@@ -38,7 +39,8 @@ pub(crate) struct Caller {
 
 impl Keys {
     /// Makes the configured keys the only ones of the store.
-    pub(crate) async fn install(store: &Store, configured: &[ApiKey]) -> Result<Self, Error> {
+    pub(crate) async fn install(config: &ControlConfig) -> Result<Self, Error> {
+        let store = &config.store;
         let created_at = clock::rfc3339(clock::now());
         let row = |key: &ApiKey| KeyRow {
             name: key.name.clone(),
@@ -46,11 +48,22 @@ impl Keys {
             sha256: Sha256::digest(&key.key).to_vec(),
             created_at: created_at.clone(),
         };
-        let rows: Vec<KeyRow> = configured.iter().filter(|key| !key.key.is_empty()).map(row).collect();
+        let rows: Vec<KeyRow> = config.keys.iter().filter(|key| !key.key.is_empty()).map(row).collect();
         store.replace_keys(&rows).await?;
         let key =
             |row: KeyRow| Some(Key { name: row.name.into(), role: Role::from_name(&row.role)?, sha256: row.sha256 });
-        Ok(Self { keys: store.keys().await?.into_iter().filter_map(key).collect() })
+        let keys = store.keys().await?.into_iter().filter_map(key).collect();
+        Ok(Self { keys, open_metrics: config.open_metrics })
+    }
+
+    /// Health and the document tell nothing of calls, and pages outside `/v1` are none of the API. Figures are told to
+    /// everybody only where nobody else is.
+    fn are_needed_for(&self, path: &str) -> bool {
+        match path {
+            health::LIVE | health::READY | openapi::PATH => false,
+            metrics::PATH => !self.open_metrics,
+            path => path.starts_with("/v1"),
+        }
     }
 
     fn caller(&self, key: &str) -> Option<Caller> {
@@ -68,7 +81,7 @@ impl Keys {
 
 /// Lets in who has a key with the right role.
 pub(crate) async fn check(State(keys): State<Arc<Keys>>, mut request: Request, next: Next) -> Response {
-    if is_open(request.uri().path()) {
+    if !keys.are_needed_for(request.uri().path()) {
         return next.run(request).await;
     }
     let Some(caller) = bearer(&request).and_then(|key| keys.caller(key)) else {
@@ -83,11 +96,6 @@ pub(crate) async fn check(State(keys): State<Arc<Keys>>, mut request: Request, n
     }
     request.extensions_mut().insert(caller);
     next.run(request).await
-}
-
-/// Health and the document tell nothing of calls, and pages outside `/v1` are none of the API.
-fn is_open(path: &str) -> bool {
-    path == health::LIVE || path == health::READY || path == openapi::PATH || !path.starts_with("/v1")
 }
 
 fn bearer(request: &Request) -> Option<&str> {

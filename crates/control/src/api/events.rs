@@ -120,7 +120,7 @@ pub(crate) struct EventPage {
 pub(crate) struct EventDocument {
     /// `evt_…`; sorts by time.
     id: String,
-    /// What happened: `call.answered`, `call.transcript`, …
+    /// What happened: `call.answered`, `call.transcript`, `registration.failed`, …
     #[schema(rename = "type")]
     r#type: String,
     /// RFC 3339.
@@ -128,14 +128,25 @@ pub(crate) struct EventDocument {
     data: EventData,
 }
 
-/// What every event says.
+/// What events say first, those of calls and those of registrations.
 #[derive(Debug, ToSchema)]
 #[allow(dead_code, reason = "events are handed out as the bytes they were written with; this describes them")]
 pub(crate) struct EventData {
-    /// The call.
+    /// The call, of `call.…`.
+    #[schema(required = false)]
     call_id: String,
     /// Since the answer; 0 before it.
+    #[schema(required = false)]
     at_ms: u64,
+    /// The trunk, of `registration.…`.
+    #[schema(required = false)]
+    trunk: String,
+    /// Its domain.
+    #[schema(required = false)]
+    host: String,
+    /// RFC 3339: when its registration changed.
+    #[schema(required = false)]
+    at: String,
 }
 
 async fn answer(api: &Api, headers: &HeaderMap, page: Page, call_id: Option<String>) -> Result<Response, Problem> {

@@ -57,16 +57,31 @@ fn refused(error: &serde_json::Error, path: &str) -> Problem {
     if path == "." { problem } else { problem.field(path) }
 }
 
-/// The id in a path. What is no id is simply not found.
+/// The id of a call in a path. What is no id is simply not found.
 pub(crate) struct Id(pub(crate) String);
+
+/// The name of a trunk in a path.
+pub(crate) struct Name(pub(crate) String);
 
 impl<S: Send + Sync> FromRequestParts<S> for Id {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let path = Path::<String>::from_request_parts(parts, state).await;
-        path.map(|Path(id)| Self(id)).map_err(|_: PathRejection| Error::NotFound("call").into())
+        in_path(parts, state, "call").await.map(Self)
     }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Name {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        in_path(parts, state, "trunk").await.map(Self)
+    }
+}
+
+async fn in_path<S: Send + Sync>(parts: &mut Parts, state: &S, what: &'static str) -> Result<String, Problem> {
+    let path = Path::<String>::from_request_parts(parts, state).await;
+    path.map(|Path(text)| text).map_err(|_: PathRejection| Error::NotFound(what).into())
 }
 
 /// A query string.
@@ -106,10 +121,13 @@ pub(crate) fn limit(limit: Option<u32>) -> Result<u32, Error> {
 /// A cursor that one of our pages can have given.
 pub(crate) fn cursor(cursor: Option<String>, prefix: &str) -> Result<Option<String>, Problem> {
     match cursor {
-        Some(cursor) if !ids::is_id(&cursor, prefix) => {
-            let detail = "send next_cursor of the page before, as it was";
-            Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_cursor", detail).field("cursor"))
-        }
+        Some(cursor) if !ids::is_id(&cursor, prefix) => Err(invalid_cursor()),
         cursor => Ok(cursor),
     }
+}
+
+/// None of our pages gave this cursor.
+pub(crate) fn invalid_cursor() -> Problem {
+    let detail = "send next_cursor of the page before, as it was";
+    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_cursor", detail).field("cursor")
 }

@@ -6,9 +6,11 @@ mod calls;
 mod events;
 mod extract;
 mod health;
+mod metrics;
 mod openapi;
 mod problem;
 mod sip;
+mod trunks;
 
 pub use openapi::openapi_json;
 
@@ -49,9 +51,12 @@ pub(crate) fn router(calls: Calls, keys: Arc<Keys>) -> Router {
         .route("/v1/calls/{id}/actions/dtmf", post(actions::dtmf))
         .route("/v1/calls/{id}/actions/say", post(actions::say))
         .route("/v1/events", get(events::all))
+        .route("/v1/trunks", get(trunks::list))
+        .route("/v1/trunks/{name}", get(trunks::show))
         .route(health::LIVE, get(health::live))
         .route(health::READY, get(health::ready))
         .route(openapi::PATH, get(openapi::document))
+        .route(metrics::PATH, get(metrics::show))
         .fallback(async || Problem::from(crate::Error::NotFound("such path")))
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
         .layer(from_fn_with_state(api.clone(), carry_through))

@@ -6,7 +6,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{OpenApi as Document, RefOr, Schema};
 use utoipa::{Modify, OpenApi};
 
-use super::{actions, calls, events, health, sip};
+use super::{actions, calls, events, health, sip, trunks};
 
 pub(crate) const PATH: &str = "/v1/openapi.json";
 
@@ -26,6 +26,8 @@ pub(crate) const PATH: &str = "/v1/openapi.json";
         actions::say,
         events::all,
         events::of_call,
+        trunks::list,
+        trunks::show,
         health::live,
         health::ready,
         document,
@@ -49,7 +51,8 @@ struct AlwaysPresent;
 impl Modify for AlwaysPresent {
     fn modify(&self, document: &mut Document) {
         let schemas = &mut document.components.get_or_insert_default().schemas;
-        for name in ["Call", "CallPage", "EventPage", "ResponseMs"] {
+        let with_nulls = ["Trunk", "TrunkLimits", "TrunkPage", "TrunkRegistration"];
+        for name in ["Call", "CallPage", "EventPage", "ResponseMs"].into_iter().chain(with_nulls) {
             if let Some(RefOr::T(Schema::Object(object))) = schemas.get_mut(name) {
                 object.required = object.properties.keys().cloned().collect();
             }

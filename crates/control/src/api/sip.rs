@@ -18,6 +18,7 @@ const PLAIN: &str = "text/plain; charset=utf-8";
 #[utoipa::path(
     get,
     path = "/v1/calls/{id}/sip",
+    operation_id = "show_sip",
     tag = "calls",
     params(("id" = String, Path, description = "The call")),
     responses(

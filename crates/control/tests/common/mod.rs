@@ -14,7 +14,9 @@ use control::{
     AgentError, AgentRequest, ApiKey, BoxFuture, CallRunner, Control, ControlConfig, Conversation, Follower, Limits,
     LiveCall, NewCall, NewTask, Price, Role, StoredEvent, TrunkInfo,
 };
-use gateway::{CallEnd, CallStatus, Dial, EndCause, Quality, TracedMessage};
+use gateway::{
+    CallEnd, CallStatus, Dial, EndCause, Quality, Registration, RegistrationChanged, TracedMessage, TrunkStatus,
+};
 use serde_json::Value;
 use store::Store;
 use tempfile::TempDir;
@@ -29,6 +31,10 @@ pub struct App {
     pub directory: TempDir,
     lines: tokio::sync::Mutex<mpsc::UnboundedReceiver<Line>>,
     pub full: Arc<AtomicBool>,
+    /// How the trunks stand.
+    pub trunks: Arc<Mutex<Vec<TrunkStatus>>>,
+    /// What becomes of their registrations.
+    pub registrations: mpsc::UnboundedSender<RegistrationChanged>,
 }
 
 /// An answer of the API.
@@ -72,7 +78,12 @@ impl App {
             store: store.clone(),
             gateway: None,
             agents: Arc::new(agent),
-            trunks: vec![TrunkInfo { name: "carrier".into(), caller_id: "+15550111".into() }],
+            trunks: vec![TrunkInfo {
+                name: "carrier".into(),
+                host: "sip.example.com".into(),
+                caller_id: "+15550111".into(),
+                calls_apart: None,
+            }],
             routes: Vec::new(),
             dial_allow: vec!["+1".into(), "20".into()],
             limits: Limits::default(),
@@ -84,14 +95,23 @@ impl App {
                 key("dial", Role::Dial),
                 key("admin", Role::Admin),
             ],
+            open_metrics: false,
             seed: [7; 32],
         };
         change(&mut config);
         let (dialled, lines) = mpsc::unbounded_channel();
         let full = Arc::new(AtomicBool::new(false));
-        let runner = Arc::new(PlayedLines { dialled, full: Arc::clone(&full) });
+        let trunks: Arc<Mutex<Vec<_>>> = Arc::new(Mutex::new(config.trunks.iter().map(standing).collect()));
+        let (registrations, changes) = mpsc::unbounded_channel();
+        let runner = Arc::new(PlayedLines {
+            dialled,
+            full: Arc::clone(&full),
+            trunks: Arc::clone(&trunks),
+            changes: tokio::sync::Mutex::new(changes),
+        });
         let control = Control::with_runner(config, runner).await.unwrap();
-        Self { control, store, directory, lines: tokio::sync::Mutex::new(lines), full }
+        let lines = tokio::sync::Mutex::new(lines);
+        Self { control, store, directory, lines, full, trunks, registrations }
     }
 
     /// Sends a request with the key of a role (none, when empty).
@@ -288,9 +308,29 @@ impl LiveCall for Seen {
     }
 }
 
+/// A trunk that does not register, without calls.
+fn standing(trunk: &TrunkInfo) -> TrunkStatus {
+    TrunkStatus {
+        name: trunk.name.clone(),
+        host: trunk.host.clone(),
+        transport: None,
+        targets: Vec::new(),
+        penalised: Vec::new(),
+        registration: Registration::Off,
+        since: UNIX_EPOCH + Duration::from_secs(1_800_000_000),
+        expires_at: None,
+        retry_at: None,
+        learnt_address: None,
+        calls: 0,
+        max_calls: 50,
+    }
+}
+
 struct PlayedLines {
     dialled: mpsc::UnboundedSender<Line>,
     full: Arc<AtomicBool>,
+    trunks: Arc<Mutex<Vec<TrunkStatus>>>,
+    changes: tokio::sync::Mutex<mpsc::UnboundedReceiver<RegistrationChanged>>,
 }
 
 impl CallRunner for PlayedLines {
@@ -320,6 +360,15 @@ impl CallRunner for PlayedLines {
 
     fn accept(&self) -> BoxFuture<'_, Option<gateway::IncomingCall>> {
         Box::pin(async { None })
+    }
+
+    fn trunks(&self) -> BoxFuture<'_, Vec<TrunkStatus>> {
+        let trunks = self.trunks.lock().unwrap().clone();
+        Box::pin(async { trunks })
+    }
+
+    fn registration_changed(&self) -> BoxFuture<'_, Option<RegistrationChanged>> {
+        Box::pin(async { self.changes.lock().await.recv().await })
     }
 }
 

@@ -122,13 +122,19 @@ async fn place_call(
             limits: LIMITS,
             seed: Some(agent_seed(seed)),
         }),
-        trunks: vec![TrunkInfo { name: "demo".to_owned(), caller_id: CALLER.to_owned() }],
+        trunks: vec![TrunkInfo {
+            name: "demo".to_owned(),
+            host: party.address.to_string(),
+            caller_id: CALLER.to_owned(),
+            calls_apart: None,
+        }],
         routes: Vec::new(),
         dial_allow: vec!["+".to_owned()],
         limits: control::Limits { ring: LIMITS.ring, call: LIMITS.call, ..control::Limits::default() },
         recordings_dir: Some(directory.to_owned()),
         price: control::Price::default(),
         keys: Vec::new(),
+        open_metrics: false,
         seed: wiring::random_seed()?,
     })
     .await?;

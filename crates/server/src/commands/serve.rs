@@ -48,11 +48,6 @@ async fn serve(config: &Config, arguments: &Arguments) -> anyhow::Result<()> {
         .await
         .with_context(|| format!("cannot listen for the API on {}; change [api] listen", config.api_listen))?;
     let parts = wiring::start(config).await?;
-    for trunk in &config.trunks {
-        if let Some(apart) = trunk.calls_apart {
-            parts.control.pace(&trunk.name, apart);
-        }
-    }
     let stop = CancellationToken::new();
     let tasks = TaskTracker::new();
     let router = parts.control.router();
@@ -61,6 +56,8 @@ async fn serve(config: &Config, arguments: &Arguments) -> anyhow::Result<()> {
     tasks.spawn(async move { axum::serve(api, router).with_graceful_shutdown(stopped).await });
     let control = parts.control.clone();
     tasks.spawn(async move { control.serve_inbound().await });
+    let control = parts.control.clone();
+    tasks.spawn(async move { control.tell_registrations().await });
     if let Some(retention) = config.record_retention {
         let control = parts.control.clone();
         tasks.spawn(async move { control.keep_recordings_for(retention).await });
