@@ -24,6 +24,12 @@ TEST = re.compile(r"#\[(?:tokio::)?test\b[^\]]*\]")
 FUNCTION = re.compile(r"\bfn (\w+)")
 
 TITLES = {
+    "3327": "Path",
+    "3608": "Service-Route",
+    "5806": "Diversion",
+    "7044": "History-Info",
+    "8224": "Identity (STIR)",
+    "8588": "verstat",
     "768": "UDP", "792": "ICMP", "1071": "Internet checksum", "2069": "Digest, the first edition", "2104": "HMAC",
     "2198": "Redundant audio", "3403": "NAPTR", "4443": "ICMPv6", "4567": "Keys in SDP", "4648": "Base 64",
     "5922": "SIP certificates", "5923": "Connection reuse", "6188": "AES-256 in SRTP", "6598": "Shared addresses",
