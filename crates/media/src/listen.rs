@@ -199,6 +199,7 @@ impl Stream {
     fn config(&self, remote: SocketAddr) -> StreamConfig {
         StreamConfig {
             remote,
+            rtcp: None,
             send: (Codec::Pcmu, 0),
             receive: vec![(Codec::Pcmu, 0), (Codec::Pcma, 8)],
             telephone_event_send: None,

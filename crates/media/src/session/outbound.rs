@@ -14,10 +14,11 @@ use super::play_queue::{PlayQueue, Queued, Said};
 use super::{DigitMethod, Event, SteadyTone, StreamConfig, Transmit, UtteranceId};
 use crate::dtmf::Digit;
 use crate::dtmf::telephone_event::PAYLOAD_LEN;
-use crate::rtp::Sender;
+use crate::rtcp::Sent;
+use crate::rtp::{HEADER_LEN, Sender};
 use crate::srtp::{MasterKey, Protector};
 use crate::tones::Sine;
-use crate::{AudioFrame, FRAME_DURATION, FRAME_SAMPLES};
+use crate::{AudioFrame, FRAME_DURATION, FRAME_SAMPLES, SAMPLE_RATE};
 
 /// Later than this, whole frames are dropped.
 const MAX_LATENESS: Duration = Duration::from_millis(60);
@@ -42,6 +43,7 @@ pub(super) struct Outbound {
     recorded: Option<VecDeque<[i16; FRAME_SAMPLES]>>,
     transmits: VecDeque<Transmit>,
     packets_sent: u64,
+    octets_sent: u64,
     frames_skipped: u64,
 }
 
@@ -79,6 +81,7 @@ impl Outbound {
             recorded: record.then(|| VecDeque::with_capacity(RECORD_LIMIT)),
             transmits: VecDeque::with_capacity(1),
             packets_sent: 0,
+            octets_sent: 0,
             frames_skipped: 0,
         }
     }
@@ -101,6 +104,19 @@ impl Outbound {
 
     pub fn packets_sent(&self) -> u64 {
         self.packets_sent
+    }
+
+    /// Under which SSRC we send.
+    pub fn ssrc(&self) -> u32 {
+        self.sender.ssrc()
+    }
+
+    /// What has left, and the timestamp that belongs to now.
+    pub fn sent(&self, now: Instant) -> Sent {
+        let elapsed = self.clock.map_or(Duration::ZERO, |clock| now.saturating_duration_since(clock.epoch));
+        let samples = (elapsed.as_micros() * u128::from(SAMPLE_RATE) / 1_000_000) as u32;
+        let timestamp = self.sender.timestamp(0).wrapping_add(samples);
+        Sent { packets: self.packets_sent, octets: self.octets_sent, timestamp }
     }
 
     /// Frames dropped because they were due while nobody woke us.
@@ -315,15 +331,22 @@ impl Outbound {
         }
         let mut transmit = Transmit { to, ..Transmit::default() };
         transmit.len = self.sender.write(&mut transmit.packet, marker, payload_type, timestamp, payload);
+        let octets = transmit.len.saturating_sub(HEADER_LEN) as u64;
         if let Some(protector) = &mut self.protector {
             let Some(len) = protector.protect(&mut transmit.packet, transmit.len) else { return };
             transmit.len = len;
         }
+        self.enqueue(transmit);
+        self.packets_sent += 1;
+        self.octets_sent += octets;
+    }
+
+    /// Puts a packet behind those that wait for the shell.
+    pub fn enqueue(&mut self, transmit: Transmit) {
         if self.transmits.len() >= TRANSMIT_LIMIT {
             self.transmits.pop_front();
         }
         self.transmits.push_back(transmit);
-        self.packets_sent += 1;
     }
 
     fn record(&mut self, samples: [i16; FRAME_SAMPLES]) {

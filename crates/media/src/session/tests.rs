@@ -14,6 +14,7 @@ fn ms(ms: u64) -> Duration {
 fn stream() -> StreamConfig {
     StreamConfig {
         remote: PEER.parse().unwrap(),
+        rtcp: None,
         send: (Codec::Pcmu, 0),
         receive: vec![(Codec::Pcmu, 0), (Codec::Pcma, 8)],
         telephone_event_send: Some(101),
