@@ -154,11 +154,14 @@ impl Listening {
         }
     }
 
-    /// Media time runs behind the capture by the delay of the jitter buffer.
+    /// Media time runs behind the capture by the delay of the jitter buffer, and skips what that leaves out.
     fn in_file(&self, at: Duration) -> Duration {
         let played = self.session.first_sound().unwrap_or_default();
         let arrived = self.first_audio.unwrap_or(self.begin);
-        (arrived + at).saturating_sub(played)
+        let cut = self.session.cut();
+        let skipped = Duration::from_micros(cut.unsigned_abs() * 1_000_000 / u64::from(SAMPLE_RATE));
+        let at = arrived + at;
+        (if cut < 0 { at.saturating_sub(skipped) } else { at + skipped }).saturating_sub(played)
     }
 }
 

@@ -8,7 +8,7 @@ use crate::conceal::Concealer;
 use crate::dtmf::telephone_event::{self, TelephoneEvent};
 use crate::dtmf::{Digit, DigitSource};
 use crate::ear::{self, Ear, Heard};
-use crate::jitter::{DEFAULT_DELAY_MS, JitterBuffer};
+use crate::jitter::{DEFAULT_DELAY_MS, JitterBuffer, Popped};
 use crate::rtp::{Arrival, Latch, Packet, Reception};
 use crate::tones::DBM0_AMPLITUDE;
 use crate::{AudioFrame, FRAME_DURATION, FRAME_SAMPLES, SAMPLE_RATE};
@@ -17,6 +17,10 @@ use crate::{AudioFrame, FRAME_DURATION, FRAME_SAMPLES, SAMPLE_RATE};
 const MAX_PAYLOAD: usize = 1920;
 /// Frames played out in one go after a stall; what was due before is skipped.
 const MAX_CATCH_UP: u32 = 50;
+/// Frames ahead of the lost one that concealment may know.
+const AHEAD: usize = 2;
+/// Two packets lost within this time: the line is lossy.
+const LOSSY: Duration = Duration::from_secs(10);
 /// A digit heard by ear and as telephone-event within this time is one digit.
 const SAME_DIGIT: Duration = Duration::from_millis(500);
 /// Digits by ear so soon after a telephone-event are its echo; later ones are keys of their own, for a peer that
@@ -43,6 +47,9 @@ pub(super) struct Inbound {
     first_sound: Option<Duration>,
     ignored: u64,
     concealed_frames: u64,
+    /// Packets known to be lost, and when the latest two became so.
+    lost: u64,
+    losses: [Option<Duration>; 2],
     speech_energy: f64,
     speech_samples: u64,
 }
@@ -65,6 +72,8 @@ impl Inbound {
             first_sound: None,
             ignored: 0,
             concealed_frames: 0,
+            lost: 0,
+            losses: [None; 2],
             speech_energy: 0.0,
             speech_samples: 0,
         }
@@ -132,6 +141,7 @@ impl Inbound {
             Arrival::NewSource => self.jitter.restart(),
             Arrival::New => {}
         }
+        self.note_losses(at);
         if let Some((codec, _)) = codec {
             if config.receiving {
                 let mut samples = [0; MAX_PAYLOAD];
@@ -215,13 +225,34 @@ impl Inbound {
         {
             self.first_sound = Some(at + Duration::from_micros(first as u64 * 125));
         }
-        if self.concealer.fill(&mut popped.samples, &popped.present) {
+        if self.jitter.was_whole() {
+            self.concealer.hear(&mut popped.samples);
+        } else if self.conceal(&mut popped) {
             self.concealed_frames += 1;
         }
         let frame = AudioFrame { at, samples: popped.samples };
         events(Event::Audio(frame));
         self.listen(&frame, events);
         frame
+    }
+
+    fn conceal(&mut self, popped: &mut Popped) -> bool {
+        let mut samples = [0; (1 + AHEAD) * FRAME_SAMPLES];
+        let mut present = [false; (1 + AHEAD) * FRAME_SAMPLES];
+        samples[..FRAME_SAMPLES].copy_from_slice(&popped.samples);
+        present[..FRAME_SAMPLES].copy_from_slice(&popped.present);
+        self.jitter.look_ahead(&mut samples[FRAME_SAMPLES..], &mut present[FRAME_SAMPLES..]);
+        let concealed = self.concealer.fill(&mut samples, &present, FRAME_SAMPLES);
+        popped.samples.copy_from_slice(&samples[..FRAME_SAMPLES]);
+        concealed
+    }
+
+    fn note_losses(&mut self, at: Duration) {
+        for _ in self.lost..self.reception.lost().min(self.lost + 2) {
+            self.losses = [Some(at), self.losses[0]];
+        }
+        self.lost = self.reception.lost();
+        self.jitter.expect_loss(self.losses[1].is_some_and(|loss| at.saturating_sub(loss) < LOSSY));
     }
 
     fn listen(&mut self, frame: &AudioFrame, events: &mut impl FnMut(Event)) {

@@ -215,6 +215,11 @@ impl MediaSession {
         self.inbound.first_sound()
     }
 
+    /// Samples of theirs that were left out to shorten the delay, less those repeated.
+    pub(crate) fn cut(&self) -> i64 {
+        self.inbound.jitter().cut()
+    }
+
     fn send_due(&mut self, now: Instant) {
         let (Some(config), Some(to)) = (&self.stream, self.inbound.destination()) else { return };
         let events = &mut self.events;

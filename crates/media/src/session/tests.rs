@@ -505,8 +505,8 @@ fn another_source_and_another_codec_go_on_at_once() {
     }
     line.run_until(at + 600);
     let sounding = line.audio()[before..].iter().filter(|frame| frame.samples.iter().any(|s| s.abs() > 5000)).count();
-    // And two frames of concealment when it stops.
-    assert_eq!(sounding, 22);
+    // And four frames of concealment when it stops.
+    assert_eq!(sounding, 24);
     assert_eq!(line.session.statistics().packets_lost, 0);
 }
 
@@ -547,8 +547,8 @@ fn the_echo_route_sends_back_sound_and_digits() {
     line.run_until(600);
     let ladder = line.ladder();
     assert!(ladder.contains("M7/160@") && ladder.contains("7/800E@"), "{ladder}");
-    // Five frames and the 60 ms in which concealment fades.
-    assert_eq!(ladder.matches("s@").count(), 8, "{ladder}");
+    // Five frames and the 120 ms in which concealment fades.
+    assert_eq!(ladder.matches("s@").count(), 11, "{ladder}");
 }
 
 #[test]
