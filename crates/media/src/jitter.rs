@@ -172,6 +172,11 @@ impl JitterBuffer {
         }
     }
 
+    /// Timestamp of the next sample.
+    pub fn position(&self) -> Option<u32> {
+        self.position.map(|position| position as u32)
+    }
+
     /// Whether all of the frame popped last had come.
     pub fn was_whole(&self) -> bool {
         self.was_whole

@@ -42,6 +42,7 @@
 mod analysis;
 pub mod capture;
 pub mod codec;
+pub mod comfort_noise;
 pub mod conceal;
 pub mod dtmf;
 pub mod ear;

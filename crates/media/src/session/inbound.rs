@@ -3,7 +3,9 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use super::pause::Pause;
 use super::{Event, StreamConfig};
+use crate::comfort_noise;
 use crate::conceal::Concealer;
 use crate::dtmf::telephone_event::{self, TelephoneEvent};
 use crate::dtmf::{Digit, DigitSource};
@@ -35,6 +37,7 @@ pub(super) struct Inbound {
     reception: Reception,
     jitter: JitterBuffer,
     concealer: Concealer,
+    pause: Pause,
     digits: telephone_event::Receiver,
     /// When the latest telephone-event packet came: digits in the audio about then are its echo.
     last_event: Option<Duration>,
@@ -63,6 +66,7 @@ impl Inbound {
             reception: Reception::default(),
             jitter: JitterBuffer::new(DEFAULT_DELAY_MS),
             concealer: Concealer::new(),
+            pause: Pause::new(),
             digits: telephone_event::Receiver::default(),
             last_event: None,
             last_inband: None,
@@ -125,7 +129,9 @@ impl Inbound {
         let packet = Packet::parse(datagram)?;
         let codec = config.receive.iter().find(|(_, payload_type)| *payload_type == packet.payload_type);
         let is_event = codec.is_none() && config.telephone_event_receive == Some(packet.payload_type);
-        if codec.is_none() && !is_event || packet.payload.is_empty() || packet.payload.len() > MAX_PAYLOAD {
+        let is_noise = codec.is_none() && !is_event && packet.payload_type == comfort_noise::PAYLOAD_TYPE;
+        if codec.is_none() && !is_event && !is_noise || packet.payload.is_empty() || packet.payload.len() > MAX_PAYLOAD
+        {
             return None;
         }
         if !self.latch.as_mut()?.accept(now, from) {
@@ -138,18 +144,25 @@ impl Inbound {
         let at = self.media_time(now);
         match self.reception.arrive(at, &packet) {
             Arrival::Duplicate => return Some(None),
-            Arrival::NewSource => self.jitter.restart(),
+            Arrival::NewSource => {
+                self.jitter.restart();
+                self.pause.forget();
+            }
             Arrival::New => {}
         }
         self.note_losses(at);
         if let Some((codec, _)) = codec {
             if config.receiving {
+                self.pause.end(&packet);
                 let mut samples = [0; MAX_PAYLOAD];
                 codec.decode(packet.payload, &mut samples);
                 let until_pop = self.samples_until_pop(now);
                 self.jitter.push(packet.timestamp, until_pop, &samples[..packet.payload.len()]);
             }
             return Some(None);
+        }
+        if is_noise {
+            return self.pause.describe(&packet).then_some(None);
         }
         Some(self.receive_event(at, &packet, events))
     }
@@ -219,13 +232,14 @@ impl Inbound {
     fn play_frame(&mut self, events: &mut impl FnMut(Event)) -> AudioFrame {
         let at = frame_time(self.frames_played);
         self.frames_played += 1;
+        let timestamp = self.jitter.position();
         let mut popped = self.jitter.pop();
         if self.first_sound.is_none()
             && let Some(first) = popped.present.iter().position(|present| *present)
         {
             self.first_sound = Some(at + Duration::from_micros(first as u64 * 125));
         }
-        if self.jitter.was_whole() {
+        if self.jitter.was_whole() || self.pause.fill(timestamp, &mut popped.samples, &popped.present) {
             self.concealer.hear(&mut popped.samples);
         } else if self.conceal(&mut popped) {
             self.concealed_frames += 1;

@@ -7,6 +7,7 @@ mod event;
 mod inbound;
 mod order;
 mod outbound;
+mod pause;
 mod play_queue;
 mod protection;
 
