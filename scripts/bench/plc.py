@@ -19,7 +19,7 @@ import venv
 import wave
 
 SOUNDS = "/usr/share/asterisk/sounds"
-CLIPS = 8
+CLIPS = 16
 SECONDS = (5, 12)
 FRAME = 160
 KINDS = ["1", "3", "5", "10", "5-burst-2", "10-burst-2", "10-burst-3"]
