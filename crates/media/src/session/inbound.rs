@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::pause::Pause;
 use super::{Event, StreamConfig};
+use crate::codec::Decoder;
 use crate::comfort_noise;
 use crate::conceal::Concealer;
 use crate::dtmf::telephone_event::{self, TelephoneEvent};
@@ -35,6 +36,7 @@ pub(super) struct Inbound {
     frames_played: u64,
     latch: Option<Latch>,
     reception: Reception,
+    decoder: Decoder,
     jitter: JitterBuffer,
     concealer: Concealer,
     pause: Pause,
@@ -64,6 +66,7 @@ impl Inbound {
             frames_played: 0,
             latch: None,
             reception: Reception::default(),
+            decoder: Decoder::default(),
             jitter: JitterBuffer::new(DEFAULT_DELAY_MS),
             concealer: Concealer::new(),
             pause: Pause::new(),
@@ -147,6 +150,7 @@ impl Inbound {
             Arrival::NewSource => {
                 self.jitter.restart();
                 self.pause.forget();
+                self.decoder = Decoder::default();
             }
             Arrival::New => {}
         }
@@ -155,7 +159,7 @@ impl Inbound {
             if config.receiving {
                 self.pause.end(&packet);
                 let mut samples = [0; MAX_PAYLOAD];
-                codec.decode(packet.payload, &mut samples);
+                self.decoder.decode(*codec, packet.payload, &mut samples);
                 let until_pop = self.samples_until_pop(now);
                 self.jitter.push(packet.timestamp, until_pop, &samples[..packet.payload.len()]);
             }

@@ -12,8 +12,8 @@ use rand_chacha::ChaCha12Rng;
 use super::digit_queue::{DigitQueue, SlotContent};
 use super::play_queue::{PlayQueue, Queued, Said};
 use super::{DigitMethod, Event, SteadyTone, StreamConfig, Transmit, UtteranceId};
+use crate::codec::Encoder;
 use crate::dtmf::Digit;
-use crate::dtmf::telephone_event::PAYLOAD_LEN;
 use crate::rtcp::Sent;
 use crate::rtp::{HEADER_LEN, Sender};
 use crate::srtp::{MasterKey, Protector};
@@ -32,6 +32,7 @@ const RECORD_LIMIT: usize = 8;
 #[derive(Debug)]
 pub(super) struct Outbound {
     sender: Sender,
+    encoder: Encoder,
     protector: Option<Protector>,
     clock: Option<SlotClock>,
     pub queue: PlayQueue,
@@ -71,6 +72,7 @@ impl Outbound {
     pub fn new(rng: &mut ChaCha12Rng, record: bool) -> Self {
         Self {
             sender: Sender::new(rng),
+            encoder: Encoder::default(),
             protector: None,
             clock: None,
             queue: PlayQueue::new(),
@@ -248,10 +250,7 @@ impl Outbound {
             Some(SlotContent::Event { first_slot, marker, payload }) => {
                 let payload_type = route.config.telephone_event_send.unwrap_or(route.config.send.1);
                 let timestamp = self.sender.timestamp(first_slot);
-                self.transmit(route.to, marker, payload_type, timestamp, |into| {
-                    into[..PAYLOAD_LEN].copy_from_slice(&payload.to_bytes());
-                    PAYLOAD_LEN
-                });
+                self.transmit(route.to, marker, payload_type, timestamp, &payload.to_bytes());
                 self.record([0; FRAME_SAMPLES]);
                 false
             }
@@ -311,20 +310,12 @@ impl Outbound {
     fn transmit_audio(&mut self, route: Route<'_>, slot: u64, marker: bool, samples: &[i16; FRAME_SAMPLES]) {
         let (codec, payload_type) = route.config.send;
         self.record(*samples);
-        self.transmit(route.to, marker, payload_type, self.sender.timestamp(slot), |into| {
-            codec.encode(samples, into);
-            FRAME_SAMPLES
-        });
+        let mut payload = [0; FRAME_SAMPLES];
+        self.encoder.encode(codec, samples, &mut payload);
+        self.transmit(route.to, marker, payload_type, self.sender.timestamp(slot), &payload);
     }
 
-    fn transmit(
-        &mut self,
-        to: SocketAddr,
-        marker: bool,
-        payload_type: u8,
-        timestamp: u32,
-        payload: impl FnOnce(&mut [u8]) -> usize,
-    ) {
+    fn transmit(&mut self, to: SocketAddr, marker: bool, payload_type: u8, timestamp: u32, payload: &[u8]) {
         // RFC 3264 §8.4: 0.0.0.0 was the hold of RFC 2543; port 0 is a refused stream.
         if to.port() == 0 || to.ip().is_unspecified() {
             return;
