@@ -145,6 +145,8 @@ impl JitterBuffer {
         self.wait += (start - position + until_pop as i64).max(0) - self.wait / 16;
         let first = start.max(position);
         let past = (first - start) as usize;
+        // What is left of it helps to conceal the rest.
+        self.late += u64::from(past * 2 > samples.len());
         // No packet may reach round the ring.
         let len = samples.len().min((position + CAPACITY as i64 - FRAME - start) as usize);
         if self.store(first, samples.get(past..len).unwrap_or_default()) { Pushed::Stored } else { Pushed::Duplicate }
@@ -197,7 +199,7 @@ impl JitterBuffer {
         self.was_whole = false;
     }
 
-    /// Packets dropped because their time had passed.
+    /// Packets of which at least a half came after its time.
     pub fn late(&self) -> u64 {
         self.late
     }

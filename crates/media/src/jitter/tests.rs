@@ -58,6 +58,18 @@ fn a_late_packet_is_dropped_and_counted() {
 }
 
 #[test]
+fn a_packet_counts_as_late_when_most_of_it_is() {
+    let mut buffer = JitterBuffer::new(DEFAULT_DELAY_MS);
+    buffer.push(0, 160, &[1; FRAME_SAMPLES]);
+    (0..3).for_each(|_| _ = buffer.pop());
+    // The next sample to play is 320.
+    for (timestamp, late) in [(300, 0), (250, 0), (230, 1), (160, 2)] {
+        buffer.push(timestamp, 160, &[1; FRAME_SAMPLES]);
+        assert_eq!(buffer.late(), late, "{timestamp}");
+    }
+}
+
+#[test]
 fn packets_of_any_length_come_out_in_20_ms() {
     check("1/60@0 4/60@60 7/60@120", "1@40 2@60 3@80 4@100 5@120 6@140 7@160 8@180 9@200");
 }
