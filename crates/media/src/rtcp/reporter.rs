@@ -105,6 +105,11 @@ impl Reporter {
         true
     }
 
+    /// Whether it is worth calling [`Self::report`].
+    pub fn may_report(&self, now: Instant) -> bool {
+        self.clock.as_ref().is_some_and(|(_, schedule)| schedule.may_be_due(now))
+    }
+
     /// Writes a report if one is due; gives its length.
     pub fn report(
         &mut self,

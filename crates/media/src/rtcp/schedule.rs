@@ -27,9 +27,14 @@ impl Schedule {
         schedule
     }
 
+    /// Whether it is worth asking if a report is due.
+    pub fn may_be_due(&self, now: Instant) -> bool {
+        now >= self.next
+    }
+
     /// Whether a report is due; if so, it has to be sent now.
     pub fn is_due(&mut self, now: Instant) -> bool {
-        if now < self.next {
+        if !self.may_be_due(now) {
             return false;
         }
         // RFC 3550 §6.3.6: drawn anew when the time has come, so that crowds do not speak at once.

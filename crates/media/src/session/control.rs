@@ -86,6 +86,11 @@ impl Control {
         }
     }
 
+    /// Whether it is worth calling [`Self::transmit`].
+    pub fn may_report(&self, now: Instant) -> bool {
+        self.reporter.may_report(now)
+    }
+
     /// What is to be sent now: a report if one is due, or the last one of all.
     pub fn transmit(
         &mut self,

@@ -226,7 +226,9 @@ impl MediaSession {
         let events = &mut self.events;
         self.outbound.advance(now, Route { config, to }, &mut |event| push_event(events, event));
         // Slots come every 20 ms, and a report is not more urgent than that: it has no deadline of its own.
-        self.send_control(now, false);
+        if self.control.may_report(now) {
+            self.send_control(now, false);
+        }
     }
 
     fn send_control(&mut self, now: Instant, goodbye: bool) {
