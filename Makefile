@@ -12,7 +12,7 @@ ARGS    ?=
 CASES   ?=
 # make interop CALLS=3
 CALLS   ?= 1
-# make bench BENCH=media RTPLOAD=path/of/rtpload; BENCH=hearing needs asterisk-core-sounds-en-wav
+# make bench BENCH=media RTPLOAD=path/of/rtpload; hearing and plc need asterisk-core-sounds-en-wav, plc libspandsp2 too
 BENCH   ?= sip media
 RTPLOAD ?=
 # make world COUNT=100000 SEED=1183; a whole conversation costs as much as hundreds of signalled calls

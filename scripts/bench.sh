@@ -40,8 +40,12 @@ media)
 hearing)
   table $cargo run --release --quiet -p speech --example accuracy
   ;;
+plc)
+  $cargo build --release --quiet -p media --example bench-plc || exit 1
+  table python3 scripts/bench/plc.py "$target/release/examples/bench-plc" "$target"
+  ;;
 *)
-  echo "bench.sh: there is no table $name; there are: sip media hearing" >&2
+  echo "bench.sh: there is no table $name; there are: sip media hearing plc" >&2
   exit 2
   ;;
 esac

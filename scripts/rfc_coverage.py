@@ -33,7 +33,7 @@ TITLES = {
     "768": "UDP", "792": "ICMP", "1071": "Internet checksum", "2069": "Digest, the first edition", "2104": "HMAC",
     "2198": "Redundant audio", "3403": "NAPTR", "4443": "ICMPv6", "4567": "Keys in SDP", "4648": "Base 64",
     "5922": "SIP certificates", "5923": "Connection reuse", "6188": "AES-256 in SRTP", "6598": "Shared addresses",
-    "7235": "HTTP authentication", "7617": "Basic authentication", "7714": "AES-GCM in SRTP", "8767": "Stale DNS data",
+    "3389": "Comfort noise", "3611": "RTCP extended reports", "4585": "RTCP feedback", "7022": "RTCP names", "7235": "HTTP authentication", "7617": "Basic authentication", "7714": "AES-GCM in SRTP", "8767": "Stale DNS data",
     "8839": "ICE in SDP", "8898": "Bearer tokens for SIP", "9293": "TCP", "2046": "Multipart bodies", "2543": "SIP, the first edition", "2782": "DNS SRV", "3261": "SIP",
     "3262": "Reliable provisional responses (PRACK)", "3263": "Locating SIP servers", "3264": "Offer/answer",
     "3311": "UPDATE", "3323": "Privacy", "3325": "P-Asserted-Identity", "3326": "Reason",

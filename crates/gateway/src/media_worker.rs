@@ -117,7 +117,9 @@ impl MediaWorker {
             .map(|(token, _)| *token)
             .collect();
         for token in gone {
-            if let Some(entry) = self.streams.remove(&token) {
+            if let Some(mut entry) = self.streams.remove(&token) {
+                entry.stream.session.goodbye(now);
+                entry.stream.send(now, &mut self.transmit);
                 if let Some(deadline) = entry.deadline {
                     self.deadlines.remove(&(deadline, token));
                 }

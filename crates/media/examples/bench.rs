@@ -2,6 +2,8 @@
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints")]
 
+#[path = "bench/jitter.rs"]
+mod jitter;
 #[path = "../../../scripts/bench/measure.rs"]
 mod measure;
 
@@ -53,6 +55,7 @@ fn main() -> ExitCode {
     protected(&mut table, now);
     ears(&mut table, now, deaf);
     lost(&mut table);
+    jitter::jitter(&mut table);
     memory(&mut table, now);
     table.finish()
 }
@@ -128,7 +131,7 @@ fn lost(table: &mut Table) {
         || {
             at = (at + 1) % speech.len();
             let mut frame = speech[at];
-            black_box(concealer.fill(&mut frame, &[at % 2 == 0; FRAME_SAMPLES]));
+            black_box(concealer.fill(&mut frame, &[at % 2 == 0; FRAME_SAMPLES], FRAME_SAMPLES));
         },
         || (),
     );
@@ -297,6 +300,7 @@ fn eight_goertzels(samples: &[i16; FRAME_SAMPLES]) -> f32 {
 fn stream() -> StreamConfig {
     StreamConfig {
         remote: ([192, 0, 2, 1], 4000).into(),
+        rtcp: None,
         send: (Codec::Pcmu, 0),
         receive: vec![(Codec::Pcmu, 0)],
         telephone_event_send: Some(101),

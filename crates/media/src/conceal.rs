@@ -1,30 +1,46 @@
-//! Packet loss concealment after the idea of G.711 Appendix I: repeat the last pitch periods, fade to nothing in 60 ms.
+//! [`Concealer`]: makes up what was lost.
+//!
+//! From the left the last pitch periods go on, as in G.711 Appendix I. Where the jitter buffer already holds what comes
+//! after the gap, the same is done backwards from the right: the voice from the left is stretched or squeezed a little, so
+//! that it arrives in phase, and goes over into the one from the right.
+
+mod pitch;
 
 use crate::SAMPLE_RATE;
 use crate::analysis::dot;
+use pitch::{MAX_PERIOD, Pitch};
 
-/// Shortest pitch period looked for: 200 Hz and its multiples.
-const MIN_PERIOD: usize = 40;
-/// Longest pitch period: 66 Hz.
-const MAX_PERIOD: usize = 120;
-/// Samples compared to find the period: 20 ms.
-const MATCH: usize = 160;
-/// What is remembered of the sound: three of the longest periods, or a match at the longest lag.
-const HISTORY: usize = 3 * MAX_PERIOD;
-/// Samples at full level before the fade begins: 10 ms.
-const HOLD: usize = SAMPLE_RATE as usize / 100;
-/// Samples until silence: 60 ms.
-const FADE_END: usize = SAMPLE_RATE as usize * 60 / 1000;
-/// Samples over which sound that comes back is blended in: 4 ms.
-const BLEND: usize = SAMPLE_RATE as usize * 4 / 1000;
+/// Samples in a millisecond.
+const MS: usize = SAMPLE_RATE as usize / 1000;
+/// What is remembered of the sound: twice the longest cycle that is repeated.
+const HISTORY: usize = 2 * MAX_CYCLE;
+/// The longest stretch that is repeated.
+const MAX_CYCLE: usize = 30 * MS;
+/// After so much of a gap one more period is repeated: a single one repeated for long buzzes.
+const CYCLE_GROWS: usize = 20 * MS;
+/// The end of a cycle goes over into its beginning within this.
+const OVERLAP: usize = 4 * MS;
+/// At full level for so long,
+const HOLD: usize = 40 * MS;
+/// silent after so long.
+const FADE_END: usize = 120 * MS;
+/// Sound that comes back unexpectedly is blended in over this.
+const BLEND: usize = 5 * MS;
+/// Samples of the right side that the left has to meet in phase; with fewer there is no right side.
+const MEETING: usize = 10 * MS;
+/// The left side is stretched or squeezed by this at most.
+const MAX_STRETCH: f32 = 0.1;
+/// What is left of a step at either end of a gap, a sample later.
+const STEP_DECAY: f32 = 0.85;
 
 /// Makes up what was lost.
 #[derive(Debug)]
 pub struct Concealer {
+    /// What was played, made up or not.
     history: [i16; HISTORY],
+    /// The history when the gap began.
+    frozen: [i16; HISTORY],
     gap: Option<Gap>,
-    /// Samples of the blend that are still to do after a gap.
-    blend_left: usize,
 }
 
 /// A gap being filled.
@@ -32,74 +48,181 @@ pub struct Concealer {
 struct Gap {
     period: usize,
     filled: usize,
+    /// How far the left side has got, in samples of its own.
+    position: f32,
+    /// The share of the right side in what was made up last.
+    right_share: f32,
+    /// What is left of the step from the last sample to the first made up.
+    step: f32,
+    /// Samples of the blend at the end that are still to do.
+    blend_left: usize,
+}
+
+/// How the left side meets the right.
+#[derive(Debug, Clone, Copy)]
+struct Meeting<'a> {
+    right: &'a [i16],
+    /// Samples of the left side in a sample.
+    rate: f32,
+    /// The period on the right side.
+    period: f32,
+    /// How alike both sides are, 0 to 1.
+    likeness: f32,
+    /// The share of the right side grows by this in a sample.
+    growth: f32,
+    /// The step from the last sample made up to the first real one.
+    step: f32,
 }
 
 impl Concealer {
     /// Nothing heard yet: conceals with silence.
     pub fn new() -> Self {
-        Self { history: [0; HISTORY], gap: None, blend_left: 0 }
+        Self { history: [0; HISTORY], frozen: [0; HISTORY], gap: None }
     }
 
-    /// Fills the samples that are not `present`; smooths the return of those that are. True if any were made up from
-    /// sound (and not merely left silent).
-    pub fn fill(&mut self, samples: &mut [i16], present: &[bool]) -> bool {
+    /// Takes note of sound that came whole.
+    pub fn hear(&mut self, samples: &mut [i16]) {
+        self.resume(samples);
+        self.remember(samples);
+    }
+
+    /// Fills those of the first `wanted` samples that are not `present`; what is present beyond them helps. True if any
+    /// were made up from sound (and not merely left silent).
+    pub fn fill(&mut self, samples: &mut [i16], present: &[bool], wanted: usize) -> bool {
         let mut concealed = false;
         let mut start = 0;
-        while start < samples.len() {
+        while start < wanted {
             let here = present[start];
             let len = present[start..].iter().take_while(|p| **p == here).count();
-            let run = &mut samples[start..start + len];
+            let end = (start + len).min(wanted);
             if here {
-                self.resume(run);
-                self.remember(run);
+                self.hear(&mut samples[start..end]);
             } else {
-                concealed |= self.conceal(run);
+                let (left, right) = samples.split_at_mut(start + len);
+                let right_len = present[start + len..].iter().take_while(|p| **p).count();
+                let run = &mut left[start..end];
+                concealed |= self.conceal(run, len, &right[..right_len]);
+                self.remember(run);
             }
-            start += len;
+            start = end;
         }
         concealed
     }
 
-    fn conceal(&mut self, run: &mut [i16]) -> bool {
-        let mut gap = self.gap.unwrap_or_else(|| Gap { period: best_period(&self.history), filled: 0 });
-        let audible = gap.filled < FADE_END && self.history.iter().any(|sample| *sample != 0);
-        for sample in run.iter_mut() {
-            *sample = self.made_up(gap);
-            gap.filled = (gap.filled + 1).min(FADE_END);
+    /// Makes up the first samples of a gap that goes on for `len`, after which comes `right` if that is known.
+    fn conceal(&mut self, run: &mut [i16], len: usize, right: &[i16]) -> bool {
+        let mut gap = self.gap.take().unwrap_or_else(|| self.begin());
+        if gap.level() == 0.0 || self.frozen.iter().all(|sample| *sample == 0) {
+            run.fill(0);
+            gap.filled += run.len();
+            self.gap = Some(gap);
+            return false;
         }
+        let meeting = (right.len() >= MEETING).then(|| self.meet(&gap, len, right));
+        for (sample, left) in run.iter_mut().zip((1..=len).rev()) {
+            let mut made_up = self.left(&gap);
+            match &meeting {
+                Some(meeting) => {
+                    gap.right_share = (gap.right_share + meeting.growth).min(1.0);
+                    made_up = meeting.mix(made_up, left, gap.right_share);
+                    gap.position += meeting.rate;
+                }
+                None => gap.position += 1.0,
+            }
+            gap.filled += 1;
+            gap.step *= STEP_DECAY;
+            *sample = made_up as i16;
+        }
+        gap.blend_left = BLEND;
         self.gap = Some(gap);
-        self.blend_left = BLEND;
-        audible
+        true
+    }
+
+    fn begin(&mut self) -> Gap {
+        self.frozen = self.history;
+        let Pitch { period, .. } = Pitch::of(&self.history);
+        let last = HISTORY - 1;
+        let step = f32::from(self.history[last]) - f32::from(self.history[last - period]);
+        Gap { period, filled: 0, position: 0.0, right_share: 0.0, step, blend_left: BLEND }
+    }
+
+    /// The left side where it has got to.
+    fn left(&self, gap: &Gap) -> f32 {
+        (self.repeated(gap, gap.position) + gap.step) * gap.level()
+    }
+
+    /// The sound from before the gap, repeated, so many samples into the gap.
+    fn repeated(&self, gap: &Gap, position: f32) -> f32 {
+        let cycle = gap.cycle();
+        let within = position % cycle as f32;
+        let at = within as usize;
+        let (here, next) = (self.in_cycle(cycle, at % cycle), self.in_cycle(cycle, (at + 1) % cycle));
+        here + (next - here) * (within - at as f32)
+    }
+
+    fn in_cycle(&self, cycle: usize, at: usize) -> f32 {
+        let recent = f32::from(self.frozen[HISTORY - cycle + at]);
+        let left = cycle - at;
+        if left > OVERLAP {
+            return recent;
+        }
+        // What came before the cycle leads into its beginning.
+        let before = f32::from(self.frozen[HISTORY - 2 * cycle + at]);
+        before + (recent - before) * left as f32 / (OVERLAP + 1) as f32
+    }
+
+    /// Finds how far the left side is out of phase with the right one after `len` more samples.
+    fn meet<'a>(&self, gap: &Gap, len: usize, right: &'a [i16]) -> Meeting<'a> {
+        const REACH: usize = MAX_PERIOD / 2;
+        let reach = (gap.period / 2).min((len as f32 * MAX_STRETCH) as usize);
+        let mut left = [0.0; 2 * REACH + MEETING];
+        let begin = gap.position + len as f32 - reach as f32;
+        for (n, sample) in left.iter_mut().take(2 * reach + MEETING).enumerate() {
+            *sample = self.repeated(gap, (begin + n as f32).max(0.0));
+        }
+        let mut wanted = [0.0; MEETING];
+        wanted.iter_mut().zip(right).for_each(|(wanted, sample)| *wanted = f32::from(*sample));
+        let power = dot(&wanted, &wanted);
+        let likeness = |shift: usize| {
+            let left = &left[shift..shift + MEETING];
+            dot(left, &wanted) / (dot(left, left) * power + 1.0).sqrt()
+        };
+        let mut best = (reach, likeness(reach));
+        for shift in 0..=2 * reach {
+            let likeness = likeness(shift);
+            if likeness > best.1 {
+                best = (shift, likeness);
+            }
+        }
+        let rate = (len as f32 + best.0 as f32 - reach as f32) / len as f32;
+        let period = (gap.period as f32 / rate).min(right.len() as f32 - 1.0);
+        let step = f32::from(right[0]) - interpolated(right, period);
+        let growth = (1.0 - gap.right_share) / len as f32;
+        Meeting { right, rate, period, likeness: best.1.clamp(0.0, 1.0), growth, step }
     }
 
     fn resume(&mut self, run: &mut [i16]) {
-        let Some(mut gap) = self.gap else { return };
+        let Some(mut gap) = self.gap.take() else { return };
+        // A right side that was known has been reached already.
+        let mut left = if gap.right_share > 0.99 { 0 } else { gap.blend_left };
         for sample in run.iter_mut() {
-            if self.blend_left == 0 {
-                break;
+            if left == 0 {
+                return;
             }
-            let new = (BLEND - self.blend_left + 1) as i32;
-            let made_up = i32::from(self.made_up(gap));
-            *sample = ((i32::from(*sample) * new + made_up * (BLEND as i32 + 1 - new)) / (BLEND as i32 + 1)) as i16;
-            gap.filled = (gap.filled + 1).min(FADE_END);
-            self.blend_left -= 1;
+            let share = left as f32 / (BLEND + 1) as f32;
+            let real = f32::from(*sample);
+            *sample = (real + (self.left(&gap) - real) * share) as i16;
+            gap.position += 1.0;
+            gap.filled += 1;
+            left -= 1;
         }
-        self.gap = if self.blend_left == 0 { None } else { Some(gap) };
-    }
-
-    /// The sample that continues the sound `gap.filled` samples after it broke off.
-    fn made_up(&self, gap: Gap) -> i16 {
-        // One period for 10 ms, then two, then three: a single one repeated for long buzzes.
-        let periods = (1 + gap.filled / HOLD).min(HISTORY / gap.period).min(3);
-        let length = periods * gap.period;
-        let source = i32::from(self.history[HISTORY - length + gap.filled % length]);
-        let fade = FADE_END.saturating_sub(gap.filled.max(HOLD)) as i32;
-        (source * fade / (FADE_END - HOLD) as i32) as i16
+        gap.blend_left = left;
+        self.gap = (left > 0).then_some(gap);
     }
 
     fn remember(&mut self, run: &[i16]) {
-        if let Some(run) = run.len().checked_sub(HISTORY).map(|excess| &run[excess..]) {
-            self.history.copy_from_slice(run);
+        if let Some(excess) = run.len().checked_sub(HISTORY) {
+            self.history.copy_from_slice(&run[excess..]);
             return;
         }
         self.history.copy_within(run.len().., 0);
@@ -113,71 +236,37 @@ impl Default for Concealer {
     }
 }
 
-/// The lag at which the end of the history looks most like itself.
-fn best_period(history: &[i16; HISTORY]) -> usize {
-    let history = history.map(f32::from);
-    let recent = &history[HISTORY - MATCH..];
-    let likeness = |lag: usize| {
-        let earlier = &history[HISTORY - MATCH - lag..HISTORY - lag];
-        let (product, energy) = (dot(recent, earlier), dot(earlier, earlier));
-        product / (energy + 1.0).sqrt()
-    };
-    let (mut best, mut best_likeness) = (MAX_PERIOD, f32::MIN);
-    for lag in MIN_PERIOD..=MAX_PERIOD {
-        let likeness = likeness(lag);
-        if likeness > best_likeness {
-            (best, best_likeness) = (lag, likeness);
-        }
+impl Gap {
+    /// How much is repeated: whole periods.
+    fn cycle(&self) -> usize {
+        let periods = (1 + self.filled / CYCLE_GROWS).min(MAX_CYCLE / self.period).max(1);
+        periods * self.period
     }
-    best
+
+    fn level(&self) -> f32 {
+        let left = FADE_END.saturating_sub(self.filled.max(HOLD));
+        left as f32 / (FADE_END - HOLD) as f32
+    }
+}
+
+impl Meeting<'_> {
+    /// Both sides, `left` samples before the right one really begins.
+    fn mix(&self, from_left: f32, left: usize, share: f32) -> f32 {
+        let back = left as f32;
+        let within = (back / self.period).ceil() * self.period - back;
+        let from_right = interpolated(self.right, within) + self.step * STEP_DECAY.powi(left as i32);
+        // The more alike the sides, the more their levels add up.
+        let both = share * (1.0 - share);
+        let level = (1.0 - 2.0 * both * (1.0 - self.likeness)).max(0.25).sqrt();
+        (from_left + (from_right - from_left) * share) / level
+    }
+}
+
+fn interpolated(samples: &[i16], at: f32) -> f32 {
+    let index = at as usize;
+    let sample = |index: usize| samples.get(index).or(samples.last()).map_or(0.0, |sample| f32::from(*sample));
+    sample(index) + (sample(index + 1) - sample(index)) * (at - index as f32)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::FRAME_SAMPLES;
-
-    /// A buzz of 125 Hz, frame by frame.
-    fn buzz(frame: usize) -> [i16; FRAME_SAMPLES] {
-        std::array::from_fn(|n| if (frame * FRAME_SAMPLES + n) % 64 < 8 { 8000 } else { -1000 })
-    }
-
-    fn level(samples: &[i16]) -> i32 {
-        samples.iter().map(|s| i32::from(*s).abs()).sum::<i32>() / samples.len() as i32
-    }
-
-    #[test]
-    fn a_lost_frame_continues_the_pitch_and_a_long_gap_fades_to_silence() {
-        let mut concealer = Concealer::new();
-        for n in 0..5 {
-            assert!(!concealer.fill(&mut buzz(n), &[true; FRAME_SAMPLES]));
-        }
-        let mut lost = [[0; FRAME_SAMPLES]; 5];
-        let concealed: Vec<bool> = lost.iter_mut().map(|f| concealer.fill(f, &[false; FRAME_SAMPLES])).collect();
-        assert_eq!(concealed, [true, true, true, false, false]);
-        assert_eq!(lost[0][..HOLD], buzz(5)[..HOLD], "the first 10 ms go on as if nothing had happened");
-        let levels: Vec<i32> = lost.iter().map(|frame| level(frame)).collect();
-        assert!(levels[0] > levels[1] && levels[1] > levels[2] && levels[2] > 0, "{levels:?}");
-        assert_eq!(levels[3..], [0, 0]);
-    }
-
-    #[test]
-    fn a_missing_part_of_a_frame_is_filled() {
-        let mut concealer = Concealer::new();
-        concealer.fill(&mut buzz(0), &[true; FRAME_SAMPLES]);
-        concealer.fill(&mut buzz(1), &[true; FRAME_SAMPLES]);
-        concealer.fill(&mut buzz(2), &[true; FRAME_SAMPLES]);
-        let (mut samples, mut present) = (buzz(3), [true; FRAME_SAMPLES]);
-        samples[40..80].fill(0);
-        present[40..80].fill(false);
-        assert!(concealer.fill(&mut samples, &present));
-        assert_eq!(samples[40..80], buzz(3)[40..80]);
-    }
-
-    #[test]
-    fn silence_is_concealed_with_silence() {
-        let mut frame = [0; FRAME_SAMPLES];
-        Concealer::new().fill(&mut frame, &[false; FRAME_SAMPLES]);
-        assert_eq!(frame, [0; FRAME_SAMPLES]);
-    }
-}
+mod tests;

@@ -4,29 +4,46 @@
 //! wrap need no case of their own. The play-out position moves 160 samples with every [`JitterBuffer::pop`], whether or
 //! not anything arrived: silence on the network does not stop the clock.
 //!
-//! The delay adapts in steps: packets that keep coming late move the position back, packets that keep coming far too
-//! early move it forward in a quiet moment.
+//! The delay follows the network: it becomes the smallest with which almost all packets of the last ten seconds would have
+//! come in time. While somebody speaks it changes by pitch periods, sung twice or left out; in silence it just changes.
+
+mod slack;
+mod stretch;
 
 use std::ops::Range;
 
 use crate::{FRAME_SAMPLES, SAMPLE_RATE};
+use slack::Slack;
+use stretch::{Fit, MAX_LAG};
 
 /// Samples in a millisecond.
 const MS: i64 = SAMPLE_RATE as i64 / 1000;
+/// Samples in a frame.
+const FRAME: i64 = FRAME_SAMPLES as i64;
 /// How long the first packet waits.
 pub const DEFAULT_DELAY_MS: u32 = 40;
 /// The longest a packet may wait; what would wait longer moves the play-out position.
-pub const MAX_DELAY_MS: u32 = 200;
-/// Samples the ring holds: the longest wait and the longest packet (240 ms) fit, a power of two.
+pub const MAX_DELAY_MS: u32 = 240;
+/// Samples the ring holds: the longest wait, the longest packet (240 ms) and the frame played last fit, a power of two.
 const CAPACITY: usize = 4096;
 /// A timestamp further than this from the play-out position is a jump of the sender's clock.
 const JUMP: i64 = 1000 * MS;
-/// Late packets among [`WINDOW`] after which the delay grows.
+/// Late packets in a row after which the position moves to where they are.
 const LATE_LIMIT: u32 = 3;
-/// Packets over which lateness and earliness are judged.
-const WINDOW: u32 = 100;
-/// A frame whose loudest sample is below this may be skipped to shorten the delay.
-const QUIET: i16 = 300;
+/// A packet that comes so shortly before a frame is taken may be late for it the next time.
+const CLOSE: usize = MS as usize;
+/// Less delay than this too much is left as it is: nothing shorter can be left out.
+const SURPLUS: i64 = stretch::MIN_LAG as i64;
+/// Packets that must have come before the delay may shrink: five seconds, in which loss has shown itself.
+const SHRINK_AFTER: usize = 250;
+/// Frames between two cuts, and between two repetitions.
+const CUT_EVERY: u32 = 5;
+const REPEAT_EVERY: u32 = 2;
+/// Frames in which nothing fits well after which anything is repeated.
+const REPEAT_PATIENCE: u32 = 10;
+/// Frames without silence after which sound is cut where it fits, and after which anything is.
+const CUT_PATIENCE: u32 = 50;
+const LAST_CUT_PATIENCE: u32 = 100;
 
 /// What became of a packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,37 +68,51 @@ pub struct Popped {
 /// See the module's description.
 #[derive(Debug)]
 pub struct JitterBuffer {
-    delay: i64,
+    initial_delay: i64,
     ring: Box<[i16; CAPACITY]>,
     present: Box<[bool; CAPACITY]>,
     /// Extended timestamp of the next sample to play; `None` until the first packet.
     position: Option<i64>,
+    /// Frames taken: the clock against which the slack of packets is measured.
+    frames: i64,
     /// Where a jump of the sender's clock would continue, if the next packet confirms it.
     suspect: Option<u32>,
+    slack: Slack,
+    /// Whether packets are being lost, so that it is worth waiting for what follows them.
+    lossy: bool,
     late_run: u32,
-    late_in_window: u32,
-    packets_in_window: u32,
-    least_headroom: i64,
-    /// Samples to skip in quiet moments.
-    surplus: i64,
+    /// Frames until the delay may change in the midst of sound, and frames in which it should have and could not.
+    rest: u32,
+    waited: u32,
+    /// The frame before was whole.
+    was_whole: bool,
+    /// What packets have been waiting, in 16ths of a sample, smoothed.
+    wait: i64,
     late: u64,
+    /// Samples left out (positive) or repeated, in all.
+    cut: i64,
 }
 
 impl JitterBuffer {
     /// A buffer whose first packet waits `delay_ms`.
     pub fn new(delay_ms: u32) -> Self {
+        let initial_delay = i64::from(delay_ms.min(MAX_DELAY_MS)) * MS;
         Self {
-            delay: i64::from(delay_ms.min(MAX_DELAY_MS)) * MS,
+            initial_delay,
             ring: Box::new([0; CAPACITY]),
             present: Box::new([false; CAPACITY]),
             position: None,
+            frames: 0,
             suspect: None,
+            slack: Slack::new(),
+            lossy: false,
             late_run: 0,
-            late_in_window: 0,
-            packets_in_window: 0,
-            least_headroom: i64::MAX,
-            surplus: 0,
+            rest: 0,
+            waited: 0,
+            was_whole: false,
+            wait: initial_delay * 16,
             late: 0,
+            cut: 0,
         }
     }
 
@@ -91,38 +122,71 @@ impl JitterBuffer {
             return Pushed::Late;
         };
         let end = start + samples.len() as i64;
+        let headroom = start - position + until_pop as i64;
+        if headroom > i64::from(MAX_DELAY_MS) * MS {
+            position = start - self.initial_delay + until_pop as i64;
+            self.move_to(position);
+            self.slack.forget();
+        }
+        let frames = self.frames + i64::from(until_pop < CLOSE);
+        self.slack.note(start - frames * FRAME);
         if end <= position {
-            if !self.is_chronically_late() {
+            self.late_run += 1;
+            if self.late_run < LATE_LIMIT {
                 self.late += 1;
                 return Pushed::Late;
             }
             // Sooner than needed for this packet alone, so that its successors are in time too.
-            position = start - FRAME_SAMPLES as i64;
+            position = start - FRAME;
             self.move_to(position);
-        } else {
-            self.late_run = 0;
+            self.slack.forget();
         }
-        let headroom = start - position + until_pop as i64;
-        if headroom > i64::from(MAX_DELAY_MS) * MS {
-            position = start - self.delay + until_pop as i64;
-            self.move_to(position);
-        }
-        self.judge_headroom(headroom);
+        self.late_run = 0;
+        self.wait += (start - position + until_pop as i64).max(0) - self.wait / 16;
         let first = start.max(position);
         let past = (first - start) as usize;
+        // What is left of it helps to conceal the rest.
+        self.late += u64::from(past * 2 > samples.len());
         // No packet may reach round the ring.
-        let len = samples.len().min((position + CAPACITY as i64 - start) as usize);
+        let len = samples.len().min((position + CAPACITY as i64 - FRAME - start) as usize);
         if self.store(first, samples.get(past..len).unwrap_or_default()) { Pushed::Stored } else { Pushed::Duplicate }
     }
 
     /// Takes the next 20 ms.
     pub fn pop(&mut self) -> Popped {
-        let mut popped = self.take_frame();
-        if self.surplus >= FRAME_SAMPLES as i64 && popped.samples.iter().all(|s| s.unsigned_abs() < QUIET as u16) {
-            self.surplus -= FRAME_SAMPLES as i64;
-            popped = self.take_frame();
-        }
+        let Some(position) = self.position else {
+            self.was_whole = false;
+            return Popped { samples: [0; FRAME_SAMPLES], present: [false; FRAME_SAMPLES] };
+        };
+        let popped = self.adapt(position).unwrap_or_else(|| self.take_frame());
+        self.frames += 1;
+        self.was_whole = popped.present.iter().all(|present| *present);
         popped
+    }
+
+    /// Copies what is known of the time after the frame popped last.
+    pub fn look_ahead(&self, samples: &mut [i16], present: &mut [bool]) {
+        let Some(position) = self.position else { return };
+        let places = (position..).zip(samples.iter_mut().zip(present));
+        for (timestamp, (sample, present)) in places {
+            *present = self.present[index(timestamp)];
+            *sample = if *present { self.ring[index(timestamp)] } else { 0 };
+        }
+    }
+
+    /// Timestamp of the next sample.
+    pub fn position(&self) -> Option<u32> {
+        self.position.map(|position| position as u32)
+    }
+
+    /// Whether all of the frame popped last had come.
+    pub fn was_whole(&self) -> bool {
+        self.was_whole
+    }
+
+    /// Whether packets are being lost: then packets wait a frame longer, and what follows a lost one is known in time.
+    pub fn expect_loss(&mut self, lossy: bool) {
+        self.lossy = lossy;
     }
 
     /// Forgets everything but the counters: another source begins.
@@ -130,24 +194,101 @@ impl JitterBuffer {
         self.present.fill(false);
         self.position = None;
         self.suspect = None;
-        self.start_window();
+        self.slack.forget();
         self.late_run = 0;
+        self.was_whole = false;
     }
 
-    /// Packets dropped because their time had passed.
+    /// Packets of which at least a half came after its time.
     pub fn late(&self) -> u64 {
         self.late
     }
 
-    /// How long a first packet waits.
+    /// How long packets wait.
     pub fn delay_ms(&self) -> u32 {
-        (self.delay / MS) as u32
+        (self.wait / 16 / MS) as u32
+    }
+
+    /// Samples left out so far, less those repeated.
+    pub fn cut(&self) -> i64 {
+        self.cut
     }
 
     /// Milliseconds of sound that wait to be played.
     pub fn depth_ms(&self) -> u32 {
         let waiting = self.present.iter().filter(|present| **present).count();
         (waiting as i64 / MS) as u32
+    }
+
+    /// Changes the delay if it has to; gives the frame if that made it another than the next.
+    fn adapt(&mut self, position: i64) -> Option<Popped> {
+        self.rest = self.rest.saturating_sub(1);
+        let spare = if self.lossy { FRAME } else { 0 };
+        let surplus = self.slack.target()? - spare - (position - self.frames * FRAME);
+        let may_shrink = surplus > SURPLUS && self.slack.len() >= SHRINK_AFTER;
+        let must_grow = surplus < 0;
+        if !may_shrink && !must_grow {
+            self.waited = 0;
+            return None;
+        }
+        let missing = self.run(position, false);
+        if missing >= FRAME_SAMPLES {
+            // Nothing sounds: nobody hears the clock being set.
+            let change = surplus.min((missing - FRAME_SAMPLES) as i64);
+            self.move_to(position + change);
+            self.cut += change;
+            return None;
+        }
+        if self.rest > 0 {
+            return None;
+        }
+        self.waited += 1;
+        let (popped, change) = if must_grow { self.repeat(position, -surplus)? } else { self.skip(position, surplus)? };
+        self.rest = if must_grow { REPEAT_EVERY } else { CUT_EVERY };
+        self.waited = 0;
+        self.move_to(position + FRAME + change);
+        self.cut += change;
+        Some(popped)
+    }
+
+    /// The next frame with a stretch left out, and how long that is.
+    fn skip(&self, position: i64, surplus: i64) -> Option<(Popped, i64)> {
+        let known = self.run(position, true).min(FRAME_SAMPLES + MAX_LAG);
+        let longest = known.checked_sub(FRAME_SAMPLES)?.min(surplus as usize);
+        let sound = self.copy(position);
+        let fit = match self.waited {
+            waited if waited <= CUT_PATIENCE => Fit::Silence,
+            waited if waited <= LAST_CUT_PATIENCE => Fit::Alike,
+            _ => Fit::Any,
+        };
+        let lag = stretch::lag_to_skip(&sound, longest, fit)?;
+        Some((Popped { samples: stretch::skipped(&sound, lag), present: [true; FRAME_SAMPLES] }, lag as i64))
+    }
+
+    /// The next frame with a stretch repeated, and the length of that, below zero.
+    fn repeat(&self, position: i64, deficit: i64) -> Option<(Popped, i64)> {
+        if !self.was_whole || self.run(position, true) < FRAME_SAMPLES {
+            return None;
+        }
+        let sound = self.copy(position - MAX_LAG as i64);
+        let longest = ((deficit + SURPLUS) as usize).min(MAX_LAG);
+        let fit = if self.waited > REPEAT_PATIENCE { Fit::Any } else { Fit::Alike };
+        let lag = stretch::lag_to_repeat(&sound, longest, fit)?;
+        Some((Popped { samples: stretch::repeated(&sound, lag), present: [true; FRAME_SAMPLES] }, -(lag as i64)))
+    }
+
+    /// How many samples from a position on are present, or missing; counted no further than it matters.
+    fn run(&self, position: i64, present: bool) -> usize {
+        let far = position + (FRAME_SAMPLES + MAX_LAG) as i64;
+        (position..far).take_while(|timestamp| self.present[index(*timestamp)] == present).count()
+    }
+
+    fn copy(&self, from: i64) -> [i16; FRAME_SAMPLES + MAX_LAG] {
+        let mut timestamp = from;
+        std::array::from_fn(|_| {
+            timestamp += 1;
+            self.ring[index(timestamp - 1)]
+        })
     }
 
     /// Fills what is empty from a timestamp on; false if nothing was.
@@ -181,7 +322,7 @@ impl JitterBuffer {
                 present.fill(false);
                 taken = after;
             }
-            self.position = Some(position + FRAME_SAMPLES as i64);
+            self.position = Some(position + FRAME);
         }
         popped
     }
@@ -205,36 +346,9 @@ impl JitterBuffer {
         }
         // Far from zero, so that positions stay positive whatever comes.
         let start = (1 << 32) + i64::from(timestamp);
-        let position = start - self.delay + until_pop as i64;
+        let position = start - self.initial_delay + until_pop as i64;
         self.position = Some(position);
         Some((start, position))
-    }
-
-    fn is_chronically_late(&mut self) -> bool {
-        self.late_run += 1;
-        self.late_in_window += 1;
-        let chronic = self.late_run >= LATE_LIMIT || self.late_in_window >= LATE_LIMIT;
-        if chronic {
-            self.start_window();
-        }
-        chronic
-    }
-
-    fn judge_headroom(&mut self, headroom: i64) {
-        self.least_headroom = self.least_headroom.min(headroom);
-        self.packets_in_window += 1;
-        if self.packets_in_window >= WINDOW {
-            let surplus = self.least_headroom - self.delay;
-            // Less than a frame too early is normal phase.
-            self.surplus = if surplus > FRAME_SAMPLES as i64 { surplus } else { 0 };
-            self.start_window();
-        }
-    }
-
-    fn start_window(&mut self) {
-        self.late_in_window = 0;
-        self.packets_in_window = 0;
-        self.least_headroom = i64::MAX;
     }
 
     fn move_to(&mut self, position: i64) {
@@ -250,7 +364,6 @@ impl JitterBuffer {
             }
         }
         self.position = Some(position);
-        self.surplus = 0;
         self.late_run = 0;
     }
 }
@@ -267,102 +380,4 @@ fn slots(from: i64, len: usize) -> [Range<usize>; 2] {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Packets as `1@20` (number, arrival in ms) with `/40` for another length in ms; a pop every 20 ms, at 20, 40, …
-    /// What is played comes as `1@40`, missing frames after the first as `-@60`.
-    fn check(arrive: &str, play: &str) -> JitterBuffer {
-        run(JitterBuffer::new(DEFAULT_DELAY_MS), 0xFFFF_FF00, arrive, play)
-    }
-
-    fn run(mut buffer: JitterBuffer, base: u32, arrive: &str, play: &str) -> JitterBuffer {
-        let mut packets: Vec<(u64, u32, u32)> = arrive
-            .split_whitespace()
-            .map(|word| {
-                let (packet, at) = word.split_once('@').unwrap();
-                let (number, length) = packet.split_once('/').unwrap_or((packet, "20"));
-                (at.parse().unwrap(), number.parse().unwrap(), length.parse().unwrap())
-            })
-            .collect();
-        packets.sort_by_key(|(at, ..)| *at);
-        let end = packets.last().unwrap().0 + 300;
-        let mut played: Vec<String> = Vec::new();
-        let mut packets = packets.into_iter().peekable();
-        for pop in (20..=end).step_by(20) {
-            while let Some((at, number, length)) = packets.next_if(|(at, ..)| *at < pop) {
-                // Each 20 ms of a packet hold its number, counted on.
-                let samples: Vec<i16> =
-                    (0..length * 8).map(|n| 1000 + (number + n / FRAME_SAMPLES as u32) as i16).collect();
-                buffer.push(base.wrapping_add(number * 160), (pop - at) as usize * 8, &samples);
-            }
-            let popped = buffer.pop();
-            // The middle of a frame tells whose it is, whatever the phase.
-            let middle = FRAME_SAMPLES / 2;
-            if popped.present[middle] {
-                played.push(format!("{}@{pop}", popped.samples[middle] - 1000));
-            } else if !played.is_empty() {
-                played.push(format!("-@{pop}"));
-            }
-        }
-        while played.last().is_some_and(|word| word.starts_with('-')) {
-            played.pop();
-        }
-        assert_eq!(played.join(" "), play, "{arrive}");
-        buffer
-    }
-
-    #[test]
-    fn packets_wait_40_ms_and_are_put_in_order() {
-        check("1@0 2@20 3@40", "1@40 2@60 3@80");
-        check("1@0 3@20 2@41 3@42 4@60", "1@40 2@60 3@80 4@100");
-    }
-
-    #[test]
-    fn a_late_packet_is_dropped_and_counted() {
-        let buffer = check("1@0 2@20 4@60 3@95 5@100", "1@40 2@60 -@80 4@100 5@120");
-        assert_eq!(buffer.late(), 1);
-    }
-
-    #[test]
-    fn packets_of_any_length_come_out_in_20_ms() {
-        check("1/60@0 4/60@60 7/60@120", "1@40 2@60 3@80 4@100 5@120 6@140 7@160 8@180 9@200");
-    }
-
-    #[test]
-    fn silence_on_the_network_does_not_stop_the_clock() {
-        check("1@0 2@20 8@140 9@160", "1@40 2@60 -@80 -@100 -@120 -@140 -@160 8@180 9@200");
-    }
-
-    #[test]
-    fn a_sender_whose_clock_stood_still_in_silence_is_heard_again() {
-        // Packets 3 and on are stamped as though there had been no pause of 400 ms: all are late, until that is noticed.
-        let buffer = check(
-            "1@0 2@20 3@140 4@160 5@180 6@200 7@220",
-            "1@40 2@60 -@80 -@100 -@120 -@140 -@160 -@180 -@200 5@220 6@240 7@260",
-        );
-        assert_eq!(buffer.late(), 2);
-    }
-
-    #[test]
-    fn a_jump_of_the_clock_needs_two_packets() {
-        check("1@0 2@20 90001@40 3@41 4@60", "1@40 2@60 3@80 4@100");
-        check("1@0 2@20 90001@40 90002@60 90003@80", "1@40 2@60 -@80 24466@100 24467@120");
-    }
-
-    #[test]
-    fn a_burst_after_a_stall_does_not_leave_a_long_delay() {
-        let mut buffer = JitterBuffer::new(DEFAULT_DELAY_MS);
-        for n in 0..2 {
-            buffer.push(n * 160, 160, &[1; FRAME_SAMPLES]);
-            buffer.pop();
-        }
-        for _ in 0..20 {
-            buffer.pop();
-        }
-        for n in 2..40 {
-            buffer.push(n * 160, 160, &[1; FRAME_SAMPLES]);
-        }
-        assert!(buffer.depth_ms() <= MAX_DELAY_MS, "{} ms", buffer.depth_ms());
-    }
-}
+mod tests;

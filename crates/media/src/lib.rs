@@ -16,6 +16,7 @@
 //! let mut session = MediaSession::new(now, Config { ear, record: false }, [1; 32]);
 //! session.order(now, Order::Configure(StreamConfig {
 //!     remote: "192.0.2.1:4000".parse().unwrap(),
+//!     rtcp: Some("192.0.2.1:4001".parse().unwrap()),
 //!     send: (Codec::Pcmu, 0),
 //!     receive: vec![(Codec::Pcmu, 0)],
 //!     telephone_event_send: Some(101),
@@ -41,6 +42,7 @@
 mod analysis;
 pub mod capture;
 pub mod codec;
+pub mod comfort_noise;
 pub mod conceal;
 pub mod dtmf;
 pub mod ear;
@@ -49,8 +51,10 @@ pub mod jitter;
 pub mod listen;
 pub mod music;
 pub mod progress;
+pub mod quality;
 pub mod recorder;
 pub mod resample;
+pub mod rtcp;
 pub mod rtp;
 mod session;
 pub mod srtp;

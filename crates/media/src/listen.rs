@@ -23,8 +23,8 @@ pub enum Error {
     /// The capture cannot be read.
     #[error(transparent)]
     Capture(#[from] capture::Error),
-    /// It holds no G.711.
-    #[error("no RTP with PCMU, PCMA or telephone-events in the capture")]
+    /// It holds no sound that we know.
+    #[error("no RTP with PCMU, PCMA, G722 or telephone-events in the capture")]
     NoRtp,
 }
 
@@ -81,7 +81,7 @@ impl Listener {
         listened
     }
 
-    /// Hears every G.711 stream of a `.pcap`, the one with most packets first.
+    /// Hears every stream of a `.pcap`, the one with most packets first.
     pub fn hear_capture(&self, file: &[u8]) -> Result<Vec<Listened>, Error> {
         let datagrams = capture::read(file)?;
         let mut flows: BTreeMap<(SocketAddr, SocketAddr), Vec<&Datagram<'_>>> = BTreeMap::new();
@@ -154,11 +154,14 @@ impl Listening {
         }
     }
 
-    /// Media time runs behind the capture by the delay of the jitter buffer.
+    /// Media time runs behind the capture by the delay of the jitter buffer, and skips what that leaves out.
     fn in_file(&self, at: Duration) -> Duration {
         let played = self.session.first_sound().unwrap_or_default();
         let arrived = self.first_audio.unwrap_or(self.begin);
-        (arrived + at).saturating_sub(played)
+        let cut = self.session.cut();
+        let skipped = Duration::from_micros(cut.unsigned_abs() * 1_000_000 / u64::from(SAMPLE_RATE));
+        let at = arrived + at;
+        (if cut < 0 { at.saturating_sub(skipped) } else { at + skipped }).saturating_sub(played)
     }
 }
 
@@ -181,7 +184,7 @@ impl Stream {
         if packets.len() < MIN_PACKETS || follow * 2 < packets.len() {
             return None;
         }
-        let first_audio = packets.iter().find(|(_, p)| matches!(p.payload_type, 0 | 8)).map(|(at, _)| *at);
+        let first_audio = packets.iter().find(|(_, p)| matches!(p.payload_type, 0 | 8 | 9)).map(|(at, _)| *at);
         let mut dynamic: BTreeMap<u8, (usize, usize)> = BTreeMap::new();
         for (_, packet) in packets.iter().filter(|(_, p)| p.payload_type >= 96) {
             let (count, events) = dynamic.entry(packet.payload_type).or_default();
@@ -199,8 +202,9 @@ impl Stream {
     fn config(&self, remote: SocketAddr) -> StreamConfig {
         StreamConfig {
             remote,
+            rtcp: None,
             send: (Codec::Pcmu, 0),
-            receive: vec![(Codec::Pcmu, 0), (Codec::Pcma, 8)],
+            receive: vec![(Codec::Pcmu, 0), (Codec::Pcma, 8), (Codec::G722, 9)],
             telephone_event_send: None,
             telephone_event_receive: self.telephone_event,
             sending: false,
@@ -242,6 +246,7 @@ fn shifted(mut heard: Heard, delay: Duration, ahead: Duration) -> Heard {
 mod tests {
     use super::*;
     use crate::capture::tests::pcap;
+    use crate::codec::Encoder;
     use crate::dtmf::Digit;
     use crate::testing::{Dice, Signal, any_instant};
 
@@ -275,20 +280,29 @@ mod tests {
 
     #[test]
     fn a_capture_is_heard_in_the_time_of_its_packets() {
-        let mut packets = Vec::new();
+        for (payload_type, codec, expected) in
+            [(0, Codec::Pcmu, "1@735 2@932"), (8, Codec::Pcma, "1@735 2@932"), (9, Codec::G722, "1@735 2@935")]
+        {
+            let file = dialled_in(payload_type, codec);
+            let listened = Listener::new(any_instant()).hear_capture(&file).unwrap();
+            assert_eq!(listened.len(), 1);
+            assert_eq!(digits(&listened[0]), expected, "{codec:?}");
+        }
+    }
+
+    fn dialled_in(payload_type: u8, codec: Codec) -> Vec<u8> {
+        let mut packets = vec![(0, 53, 53, b"not rtp".to_vec())];
+        let mut encoder = Encoder::default();
         for (n, frame) in (0u16..).zip(dialled().frames()) {
-            let mut payload = vec![0x80, 0];
+            let mut payload = vec![0x80, payload_type];
             payload.extend_from_slice(&n.to_be_bytes());
             payload.extend_from_slice(&(u32::from(n) * 160).to_be_bytes());
             payload.extend_from_slice(&[0, 0, 0, 7]);
             payload.resize(172, 0);
-            Codec::Pcmu.encode(&frame.samples, &mut payload[12..]);
+            encoder.encode(codec, &frame.samples, &mut payload[12..]);
             packets.push((500 + u64::from(n) * 20, 4000, 5000, payload));
         }
-        packets.insert(0, (0, 53, 53, b"not rtp".to_vec()));
-        let listened = Listener::new(any_instant()).hear_capture(&pcap(&packets)).unwrap();
-        assert_eq!(listened.len(), 1);
-        assert_eq!(digits(&listened[0]), "1@735 2@932");
+        pcap(&packets)
     }
 
     #[test]
@@ -305,7 +319,7 @@ mod tests {
         assert_eq!(digits(&listened[0]), "#@0");
         assert_eq!(
             Listener::new(any_instant()).hear_capture(&pcap(&[(0, 53, 53, vec![1])])).unwrap_err().to_string(),
-            "no RTP with PCMU, PCMA or telephone-events in the capture"
+            "no RTP with PCMU, PCMA, G722 or telephone-events in the capture"
         );
     }
 }

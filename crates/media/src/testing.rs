@@ -1,4 +1,4 @@
-//! Signals for tests: bursts of tones, noise, something like speech.
+//! Signals for tests: bursts of tones, noise, something like speech; bytes as text.
 
 use std::f32::consts::TAU;
 
@@ -119,6 +119,16 @@ impl Signal {
 #[expect(clippy::disallowed_methods, reason = "an `Instant` cannot be made from nothing; only differences are used")]
 pub(crate) fn any_instant() -> std::time::Instant {
     std::time::Instant::now()
+}
+
+/// Bytes written as hexadecimal digits.
+pub(crate) fn unhex(text: &str) -> Vec<u8> {
+    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
+}
+
+/// Bytes as hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn samples(ms: f32) -> usize {

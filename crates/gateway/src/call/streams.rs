@@ -9,6 +9,7 @@ use sip::sdp::{self, AudioCodec, Direction, Negotiated};
 pub(crate) fn configure(negotiated: &Negotiated) -> StreamConfig {
     StreamConfig {
         remote: negotiated.remote,
+        rtcp: Some(negotiated.remote_rtcp),
         send: (codec(negotiated.send.0), negotiated.send.1),
         receive: negotiated.receive.iter().map(|(name, payload_type)| (codec(*name), *payload_type)).collect(),
         telephone_event_send: negotiated.telephone_event_send,

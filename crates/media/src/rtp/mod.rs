@@ -6,6 +6,6 @@ mod sender;
 mod sequence;
 
 pub use packet::{HEADER_LEN, Packet, header_len, write_header};
-pub use receiver::{Arrival, Latch, Reception};
+pub use receiver::{Arrival, Arrived, Latch, Reception};
 pub use sender::Sender;
 pub use sequence::ExtendedSequence;

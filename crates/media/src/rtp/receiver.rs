@@ -70,6 +70,28 @@ impl Latch {
     }
 }
 
+/// What arrived from one source since it began, as a report block tells it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Arrived {
+    /// Which source.
+    pub ssrc: u32,
+    /// Highest sequence number with its wraps.
+    pub highest: u32,
+    /// Packets up to it.
+    pub expected: u64,
+    /// Packets that came, repeated and late ones too.
+    pub received: u64,
+    /// Interarrival jitter in timestamp units.
+    pub jitter: u32,
+}
+
+impl Arrived {
+    /// Whether it tells of the same source, earlier.
+    pub fn is_before(&self, other: &Self) -> bool {
+        self.ssrc == other.ssrc && self.expected <= other.expected && self.received <= other.received
+    }
+}
+
 /// Counts what arrives from one peer, over changes of its SSRC.
 #[derive(Debug, Default)]
 pub struct Reception {
@@ -107,6 +129,14 @@ impl Reception {
         self.received += 1;
         self.measure_jitter(at, packet.timestamp);
         if new_source { Arrival::NewSource } else { Arrival::New }
+    }
+
+    /// What came from the present source.
+    pub fn arrived(&self) -> Option<Arrived> {
+        let (highest, expected, received) = self.sequence.count()?;
+        // The cycle that numbers begin above is none of the peer's.
+        let highest = (highest - 0x1_0000) as u32;
+        Some(Arrived { ssrc: self.ssrc?, highest, expected, received, jitter: self.jitter / 16 })
     }
 
     /// Packets taken.

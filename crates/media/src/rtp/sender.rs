@@ -33,17 +33,12 @@ impl Sender {
     }
 
     /// Writes the next packet; gives its length. A payload that does not fit is cut.
-    pub fn write(
-        &mut self,
-        into: &mut [u8],
-        marker: bool,
-        payload_type: u8,
-        timestamp: u32,
-        payload: impl FnOnce(&mut [u8]) -> usize,
-    ) -> usize {
+    pub fn write(&mut self, into: &mut [u8], marker: bool, payload_type: u8, timestamp: u32, payload: &[u8]) -> usize {
         let Some((header, rest)) = into.split_first_chunk_mut::<HEADER_LEN>() else { return 0 };
         write_header(header, marker, payload_type, self.sequence, timestamp, self.ssrc);
         self.sequence = self.sequence.wrapping_add(1);
-        HEADER_LEN + payload(rest)
+        let len = payload.len().min(rest.len());
+        rest[..len].copy_from_slice(&payload[..len]);
+        HEADER_LEN + len
     }
 }

@@ -12,6 +12,9 @@ pub struct ExtendedSequence {
     /// Bit n: `highest − n` was received (or lies before the first).
     seen: u64,
     lost: u64,
+    /// The number that the source began with, and packets of it since, repeated ones too.
+    first: u64,
+    received: u64,
 }
 
 impl ExtendedSequence {
@@ -20,6 +23,7 @@ impl ExtendedSequence {
         let Some(highest) = self.highest else {
             return Some(self.restart(sequence));
         };
+        self.received += 1;
         let step = sequence.wrapping_sub(highest as u16);
         if step == 0 {
             return None;
@@ -47,6 +51,12 @@ impl ExtendedSequence {
         self.lost
     }
 
+    /// Of the present source: the highest number, the packets expected up to it, and those that came, repeated and late
+    /// ones too (RFC 3550 §A.3).
+    pub fn count(&self) -> Option<(u64, u64, u64)> {
+        self.highest.map(|highest| (highest, highest - self.first + 1, self.received))
+    }
+
     /// Forgets the source but keeps the count: the next packet starts anew.
     pub fn forget(&mut self) {
         self.highest = None;
@@ -57,6 +67,8 @@ impl ExtendedSequence {
         let extended = 0x1_0000 + u64::from(sequence);
         self.highest = Some(extended);
         self.seen = u64::MAX;
+        self.first = extended;
+        self.received = 1;
         extended
     }
 
@@ -100,5 +112,18 @@ mod tests {
     #[test]
     fn a_large_jump_is_a_restart_not_a_loss() {
         check([1, 2, 30_000, 30_001], 0);
+    }
+
+    // RFC 3550 §A.3.
+    #[test]
+    fn expected_are_all_numbers_since_the_source_began() {
+        let count = |sequences: &[u16]| {
+            let mut sequence = ExtendedSequence::default();
+            sequences.iter().for_each(|number| _ = sequence.arrive(*number));
+            sequence.count().map(|(highest, expected, received)| (highest - 0x1_0000, expected, received))
+        };
+        assert_eq!(count(&[]), None);
+        assert_eq!(count(&[65_534, 65_535, 2, 1, 1]), Some((65_538, 5, 5)), "one lost, one overtaken, one twice");
+        assert_eq!(count(&[7, 30_000, 30_002]), Some((30_002, 3, 2)), "a restart counts anew");
     }
 }

@@ -51,6 +51,12 @@ impl MediaSession {
         if !stream.sending {
             words.push_str(" (not sending)");
         }
+        if let Some(remote) = self.control.remote() {
+            let _ = write!(words, "; they lose {:.1} % of it", remote.loss * 100.0);
+            if let Some(round_trip) = remote.round_trip {
+                let _ = write!(words, ", {} ms there and back", round_trip.as_millis());
+            }
+        }
         let (skipped, refused) = (self.outbound.frames_skipped(), self.outbound.queue.refused());
         if skipped + refused > 0 {
             let _ = write!(words, "; {skipped} frames skipped, {refused} refused");

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::UtteranceId;
 use crate::ear::Heard;
 use crate::frame::AudioFrame;
+use crate::rtcp::Remote;
 
 /// What media tells the call.
 #[derive(Debug, Clone, PartialEq)]
@@ -69,4 +70,8 @@ pub struct Statistics {
     pub concealed_frames: u64,
     /// Mean level of their speech in dBm0; −96 before they have spoken.
     pub level_dbm0: f32,
+    /// How long what they say waits to be played, now.
+    pub delay: Duration,
+    /// How we arrive at the other end, once they have told.
+    pub remote: Option<Remote>,
 }

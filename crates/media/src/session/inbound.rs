@@ -3,12 +3,15 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use super::pause::Pause;
 use super::{Event, StreamConfig};
+use crate::codec::Decoder;
+use crate::comfort_noise;
 use crate::conceal::Concealer;
 use crate::dtmf::telephone_event::{self, TelephoneEvent};
 use crate::dtmf::{Digit, DigitSource};
 use crate::ear::{self, Ear, Heard};
-use crate::jitter::{DEFAULT_DELAY_MS, JitterBuffer};
+use crate::jitter::{DEFAULT_DELAY_MS, JitterBuffer, Popped};
 use crate::rtp::{Arrival, Latch, Packet, Reception};
 use crate::tones::DBM0_AMPLITUDE;
 use crate::{AudioFrame, FRAME_DURATION, FRAME_SAMPLES, SAMPLE_RATE};
@@ -17,6 +20,10 @@ use crate::{AudioFrame, FRAME_DURATION, FRAME_SAMPLES, SAMPLE_RATE};
 const MAX_PAYLOAD: usize = 1920;
 /// Frames played out in one go after a stall; what was due before is skipped.
 const MAX_CATCH_UP: u32 = 50;
+/// Frames ahead of the lost one that concealment may know.
+const AHEAD: usize = 2;
+/// Two packets lost within this time: the line is lossy.
+const LOSSY: Duration = Duration::from_secs(10);
 /// A digit heard by ear and as telephone-event within this time is one digit.
 const SAME_DIGIT: Duration = Duration::from_millis(500);
 /// Digits by ear so soon after a telephone-event are its echo; later ones are keys of their own, for a peer that
@@ -29,8 +36,10 @@ pub(super) struct Inbound {
     frames_played: u64,
     latch: Option<Latch>,
     reception: Reception,
+    decoder: Decoder,
     jitter: JitterBuffer,
     concealer: Concealer,
+    pause: Pause,
     digits: telephone_event::Receiver,
     /// When the latest telephone-event packet came: digits in the audio about then are its echo.
     last_event: Option<Duration>,
@@ -43,6 +52,9 @@ pub(super) struct Inbound {
     first_sound: Option<Duration>,
     ignored: u64,
     concealed_frames: u64,
+    /// Packets known to be lost, and when the latest two became so.
+    lost: u64,
+    losses: [Option<Duration>; 2],
     speech_energy: f64,
     speech_samples: u64,
 }
@@ -54,8 +66,10 @@ impl Inbound {
             frames_played: 0,
             latch: None,
             reception: Reception::default(),
+            decoder: Decoder::default(),
             jitter: JitterBuffer::new(DEFAULT_DELAY_MS),
             concealer: Concealer::new(),
+            pause: Pause::new(),
             digits: telephone_event::Receiver::default(),
             last_event: None,
             last_inband: None,
@@ -65,6 +79,8 @@ impl Inbound {
             first_sound: None,
             ignored: 0,
             concealed_frames: 0,
+            lost: 0,
+            losses: [None; 2],
             speech_energy: 0.0,
             speech_samples: 0,
         }
@@ -116,7 +132,9 @@ impl Inbound {
         let packet = Packet::parse(datagram)?;
         let codec = config.receive.iter().find(|(_, payload_type)| *payload_type == packet.payload_type);
         let is_event = codec.is_none() && config.telephone_event_receive == Some(packet.payload_type);
-        if codec.is_none() && !is_event || packet.payload.is_empty() || packet.payload.len() > MAX_PAYLOAD {
+        let is_noise = codec.is_none() && !is_event && packet.payload_type == comfort_noise::PAYLOAD_TYPE;
+        if codec.is_none() && !is_event && !is_noise || packet.payload.is_empty() || packet.payload.len() > MAX_PAYLOAD
+        {
             return None;
         }
         if !self.latch.as_mut()?.accept(now, from) {
@@ -129,17 +147,26 @@ impl Inbound {
         let at = self.media_time(now);
         match self.reception.arrive(at, &packet) {
             Arrival::Duplicate => return Some(None),
-            Arrival::NewSource => self.jitter.restart(),
+            Arrival::NewSource => {
+                self.jitter.restart();
+                self.pause.forget();
+                self.decoder = Decoder::default();
+            }
             Arrival::New => {}
         }
+        self.note_losses(at);
         if let Some((codec, _)) = codec {
             if config.receiving {
+                self.pause.end(&packet);
                 let mut samples = [0; MAX_PAYLOAD];
-                codec.decode(packet.payload, &mut samples);
+                self.decoder.decode(*codec, packet.payload, &mut samples);
                 let until_pop = self.samples_until_pop(now);
                 self.jitter.push(packet.timestamp, until_pop, &samples[..packet.payload.len()]);
             }
             return Some(None);
+        }
+        if is_noise {
+            return self.pause.describe(&packet).then_some(None);
         }
         Some(self.receive_event(at, &packet, events))
     }
@@ -209,19 +236,41 @@ impl Inbound {
     fn play_frame(&mut self, events: &mut impl FnMut(Event)) -> AudioFrame {
         let at = frame_time(self.frames_played);
         self.frames_played += 1;
+        let timestamp = self.jitter.position();
         let mut popped = self.jitter.pop();
         if self.first_sound.is_none()
             && let Some(first) = popped.present.iter().position(|present| *present)
         {
             self.first_sound = Some(at + Duration::from_micros(first as u64 * 125));
         }
-        if self.concealer.fill(&mut popped.samples, &popped.present) {
+        if self.jitter.was_whole() || self.pause.fill(timestamp, &mut popped.samples, &popped.present) {
+            self.concealer.hear(&mut popped.samples);
+        } else if self.conceal(&mut popped) {
             self.concealed_frames += 1;
         }
         let frame = AudioFrame { at, samples: popped.samples };
         events(Event::Audio(frame));
         self.listen(&frame, events);
         frame
+    }
+
+    fn conceal(&mut self, popped: &mut Popped) -> bool {
+        let mut samples = [0; (1 + AHEAD) * FRAME_SAMPLES];
+        let mut present = [false; (1 + AHEAD) * FRAME_SAMPLES];
+        samples[..FRAME_SAMPLES].copy_from_slice(&popped.samples);
+        present[..FRAME_SAMPLES].copy_from_slice(&popped.present);
+        self.jitter.look_ahead(&mut samples[FRAME_SAMPLES..], &mut present[FRAME_SAMPLES..]);
+        let concealed = self.concealer.fill(&mut samples, &present, FRAME_SAMPLES);
+        popped.samples.copy_from_slice(&samples[..FRAME_SAMPLES]);
+        concealed
+    }
+
+    fn note_losses(&mut self, at: Duration) {
+        for _ in self.lost..self.reception.lost().min(self.lost + 2) {
+            self.losses = [Some(at), self.losses[0]];
+        }
+        self.lost = self.reception.lost();
+        self.jitter.expect_loss(self.losses[1].is_some_and(|loss| at.saturating_sub(loss) < LOSSY));
     }
 
     fn listen(&mut self, frame: &AudioFrame, events: &mut impl FnMut(Event)) {

@@ -1,11 +1,13 @@
 //! [`MediaSession`]: the one public machine: one call's audio, both ways.
 
+mod control;
 mod describe;
 mod digit_queue;
 mod event;
 mod inbound;
 mod order;
 mod outbound;
+mod pause;
 mod play_queue;
 mod protection;
 
@@ -22,7 +24,8 @@ pub use order::{DigitMethod, Order, SteadyTone, StreamConfig, UtteranceId};
 pub use play_queue::PLAY_QUEUE_FRAMES;
 
 use crate::rtp::HEADER_LEN;
-use crate::{AudioFrame, FRAME_SAMPLES, ear, srtp};
+use crate::{AudioFrame, FRAME_SAMPLES, ear, rtcp, srtp};
+use control::Control;
 use inbound::Inbound;
 use outbound::{Outbound, Route};
 use play_queue::Queued;
@@ -78,6 +81,7 @@ pub struct MediaSession {
     incoming: Incoming,
     inbound: Inbound,
     outbound: Outbound,
+    control: Control,
     events: VecDeque<Event>,
 }
 
@@ -85,9 +89,11 @@ impl MediaSession {
     /// A session without a stream. The seed makes SSRC, first sequence number and first timestamp.
     pub fn new(_now: Instant, config: Config, seed: [u8; 32]) -> Self {
         let mut rng = ChaCha12Rng::from_seed(seed);
+        let outbound = Outbound::new(&mut rng, config.record);
         Self {
             inbound: Inbound::new(config.ear),
-            outbound: Outbound::new(&mut rng, config.record),
+            control: Control::new(outbound.ssrc(), &mut rng),
+            outbound,
             config,
             stream: None,
             incoming: Incoming::default(),
@@ -95,8 +101,12 @@ impl MediaSession {
         }
     }
 
-    /// A datagram on our RTP port.
+    /// A datagram on our RTP port, or on a port of ours for RTCP.
     pub fn receive(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) {
+        if rtcp::is_rtcp(datagram) {
+            self.control.receive(now, from, datagram, self.inbound.source());
+            return;
+        }
         let Some(datagram) = self.incoming.open(datagram) else { return };
         let events = &mut self.events;
         let mut emit = |event| push_event(events, event);
@@ -115,6 +125,7 @@ impl MediaSession {
             Order::Configure(stream) => {
                 self.incoming.configure(stream.srtp.as_ref().map(|keys| &keys.receive));
                 self.inbound.configure(now, &stream);
+                self.control.configure(now, &stream);
                 self.outbound.protect(stream.srtp.as_ref().map(|keys| &keys.send));
                 self.outbound.start(now);
                 self.stream = Some(stream);
@@ -151,6 +162,11 @@ impl MediaSession {
         self.send_due(now);
     }
 
+    /// The call is over: tells the peer that nothing more will come (RFC 3550 §6.6). The packet waits to be taken.
+    pub fn goodbye(&mut self, now: Instant) {
+        self.send_control(now, true);
+    }
+
     /// When [`Self::handle_timeout`] wants to be called; `None` until the first `Configure`.
     pub fn poll_timeout(&self) -> Option<Instant> {
         self.inbound.next_deadline().into_iter().chain(self.outbound.next_deadline()).min()
@@ -179,12 +195,14 @@ impl MediaSession {
             packets_received: reception.received(),
             packets_lost: reception.lost(),
             packets_late: self.inbound.jitter().late(),
-            packets_ignored: self.inbound.ignored() + self.incoming.malformed(),
-            packets_unauthentic: self.incoming.unauthentic(),
-            packets_replayed: self.incoming.replayed(),
+            packets_ignored: self.inbound.ignored() + self.incoming.malformed() + self.control.ignored(),
+            packets_unauthentic: self.incoming.unauthentic() + self.control.unauthentic(),
+            packets_replayed: self.incoming.replayed() + self.control.replayed(),
             jitter: reception.jitter(),
             concealed_frames: self.inbound.concealed_frames(),
             level_dbm0: self.inbound.level_dbm0(),
+            delay: Duration::from_millis(self.inbound.jitter().delay_ms().into()),
+            remote: self.control.remote(),
         }
     }
 
@@ -198,10 +216,28 @@ impl MediaSession {
         self.inbound.first_sound()
     }
 
+    /// Samples of theirs that were left out to shorten the delay, less those repeated.
+    pub(crate) fn cut(&self) -> i64 {
+        self.inbound.jitter().cut()
+    }
+
     fn send_due(&mut self, now: Instant) {
         let (Some(config), Some(to)) = (&self.stream, self.inbound.destination()) else { return };
         let events = &mut self.events;
         self.outbound.advance(now, Route { config, to }, &mut |event| push_event(events, event));
+        // Slots come every 20 ms, and a report is not more urgent than that: it has no deadline of its own.
+        if self.control.may_report(now) {
+            self.send_control(now, false);
+        }
+    }
+
+    fn send_control(&mut self, now: Instant, goodbye: bool) {
+        let (Some(config), Some(to)) = (&self.stream, self.inbound.destination()) else { return };
+        let arrived = self.inbound.reception().arrived();
+        let sent = self.outbound.sent(now);
+        if let Some(transmit) = self.control.transmit(now, Route { config, to }, sent, arrived, goodbye) {
+            self.outbound.enqueue(transmit);
+        }
     }
 }
 

@@ -13,6 +13,8 @@ use crate::srtp;
 pub struct StreamConfig {
     /// Where their description says they receive; symmetric RTP may correct it.
     pub remote: SocketAddr,
+    /// Where their description says they receive RTCP; the same as `remote` if both share a port. None: we send none.
+    pub rtcp: Option<SocketAddr>,
     /// Codec and payload type we send.
     pub send: (Codec, u8),
     /// Codecs and payload types we may receive.

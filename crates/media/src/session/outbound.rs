@@ -12,12 +12,13 @@ use rand_chacha::ChaCha12Rng;
 use super::digit_queue::{DigitQueue, SlotContent};
 use super::play_queue::{PlayQueue, Queued, Said};
 use super::{DigitMethod, Event, SteadyTone, StreamConfig, Transmit, UtteranceId};
+use crate::codec::Encoder;
 use crate::dtmf::Digit;
-use crate::dtmf::telephone_event::PAYLOAD_LEN;
-use crate::rtp::Sender;
+use crate::rtcp::Sent;
+use crate::rtp::{HEADER_LEN, Sender};
 use crate::srtp::{MasterKey, Protector};
 use crate::tones::Sine;
-use crate::{AudioFrame, FRAME_DURATION, FRAME_SAMPLES};
+use crate::{AudioFrame, FRAME_DURATION, FRAME_SAMPLES, SAMPLE_RATE};
 
 /// Later than this, whole frames are dropped.
 const MAX_LATENESS: Duration = Duration::from_millis(60);
@@ -31,6 +32,7 @@ const RECORD_LIMIT: usize = 8;
 #[derive(Debug)]
 pub(super) struct Outbound {
     sender: Sender,
+    encoder: Encoder,
     protector: Option<Protector>,
     clock: Option<SlotClock>,
     pub queue: PlayQueue,
@@ -42,6 +44,7 @@ pub(super) struct Outbound {
     recorded: Option<VecDeque<[i16; FRAME_SAMPLES]>>,
     transmits: VecDeque<Transmit>,
     packets_sent: u64,
+    octets_sent: u64,
     frames_skipped: u64,
 }
 
@@ -69,6 +72,7 @@ impl Outbound {
     pub fn new(rng: &mut ChaCha12Rng, record: bool) -> Self {
         Self {
             sender: Sender::new(rng),
+            encoder: Encoder::default(),
             protector: None,
             clock: None,
             queue: PlayQueue::new(),
@@ -79,6 +83,7 @@ impl Outbound {
             recorded: record.then(|| VecDeque::with_capacity(RECORD_LIMIT)),
             transmits: VecDeque::with_capacity(1),
             packets_sent: 0,
+            octets_sent: 0,
             frames_skipped: 0,
         }
     }
@@ -101,6 +106,19 @@ impl Outbound {
 
     pub fn packets_sent(&self) -> u64 {
         self.packets_sent
+    }
+
+    /// Under which SSRC we send.
+    pub fn ssrc(&self) -> u32 {
+        self.sender.ssrc()
+    }
+
+    /// What has left, and the timestamp that belongs to now.
+    pub fn sent(&self, now: Instant) -> Sent {
+        let elapsed = self.clock.map_or(Duration::ZERO, |clock| now.saturating_duration_since(clock.epoch));
+        let samples = (elapsed.as_micros() * u128::from(SAMPLE_RATE) / 1_000_000) as u32;
+        let timestamp = self.sender.timestamp(0).wrapping_add(samples);
+        Sent { packets: self.packets_sent, octets: self.octets_sent, timestamp }
     }
 
     /// Frames dropped because they were due while nobody woke us.
@@ -232,10 +250,7 @@ impl Outbound {
             Some(SlotContent::Event { first_slot, marker, payload }) => {
                 let payload_type = route.config.telephone_event_send.unwrap_or(route.config.send.1);
                 let timestamp = self.sender.timestamp(first_slot);
-                self.transmit(route.to, marker, payload_type, timestamp, |into| {
-                    into[..PAYLOAD_LEN].copy_from_slice(&payload.to_bytes());
-                    PAYLOAD_LEN
-                });
+                self.transmit(route.to, marker, payload_type, timestamp, &payload.to_bytes());
                 self.record([0; FRAME_SAMPLES]);
                 false
             }
@@ -295,35 +310,34 @@ impl Outbound {
     fn transmit_audio(&mut self, route: Route<'_>, slot: u64, marker: bool, samples: &[i16; FRAME_SAMPLES]) {
         let (codec, payload_type) = route.config.send;
         self.record(*samples);
-        self.transmit(route.to, marker, payload_type, self.sender.timestamp(slot), |into| {
-            codec.encode(samples, into);
-            FRAME_SAMPLES
-        });
+        let mut payload = [0; FRAME_SAMPLES];
+        self.encoder.encode(codec, samples, &mut payload);
+        self.transmit(route.to, marker, payload_type, self.sender.timestamp(slot), &payload);
     }
 
-    fn transmit(
-        &mut self,
-        to: SocketAddr,
-        marker: bool,
-        payload_type: u8,
-        timestamp: u32,
-        payload: impl FnOnce(&mut [u8]) -> usize,
-    ) {
+    fn transmit(&mut self, to: SocketAddr, marker: bool, payload_type: u8, timestamp: u32, payload: &[u8]) {
         // RFC 3264 §8.4: 0.0.0.0 was the hold of RFC 2543; port 0 is a refused stream.
         if to.port() == 0 || to.ip().is_unspecified() {
             return;
         }
         let mut transmit = Transmit { to, ..Transmit::default() };
         transmit.len = self.sender.write(&mut transmit.packet, marker, payload_type, timestamp, payload);
+        let octets = transmit.len.saturating_sub(HEADER_LEN) as u64;
         if let Some(protector) = &mut self.protector {
             let Some(len) = protector.protect(&mut transmit.packet, transmit.len) else { return };
             transmit.len = len;
         }
+        self.enqueue(transmit);
+        self.packets_sent += 1;
+        self.octets_sent += octets;
+    }
+
+    /// Puts a packet behind those that wait for the shell.
+    pub fn enqueue(&mut self, transmit: Transmit) {
         if self.transmits.len() >= TRANSMIT_LIMIT {
             self.transmits.pop_front();
         }
         self.transmits.push_back(transmit);
-        self.packets_sent += 1;
     }
 
     fn record(&mut self, samples: [i16; FRAME_SAMPLES]) {

@@ -14,6 +14,7 @@ fn ms(ms: u64) -> Duration {
 fn stream() -> StreamConfig {
     StreamConfig {
         remote: PEER.parse().unwrap(),
+        rtcp: None,
         send: (Codec::Pcmu, 0),
         receive: vec![(Codec::Pcmu, 0), (Codec::Pcma, 8)],
         telephone_event_send: Some(101),
@@ -504,8 +505,8 @@ fn another_source_and_another_codec_go_on_at_once() {
     }
     line.run_until(at + 600);
     let sounding = line.audio()[before..].iter().filter(|frame| frame.samples.iter().any(|s| s.abs() > 5000)).count();
-    // And two frames of concealment when it stops.
-    assert_eq!(sounding, 22);
+    // And four frames of concealment when it stops.
+    assert_eq!(sounding, 24);
     assert_eq!(line.session.statistics().packets_lost, 0);
 }
 
@@ -528,6 +529,38 @@ fn both_sides_are_recorded_side_by_side() {
     assert_eq!(we[..6], [(0, 0), (20, 0), (40, 0), (60, 1000), (80, 1000), (100, 0)]);
 }
 
+// RFC 3389 §4.
+#[test]
+fn a_pause_that_is_announced_sounds_as_described_and_keeps_the_clock() {
+    let mut line = Line::configured();
+    let mut sequence = 0;
+    let mut talk = |line: &mut Line, from: u64| {
+        for n in from..from + 10 {
+            line.run_until(n * 20);
+            line.receive_from(PEER, &packet(0, sequence, n as u32 * 160, &[0x90; 160]));
+            sequence += 1;
+        }
+        sequence += 1;
+        sequence - 1
+    };
+    let noise = talk(&mut line, 0);
+    line.receive_from(PEER, &packet(13, noise, 10 * 160, &[50, 127, 90]));
+    let last = talk(&mut line, 110);
+    line.run_until(3000);
+    assert_eq!(last, 21);
+    let audio = line.audio();
+    let loud = |frame: &&AudioFrame| frame.samples[100] > 10_000;
+    assert_eq!(audio[..121].iter().filter(loud).count(), 20);
+    let between = &audio[13..109];
+    let noisy = |frame: &AudioFrame| {
+        let power = frame.samples.iter().map(|s| f32::from(*s).powi(2)).sum::<f32>() / FRAME_SAMPLES as f32;
+        (40.0..250.0).contains(&power.sqrt())
+    };
+    assert!(between.iter().all(noisy), "−50 dBov is a level of 101");
+    let statistics = line.session.statistics();
+    assert_eq!((statistics.packets_received, statistics.packets_ignored, statistics.packets_lost), (21, 0, 0));
+}
+
 #[test]
 fn the_echo_route_sends_back_sound_and_digits() {
     let mut line = Line::configured();
@@ -546,8 +579,8 @@ fn the_echo_route_sends_back_sound_and_digits() {
     line.run_until(600);
     let ladder = line.ladder();
     assert!(ladder.contains("M7/160@") && ladder.contains("7/800E@"), "{ladder}");
-    // Five frames and the 60 ms in which concealment fades.
-    assert_eq!(ladder.matches("s@").count(), 8, "{ladder}");
+    // Five frames and the 120 ms in which concealment fades.
+    assert_eq!(ladder.matches("s@").count(), 11, "{ladder}");
 }
 
 #[test]

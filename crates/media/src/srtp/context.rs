@@ -31,7 +31,7 @@ pub struct Protector {
 impl Protector {
     /// Begins with rollover counter 0.
     pub fn new(key: MasterKey) -> Self {
-        Self { transform: Transform::new(&key), key, latest: None }
+        Self { transform: Transform::rtp(&key), key, latest: None }
     }
 
     /// With which key.
@@ -66,16 +66,17 @@ pub struct Unprotector {
     before: Vec<Source>,
 }
 
+/// A source under a key, and which of its packets were seen.
 #[derive(Debug, Clone, Copy)]
-struct Source {
-    ssrc: u32,
-    indices: Indices,
+pub(super) struct Source {
+    pub ssrc: u32,
+    pub indices: Indices,
 }
 
 impl Unprotector {
     /// Begins without any source.
     pub fn new(key: MasterKey) -> Self {
-        Self { transform: Transform::new(&key), key, sources: Vec::with_capacity(MAX_SOURCES), before: Vec::new() }
+        Self { transform: Transform::rtp(&key), key, sources: Vec::with_capacity(MAX_SOURCES), before: Vec::new() }
     }
 
     /// Takes over from the key before.

@@ -13,6 +13,9 @@ pub(super) enum Label {
     Encryption = 0,
     Authentication = 1,
     Salt = 2,
+    ControlEncryption = 3,
+    ControlAuthentication = 4,
+    ControlSalt = 5,
 }
 
 /// A session key that is wiped when dropped.
@@ -53,7 +56,7 @@ where
 mod tests {
     use super::*;
     use crate::srtp::Suite;
-    use crate::srtp::tests::unhex;
+    use crate::testing::unhex;
 
     fn check<const N: usize>(suite: Suite, key_and_salt: &str, label: Label, expected: &str) {
         let master = MasterKey::new(suite, &unhex(key_and_salt)).unwrap();

@@ -2,20 +2,12 @@
 
 use super::*;
 use crate::rtp::{HEADER_LEN, write_header};
-use crate::testing::Dice;
-
-pub(super) fn unhex(text: &str) -> Vec<u8> {
-    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
-}
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
+use crate::testing::{Dice, hex, unhex};
 
 const SSRC: u32 = 0xCAFE_BABE;
 
 /// A key of bytes that count up from `first`, and salt from A0.
-fn key(suite: Suite, first: u8) -> MasterKey {
+pub(super) fn key(suite: Suite, first: u8) -> MasterKey {
     let key = (0..suite.key_len()).map(|n| first + n as u8);
     let salt = (0..suite.salt_len()).map(|n| 0xA0 + n as u8);
     MasterKey::new(suite, &key.chain(salt).collect::<Vec<_>>()).unwrap()

@@ -43,6 +43,7 @@ impl Call {
     fn configure(&mut self, end: usize, srtp: Option<Keys>) {
         let stream = StreamConfig {
             remote: address(1 - end),
+            rtcp: None,
             send: (Codec::Pcmu, 0),
             receive: vec![(Codec::Pcmu, 0)],
             telephone_event_send: None,
