@@ -11,12 +11,12 @@ use crate::digest::{Challenger, Keyring};
 use crate::message::{Echo, Method, OutgoingRequest, OutgoingResponse};
 use crate::route::Left;
 use crate::transaction::{
-    Client, ClientInvite, ClientMachine, ClientNonInvite, MAGIC_COOKIE, Owner, ServerMachine, Table, TransactionKey,
+    Branch, Client, ClientInvite, ClientMachine, ClientNonInvite, Owner, ServerMachine, Table, TransactionKey,
 };
 use crate::{Config, Deadline, Event, Flow, Transmit};
 
 /// As long as any of ours.
-const USUAL_BRANCH: &str = "z9hG4bK-0123456789abcdef";
+const USUAL_BRANCH: Branch = Branch(0);
 /// Most failed hops whose return is told.
 const MAX_FAILED: usize = 256;
 
@@ -85,14 +85,14 @@ impl Core {
     }
 
     /// A branch of our own.
-    pub fn branch(&mut self) -> String {
-        format!("{MAGIC_COOKIE}-{}", self.token())
+    pub fn branch(&mut self) -> Branch {
+        Branch(self.rng.next_u64())
     }
 
     /// Sends a request in a transaction of its own.
     pub fn start(&mut self, now: Instant, flow: Flow, request: OutgoingRequest, owner: Owner) -> TransactionKey {
         let branch = self.branch();
-        self.start_with(now, flow, request, owner, &branch)
+        self.start_with(now, flow, request, owner, branch)
     }
 
     /// How many bytes a request comes to by a path.
@@ -116,28 +116,31 @@ impl Core {
     }
 
     /// Another request takes the place of this one, which is not sent again. What is answered is still heard.
-    pub fn supersede(&mut self, now: Instant, key: &TransactionKey) {
-        if let Some(client) = self.table.clients.get_mut(key) {
+    pub fn supersede(&mut self, now: Instant, key: TransactionKey) {
+        if let Some(client) = self.table.clients.get_mut(&key) {
             client.machine.stop_retransmission();
             let deadline = client.machine.deadline();
             let ended = client.machine.is_terminated().then_some(Deadline { at: now, timer: "superseded" });
-            self.deadlines.set(Waiting::Client(key.clone()), ended.or(deadline));
+            self.deadlines.set(Waiting::Transaction(key), ended.or(deadline));
         }
     }
 
     /// Whether an INVITE has been canceled.
-    pub fn is_canceled(&self, invite: &TransactionKey) -> bool {
-        self.table.clients.contains_key(&TransactionKey::client(invite.branch(), &Method::Cancel))
+    pub fn is_canceled(&self, invite: TransactionKey) -> bool {
+        let TransactionKey::Ours { branch, .. } = invite else {
+            return false;
+        };
+        self.table.clients.contains_key(&TransactionKey::Ours { branch, cancels: true })
     }
 
     /// Sends the CANCEL of an INVITE: same branch, same path (RFC 3261 §9.1).
-    pub fn cancel(&mut self, now: Instant, invite: &TransactionKey, reason: Option<String>) {
-        let Some(client) = self.table.clients.get(invite) else {
+    pub fn cancel(&mut self, now: Instant, invite: TransactionKey, reason: Option<String>) {
+        let (Some(client), TransactionKey::Ours { branch, .. }) = (self.table.clients.get(&invite), invite) else {
             return;
         };
         let (flow, mut cancel) = (client.flow, client.request.cancel());
         cancel.headers.extend(reason.map(|reason| ("Reason".to_owned(), reason)));
-        self.start_with(now, flow, cancel, Owner::Nobody, invite.branch());
+        self.start_with(now, flow, cancel, Owner::Nobody, branch);
     }
 
     /// The same with a branch of [`branch`](Self::branch).
@@ -147,7 +150,7 @@ impl Core {
         flow: Flow,
         request: OutgoingRequest,
         owner: Owner,
-        branch: &str,
+        branch: Branch,
     ) -> TransactionKey {
         let payload = request.to_bytes(&flow, branch, &self.config.user_agent);
         let (timers, reliable) = (self.config.timers, flow.transport.is_reliable());
@@ -157,17 +160,17 @@ impl Core {
             _ => ClientMachine::NonInvite(ClientNonInvite::new(now, timers, reliable, payload)),
         };
         let key = TransactionKey::client(branch, &request.method);
-        self.deadlines.set(Waiting::Client(key.clone()), machine.deadline());
-        self.table.clients.insert(key.clone(), Client { machine, request, flow, owner });
+        self.deadlines.set(Waiting::Transaction(key), machine.deadline());
+        self.table.clients.insert(key, Client { machine, request, flow, owner });
         key
     }
 
     /// Gives up a request of ours: its transaction ends with the next turn of the timers.
-    pub fn abandon(&mut self, now: Instant, key: &TransactionKey) {
-        if let Some(client) = self.table.clients.get_mut(key) {
+    pub fn abandon(&mut self, now: Instant, key: TransactionKey) {
+        if let Some(client) = self.table.clients.get_mut(&key) {
             client.machine.abandon();
             let deadline = Deadline { at: now, timer: "abandoned" };
-            self.deadlines.set(Waiting::Client(key.clone()), Some(deadline));
+            self.deadlines.set(Waiting::Transaction(key), Some(deadline));
         }
     }
 
@@ -175,12 +178,12 @@ impl Core {
     pub fn respond(
         &mut self,
         now: Instant,
-        key: &TransactionKey,
+        key: TransactionKey,
         echo: &Echo,
         to_tag: &str,
         response: &OutgoingResponse,
     ) {
-        let Some(server) = self.table.servers.get_mut(key) else {
+        let Some(server) = self.table.servers.get_mut(&key) else {
             return;
         };
         let payload = response.to_bytes(echo, to_tag, &self.config.user_agent);
@@ -189,15 +192,15 @@ impl Core {
             ServerMachine::NonInvite(request) => request.respond(now, &payload),
         };
         let (flow, deadline) = (server.flow, server.machine.deadline());
-        self.deadlines.set(Waiting::Server(key.clone()), deadline);
+        self.deadlines.set(Waiting::Transaction(key), deadline);
         if send {
             self.transmit(flow, payload);
         }
     }
 
     /// Sends an answer once more, by whichever path leads to the peer by now.
-    pub fn respond_again(&mut self, key: &TransactionKey, payload: Vec<u8>) {
-        if let Some(server) = self.table.servers.get(key) {
+    pub fn respond_again(&mut self, key: TransactionKey, payload: Vec<u8>) {
+        if let Some(server) = self.table.servers.get(&key) {
             self.transmit(server.flow, payload);
         }
     }

@@ -7,10 +7,9 @@ use crate::transaction::TransactionKey;
 use crate::{Deadline, RegistrationId, SessionId};
 
 /// Whose deadline it is.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Waiting {
-    Client(TransactionKey),
-    Server(TransactionKey),
+    Transaction(TransactionKey),
     Session(SessionId),
     Registration(RegistrationId),
 }
@@ -25,10 +24,10 @@ pub(crate) struct Deadlines {
 impl Deadlines {
     pub fn set(&mut self, who: Waiting, deadline: Option<Deadline>) {
         if let Some(at) = self.of.remove(&who) {
-            self.by_time.remove(&(at, who.clone()));
+            self.by_time.remove(&(at, who));
         }
         if let Some(Deadline { at, timer }) = deadline {
-            self.of.insert(who.clone(), at);
+            self.of.insert(who, at);
             self.by_time.insert((at, who), timer);
         }
     }

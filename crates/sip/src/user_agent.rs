@@ -16,7 +16,7 @@ use crate::message::{self, Message, Uri};
 use crate::registration::{Register, Registration};
 use crate::route::Route;
 use crate::sdp::SessionDescription;
-use crate::transaction::Owner;
+use crate::transaction::{Owner, TransactionKey};
 use crate::{Config, Event, Flow, Hop, Registrar, RegistrationId, SessionEnd, SessionId, Transmit};
 
 pub use input::{Deadline, Input, WrongState};
@@ -305,8 +305,8 @@ impl UserAgent {
     fn handle_timeout(&mut self, now: Instant) {
         while let Some(who) = self.core.deadlines.pop_due(now) {
             match who {
-                Waiting::Client(key) => self.handle_client_timeout(now, key),
-                Waiting::Server(key) => self.handle_server_timeout(now, key),
+                Waiting::Transaction(key @ TransactionKey::Ours { .. }) => self.handle_client_timeout(now, key),
+                Waiting::Transaction(key @ TransactionKey::Theirs(_)) => self.handle_server_timeout(now, key),
                 Waiting::Session(id) => {
                     if let Some(session) = self.sessions.get_mut(&id) {
                         session.handle_timeout(&mut self.core, now);

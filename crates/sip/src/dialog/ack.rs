@@ -25,7 +25,7 @@ impl InviteSession {
     /// ACK for the 2xx that made or refreshed the dialog.
     pub(super) fn acknowledge(&mut self, core: &mut Core, now: Instant, reply: Reply<'_>) {
         let (request, branch) = (ack_of(reply, &self.dialog), core.branch());
-        self.send_or_hold(core, now, Held { request, branch, ack_of: Some(reply.transaction.clone()) });
+        self.send_or_hold(core, now, Held { request, branch, ack_of: Some(reply.transaction) });
     }
 
     /// An ACK is kept, because each repetition of the 2xx gets it again (RFC 3261 §13.2.2.4).
@@ -38,7 +38,7 @@ impl InviteSession {
     /// A 2xx after the one that made the dialog: a repetition gets its ACK again, an answer of another fork
     /// an ACK and a BYE.
     pub(super) fn handle_late_2xx(&mut self, core: &mut Core, now: Instant, reply: Reply<'_>) {
-        let known = |ack: &&Ack| ack.invite == *reply.transaction && ack.to_tag == reply.to_tag();
+        let known = |ack: &&Ack| ack.invite == reply.transaction && ack.to_tag == reply.to_tag();
         if let Some(ack) = self.acks.iter().find(known) {
             core.transmits.push_back(ack.transmit.clone());
             return;
@@ -50,9 +50,9 @@ impl InviteSession {
         let mut fork = self.dialog_of_2xx(reply);
         let (mut ack, branch, flow) = (ack_of(reply, &fork), core.branch(), fork.next_hop());
         self.keep_secrets(&mut ack, flow);
-        let transmit = Transmit { flow, payload: ack.to_bytes(&flow, &branch, &core.config.user_agent) };
+        let transmit = Transmit { flow, payload: ack.to_bytes(&flow, branch, &core.config.user_agent) };
         core.transmits.push_back(transmit.clone());
-        self.keep_ack(Ack { invite: reply.transaction.clone(), to_tag: fork.remote_tag.clone(), transmit });
+        self.keep_ack(Ack { invite: reply.transaction, to_tag: fork.remote_tag.clone(), transmit });
         let mut bye = fork.request(Method::Bye);
         bye.headers.push(("Reason".to_owned(), farewell::COMPLETED_ELSEWHERE.to_owned()));
         core.start(now, flow, bye, Owner::Nobody);

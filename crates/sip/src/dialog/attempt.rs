@@ -22,7 +22,7 @@ impl InviteSession {
         self.dialog.has_stream(route.stream());
         request.contact = Some(self.dialog.contact.clone());
         let transaction = core.start(now, flow, request, Owner::Session(self.id));
-        self.track(transaction.clone());
+        self.track(transaction);
         self.early.clear();
         let first_reply_at = route.has_more(flow).then(|| now + core.config.first_reply);
         self.state = State::Calling(Calling { transaction, route, flow, first_reply_at, provisional: false });
@@ -45,7 +45,7 @@ impl InviteSession {
             return false;
         }
         let route = calling.route.clone();
-        core.supersede(now, &calling.transaction);
+        core.supersede(now, calling.transaction);
         self.authenticator.start_anew();
         let cseq = self.dialog.request(Method::Invite).cseq;
         self.attempt(core, now, route, OutgoingRequest { cseq, ..request });
@@ -89,7 +89,7 @@ impl InviteSession {
         }
     }
 
-    fn cancel_stray(&mut self, core: &mut Core, now: Instant, invite: &TransactionKey) {
+    fn cancel_stray(&mut self, core: &mut Core, now: Instant, invite: TransactionKey) {
         if !core.is_canceled(invite) {
             core.cancel(now, invite, None);
         }

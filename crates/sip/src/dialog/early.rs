@@ -94,7 +94,7 @@ impl InviteSession {
     /// is repeated until the callee gives up.
     pub(super) fn prack_lost(&mut self, core: &mut Core, now: Instant, lost: Lost<'_>) {
         let is_worth_it = matches!((&self.state, lost.why), (State::Calling(_), Silence::ConnectionLost(_)));
-        let request = core.table.clients.get(lost.transaction).map(|client| client.request.clone());
+        let request = core.table.clients.get(&lost.transaction).map(|client| client.request.clone());
         let Some(request) = request.filter(|_| is_worth_it && self.has_other_path(lost)) else {
             return;
         };

@@ -159,7 +159,7 @@ impl InviteSession {
             }
             if ack.retransmit.at <= now {
                 ack.retransmit = ack.retransmit.next(now, Some(core.config.timers.t2));
-                core.respond_again(&ack.transaction, ack.payload.clone());
+                core.respond_again(ack.transaction, ack.payload.clone());
             }
         }
         if self.is_over() {

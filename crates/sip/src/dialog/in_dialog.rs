@@ -55,7 +55,7 @@ impl InviteSession {
     }
 
     pub(super) fn respond(&self, core: &mut Core, now: Instant, to: &InDialog<'_>, response: OutgoingResponse) {
-        core.respond(now, &to.transaction, &to.echo, &self.dialog.local_tag, &response);
+        core.respond(now, to.transaction, &to.echo, &self.dialog.local_tag, &response);
     }
 
     fn handle_bye(&mut self, core: &mut Core, now: Instant, bye: &InDialog<'_>) {

@@ -127,7 +127,7 @@ impl InviteSession {
         }
         ringing.repeat_at = now + REPEAT_PROVISIONAL;
         if !ringing.reliable.on {
-            core.respond(now, &ringing.transaction, &ringing.echo, &ringing.local_tag, &response);
+            core.respond(now, ringing.transaction, &ringing.echo, &ringing.local_tag, &response);
             ringing.provisional = response;
             return Ok(());
         }
@@ -152,7 +152,7 @@ impl InviteSession {
         }
         ringing.repeat_at = now + REPEAT_PROVISIONAL;
         if !ringing.reliable.on || ringing.provisional.status == 100 {
-            core.respond(now, &ringing.transaction, &ringing.echo, &ringing.local_tag, &ringing.provisional);
+            core.respond(now, ringing.transaction, &ringing.echo, &ringing.local_tag, &ringing.provisional);
         } else if ringing.reliable.is_idle() {
             let response = ringing.provisional.clone();
             self.progress_reliably(core, now, response);
@@ -188,9 +188,9 @@ impl InviteSession {
         let description = Some(description).filter(|_| !settled);
         let response = ringing.grant.apply(self.dialog_response(&core.config, 200, description.as_ref()));
         self.timer.start_granted(now, &ringing.grant);
-        core.respond(now, &ringing.transaction, &ringing.echo, &ringing.local_tag, &response);
+        core.respond(now, ringing.transaction, &ringing.echo, &ringing.local_tag, &response);
         let payload = response.to_bytes(&ringing.echo, &ringing.local_tag, &core.config.user_agent);
-        let (timers, transaction) = (core.config.timers, ringing.transaction.clone());
+        let (timers, transaction) = (core.config.timers, ringing.transaction);
         let wants_answer = !ringing.has_offer && !settled;
         let ack = AwaitingAck::new(now, &timers, transaction, payload, ringing.cseq, true, wants_answer);
         self.unacknowledged = ringing.reliable.unacknowledged().map(|rseq| RAck { rseq, cseq: ringing.cseq });
@@ -227,7 +227,7 @@ impl InviteSession {
         let State::Ringing(ringing) = &self.state else {
             return wrong_state("reject");
         };
-        core.respond(now, &ringing.transaction, &ringing.echo, &ringing.local_tag, &response);
+        core.respond(now, ringing.transaction, &ringing.echo, &ringing.local_tag, &response);
         self.close(core, now);
         self.end(core, end);
         Ok(())

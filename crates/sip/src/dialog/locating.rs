@@ -9,7 +9,7 @@ use super::ack::Ack;
 use crate::core::Core;
 use crate::message::OutgoingRequest;
 use crate::route::MAX_OVER_UDP;
-use crate::transaction::{Owner, TransactionKey};
+use crate::transaction::{Branch, Owner, TransactionKey};
 use crate::{Deadline, Event, Flow, Transmit};
 
 /// How long the shell may take; then the path of the dialog is taken.
@@ -33,7 +33,7 @@ pub(super) struct Locating {
 #[derive(Debug)]
 pub(super) struct Held {
     pub request: OutgoingRequest,
-    pub branch: String,
+    pub branch: Branch,
     /// For an ACK: the INVITE that was answered.
     pub ack_of: Option<TransactionKey>,
 }
@@ -44,8 +44,8 @@ impl Locating {
     }
 
     /// Whether the ACK of an INVITE is among what waits.
-    pub fn holds_ack_of(&self, invite: &TransactionKey) -> bool {
-        self.held.iter().any(|held| held.ack_of.as_ref() == Some(invite))
+    pub fn holds_ack_of(&self, invite: TransactionKey) -> bool {
+        self.held.iter().any(|held| held.ack_of == Some(invite))
     }
 }
 
@@ -81,7 +81,7 @@ impl InviteSession {
             Some(invite) => {
                 let flow = self.dialog.next_hop_for(|flow| core.size_of(&request, flow));
                 self.keep_secrets(&mut request, flow);
-                let payload = request.to_bytes(&flow, &branch, &core.config.user_agent);
+                let payload = request.to_bytes(&flow, branch, &core.config.user_agent);
                 let transmit = Transmit { flow, payload };
                 core.transmits.push_back(transmit.clone());
                 self.keep_ack(Ack { invite, to_tag: self.dialog.remote_tag.clone(), transmit });
@@ -89,7 +89,7 @@ impl InviteSession {
             None => {
                 self.reauthorize(core, &mut request, self.dialog.next_hop());
                 let flow = self.dialog.next_hop_for(|flow| core.size_of(&request, flow));
-                core.start_with(now, flow, request, Owner::Session(self.id), &branch);
+                core.start_with(now, flow, request, Owner::Session(self.id), branch);
             }
         }
     }

@@ -62,7 +62,7 @@ impl InviteSession {
             return wrong_state("answer_offer");
         };
         let response = remote.grant.apply(self.dialog_response(&core.config, 200, Some(&description)));
-        core.respond(now, &remote.transaction, &remote.echo, &self.dialog.local_tag, &response);
+        core.respond(now, remote.transaction, &remote.echo, &self.dialog.local_tag, &response);
         if matches!(self.state, State::Established(_)) {
             self.timer.start_granted(now, &remote.grant);
         }
@@ -94,7 +94,7 @@ impl InviteSession {
             return false;
         };
         let response = OutgoingResponse::new(status);
-        core.respond(now, &remote.transaction, &remote.echo, &self.dialog.local_tag, &response);
+        core.respond(now, remote.transaction, &remote.echo, &self.dialog.local_tag, &response);
         true
     }
 }
@@ -163,21 +163,21 @@ pub(super) fn announce(config: &Config, request: &mut OutgoingRequest) {
 
 // What our own requests bring back.
 impl InviteSession {
-    pub(super) fn is_proposal(&self, key: &TransactionKey) -> bool {
+    pub(super) fn is_proposal(&self, key: TransactionKey) -> bool {
         let State::Established(established) = &self.state else {
             return false;
         };
-        matches!(&established.offer, OfferState::Local(transaction, _) if transaction == key)
-            || matches!(&established.update, Some((transaction, _)) if transaction == key)
+        matches!(&established.offer, OfferState::Local(transaction, _) if *transaction == key)
+            || matches!(&established.update, Some((transaction, _)) if *transaction == key)
     }
 
-    fn take_proposal(&mut self, key: &TransactionKey) -> Option<Proposal> {
+    fn take_proposal(&mut self, key: TransactionKey) -> Option<Proposal> {
         let established = self.established()?;
-        if let Some((_, proposal)) = established.update.take_if(|(transaction, _)| transaction == key) {
+        if let Some((_, proposal)) = established.update.take_if(|(transaction, _)| *transaction == key) {
             return Some(proposal);
         }
         match std::mem::replace(&mut established.offer, OfferState::Idle) {
-            OfferState::Local(transaction, proposal) if transaction == *key => Some(proposal),
+            OfferState::Local(transaction, proposal) if transaction == key => Some(proposal),
             other => {
                 established.offer = other;
                 None

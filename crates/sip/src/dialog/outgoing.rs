@@ -144,7 +144,7 @@ impl InviteSession {
     pub(super) fn cancel(&mut self, core: &mut Core, now: Instant) {
         let State::Calling(calling) = &self.state else { return };
         let mut canceling =
-            Canceling { transaction: calling.transaction.clone(), cancel: Cancel::Held, reason: self.farewell.clone() };
+            Canceling { transaction: calling.transaction, cancel: Cancel::Held, reason: self.farewell.clone() };
         if calling.provisional {
             canceling.send(core, now);
         }
@@ -270,7 +270,7 @@ impl InviteSession {
 impl Canceling {
     fn send(&mut self, core: &mut Core, now: Instant) {
         if matches!(self.cancel, Cancel::Held) {
-            core.cancel(now, &self.transaction, self.reason.take());
+            core.cancel(now, self.transaction, self.reason.take());
             self.cancel = Cancel::Sent { give_up_at: now + core.config.timers.patience() };
         }
     }

@@ -103,7 +103,7 @@ impl InviteSession {
         reliable.rseq += 1;
         let has_description = response.content.is_some();
         let response = response.with("Require", "100rel").with("RSeq", reliable.rseq.to_string());
-        core.respond(now, &ringing.transaction, &ringing.echo, &ringing.local_tag, &response);
+        core.respond(now, ringing.transaction, &ringing.echo, &ringing.local_tag, &response);
         let payload = response.to_bytes(&ringing.echo, &ringing.local_tag, &core.config.user_agent);
         let timers = &core.config.timers;
         let (retransmit, give_up_at) = (Retransmit::first(now, timers.t1), now + timers.patience());
@@ -123,7 +123,7 @@ impl InviteSession {
         } else if outstanding.retransmit.at <= now {
             // Unlike a final response it is repeated at doubling intervals without an upper bound.
             outstanding.retransmit = outstanding.retransmit.next(now, None);
-            core.respond_again(&ringing.transaction, outstanding.payload.clone());
+            core.respond_again(ringing.transaction, outstanding.payload.clone());
         }
     }
 

@@ -7,7 +7,7 @@ use crate::transaction::{Silence, TransactionKey};
 /// What a session is told of a response.
 #[derive(Clone, Copy)]
 pub(crate) struct Reply<'a> {
-    pub transaction: &'a TransactionKey,
+    pub transaction: TransactionKey,
     pub request: &'a OutgoingRequest,
     /// The path that the request took.
     pub flow: Flow,
@@ -24,7 +24,7 @@ impl<'a> Reply<'a> {
 /// What a session is told of a request without any.
 #[derive(Clone, Copy)]
 pub(crate) struct Lost<'a> {
-    pub transaction: &'a TransactionKey,
+    pub transaction: TransactionKey,
     pub method: Method<'a>,
     /// The path that the request took.
     pub flow: Flow,

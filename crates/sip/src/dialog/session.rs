@@ -182,7 +182,7 @@ impl InviteSession {
     /// Gives up all that is still waited for, so that nothing keeps the session.
     fn abandon(&mut self, core: &mut Core, now: Instant) {
         for transaction in std::mem::take(&mut self.transactions) {
-            core.abandon(now, &transaction);
+            core.abandon(now, transaction);
         }
     }
 
@@ -203,8 +203,8 @@ impl InviteSession {
     /// Sends a request of this session along its dialog, with credentials for the challenges met so far.
     pub(super) fn send(&mut self, core: &mut Core, now: Instant, request: OutgoingRequest) -> TransactionKey {
         let branch = core.branch();
-        let key = TransactionKey::client(&branch, &request.method);
-        self.track(key.clone());
+        let key = TransactionKey::client(branch, &request.method);
+        self.track(key);
         self.send_or_hold(core, now, Held { request, branch, ack_of: None });
         key
     }
@@ -218,8 +218,8 @@ impl InviteSession {
     pub fn handle_response(&mut self, core: &mut Core, now: Instant, reply: Reply<'_>) {
         let (key, response) = (reply.transaction, reply.response);
         let initial = match &self.state {
-            State::Calling(calling) => calling.transaction == *key,
-            State::Canceling(canceling) => canceling.transaction == *key,
+            State::Calling(calling) => calling.transaction == key,
+            State::Canceling(canceling) => canceling.transaction == key,
             _ => false,
         };
         match (reply.request.method, response.status) {
@@ -248,8 +248,8 @@ impl InviteSession {
             _ => {}
         }
         match &self.state {
-            State::Calling(calling) if calling.transaction == *key => self.attempt_lost(core, now, why),
-            State::Canceling(canceling) if canceling.transaction == *key => {
+            State::Calling(calling) if calling.transaction == key => self.attempt_lost(core, now, why),
+            State::Canceling(canceling) if canceling.transaction == key => {
                 self.close(core, now);
             }
             State::Established(_) if method == Method::Info => self.info_lost(core, now, why),
@@ -292,10 +292,10 @@ impl InviteSession {
     }
 
     /// A transaction of ours is gone.
-    pub fn transaction_ended(&mut self, key: &TransactionKey) {
-        self.transactions.remove(key);
-        self.acks.retain(|ack| ack.invite != *key);
-        if key.is_invite() && !matches!(self.state, State::Calling(_) | State::Canceling(_)) {
+    pub fn transaction_ended(&mut self, key: TransactionKey, method: Method<'_>) {
+        self.transactions.remove(&key);
+        self.acks.retain(|ack| ack.invite != key);
+        if method == Method::Invite && !matches!(self.state, State::Calling(_) | State::Canceling(_)) {
             self.early = Vec::new();
         }
     }

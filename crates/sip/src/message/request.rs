@@ -4,6 +4,7 @@ use super::headers::Headers;
 use super::writer::Writer;
 use super::{Method, Uri};
 use crate::Flow;
+use crate::transaction::Branch;
 
 /// A received request.
 #[derive(Debug, Clone)]
@@ -50,7 +51,7 @@ pub(crate) struct OutgoingRequest {
 
 impl OutgoingRequest {
     /// The bytes, with a Via that asks for the response where we are (RFC 3581).
-    pub fn to_bytes(&self, flow: &Flow, branch: &str, user_agent: &str) -> Vec<u8> {
+    pub fn to_bytes(&self, flow: &Flow, branch: Branch, user_agent: &str) -> Vec<u8> {
         let mut writer = Writer::request(self.method.as_str(), &self.uri);
         writer.header("Via", format!("SIP/2.0/{} {};branch={branch};rport", flow.transport.token(), flow.local));
         for route in &self.routes {

@@ -28,15 +28,15 @@ impl KeepAlive {
     }
 
     /// Any answer will do.
-    pub fn answered(&mut self, key: &TransactionKey) {
-        if self.asked.take_if(|asked| asked == key).is_some() {
+    pub fn answered(&mut self, key: TransactionKey) {
+        if self.asked.take_if(|asked| *asked == key).is_some() {
             self.unanswered = 0;
         }
     }
 
     /// The network refused it, or nobody answered.
-    pub fn lost(&mut self, key: &TransactionKey) {
-        if self.asked.take_if(|asked| asked == key).is_some() {
+    pub fn lost(&mut self, key: TransactionKey) {
+        if self.asked.take_if(|asked| *asked == key).is_some() {
             self.unanswered += 1;
         }
     }
@@ -45,7 +45,7 @@ impl KeepAlive {
     pub fn interval_over(&mut self, core: &mut Core, now: Instant) {
         if let Some(key) = self.asked.take() {
             self.unanswered += 1;
-            core.abandon(now, &key);
+            core.abandon(now, key);
         }
         self.next_at = next(core, now, self.interval);
     }

@@ -25,7 +25,7 @@ const EXPIRES_MOST: Duration = Duration::from_secs(86_400);
 const REFRESH_SOONEST: Duration = Duration::from_secs(1);
 
 impl Registration {
-    pub fn handle_response(&mut self, core: &mut Core, now: Instant, key: &TransactionKey, response: &Response<'_>) {
+    pub fn handle_response(&mut self, core: &mut Core, now: Instant, key: TransactionKey, response: &Response<'_>) {
         if let State::Registered { keep_alive: Some(keep_alive), .. } = &mut self.state {
             keep_alive.answered(key);
         }
@@ -81,10 +81,10 @@ impl Registration {
     }
 
     /// No answer, or the network refused the request.
-    pub fn handle_silence(&mut self, core: &mut Core, now: Instant, key: &TransactionKey, why: Silence) {
+    pub fn handle_silence(&mut self, core: &mut Core, now: Instant, key: TransactionKey, why: Silence) {
         match &mut self.state {
-            State::Unregistering { transaction } if transaction == key => self.removed(core),
-            State::Registering { transaction, .. } if transaction == key => self.attempt_lost(core, now, why),
+            State::Unregistering { transaction } if *transaction == key => self.removed(core),
+            State::Registering { transaction, .. } if *transaction == key => self.attempt_lost(core, now, why),
             State::Registered { keep_alive: Some(keep_alive), .. } => {
                 keep_alive.lost(key);
                 if keep_alive.is_dead() {
@@ -102,9 +102,9 @@ impl Registration {
         }
     }
 
-    fn is_current(&self, key: &TransactionKey) -> bool {
+    fn is_current(&self, key: TransactionKey) -> bool {
         match &self.state {
-            State::Registering { transaction, .. } | State::Unregistering { transaction } => transaction == key,
+            State::Registering { transaction, .. } | State::Unregistering { transaction } => *transaction == key,
             _ => false,
         }
     }

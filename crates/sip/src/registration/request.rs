@@ -35,7 +35,7 @@ impl Registration {
         if !self.route.leave(self.flow, why) {
             return false;
         }
-        core.supersede(now, transaction);
+        core.supersede(now, *transaction);
         self.authenticator.start_anew();
         self.send_register(core, now);
         true

@@ -14,7 +14,8 @@ pub(crate) use client_non_invite::ClientNonInvite;
 pub(crate) use server_invite::ServerInvite;
 pub(crate) use server_non_invite::ServerNonInvite;
 pub(crate) use table::{
-    Client, ClientMachine, MAGIC_COOKIE, MergeKey, Owner, Server, ServerMachine, Table, TransactionKey,
+    Branch, Client, ClientMachine, MAGIC_COOKIE, MergeKey, Owner, RequestName, Server, ServerMachine, Table,
+    TransactionKey,
 };
 
 use std::time::{Duration, Instant};

@@ -1,6 +1,7 @@
 //! Which transaction a message belongs to (RFC 3261 §17.1.3, §17.2.3).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fmt;
 
 use super::{ClientInvite, ClientNonInvite, ServerInvite, ServerNonInvite};
 use crate::message::headers::{HeaderName, Via};
@@ -9,58 +10,81 @@ use crate::{Deadline, Flow, RegistrationId, SessionId};
 
 /// What a branch starts with when it identifies its transaction (RFC 3261 §8.1.1.7).
 pub(crate) const MAGIC_COOKIE: &str = "z9hG4bK";
+/// What ours start with.
+const OWN_BRANCH: &str = "z9hG4bK-";
 
-/// Branch, sent-by and method; ACK counts as INVITE. In an index of our own requests, sent-by is empty.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct TransactionKey {
-    branch: String,
-    sent_by: String,
-    method: String,
+/// The branch of a request of ours: 64 random bits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Branch(pub u64);
+
+impl Branch {
+    /// One of ours, as it comes back in a response.
+    fn parse(text: &str) -> Option<Self> {
+        let digits = text.strip_prefix(OWN_BRANCH).filter(|digits| digits.len() == 16)?;
+        u64::from_str_radix(digits, 16).ok().map(Self)
+    }
+}
+
+impl fmt::Display for Branch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{OWN_BRANCH}{:016x}", self.0)
+    }
+}
+
+/// Names a transaction within a user agent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum TransactionKey {
+    /// Of a request of ours. A CANCEL has the branch of its INVITE (RFC 3261 §9.1).
+    Ours { branch: Branch, cancels: bool },
+    /// Of a request of theirs, by the order in which they came.
+    Theirs(u64),
 }
 
 impl TransactionKey {
     /// Of a request of ours.
-    pub fn client(branch: &str, method: &Method<'_>) -> Self {
-        Self { branch: branch.to_owned(), sent_by: String::new(), method: method.as_str().to_owned() }
+    pub fn client(branch: Branch, method: &Method<'_>) -> Self {
+        Self::Ours { branch, cancels: *method == Method::Cancel }
     }
 
-    /// The request of ours that a response answers.
+    /// The request of ours that a response says to answer (RFC 3261 §17.1.3).
     pub fn of_response(response: &Response<'_>) -> Option<Self> {
         // RFC 3261 §8.1.3.3: more than one Via means it is not ours.
         if response.headers.via_count() != 1 {
             return None;
         }
-        let branch = response.headers.top_via().ok()?.branch()?;
+        let branch = Branch::parse(response.headers.top_via().ok()?.branch()?)?;
         Some(Self::client(branch, &response.headers.cseq().ok()?.method))
     }
+}
 
-    pub fn branch(&self) -> &str {
-        &self.branch
-    }
+/// What tells a request of theirs from all others: branch, sent-by and method, where ACK counts as INVITE
+/// (RFC 3261 §17.2.3).
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct RequestName {
+    branch: String,
+    host: String,
+    port: u16,
+    method: String,
+}
 
-    /// Whether it is that of an INVITE.
-    pub fn is_invite(&self) -> bool {
-        self.method == Method::Invite.as_str()
-    }
-
-    /// Of a request of theirs.
-    pub fn of_request(request: &Request<'_>, via: &Via<'_>) -> Self {
+impl RequestName {
+    pub fn of(request: &Request<'_>, via: &Via<'_>) -> Self {
         let method = if request.method == Method::Ack { Method::Invite } else { request.method };
-        Self::server(request, via, method)
+        Self::new(request, via, method)
     }
 
     /// The INVITE that a CANCEL is for (RFC 3261 §9.2).
     pub fn canceled_by(request: &Request<'_>, via: &Via<'_>) -> Self {
-        Self::server(request, via, Method::Invite)
+        Self::new(request, via, Method::Invite)
     }
 
-    fn server(request: &Request<'_>, via: &Via<'_>, method: Method<'_>) -> Self {
+    fn new(request: &Request<'_>, via: &Via<'_>, method: Method<'_>) -> Self {
         let branch = via.branch().unwrap_or("");
-        let sent_by = format!("{}:{}", via.host.to_ascii_lowercase(), via.port.unwrap_or(5060));
         let identifies = branch.len() > MAGIC_COOKIE.len()
             && branch.get(..MAGIC_COOKIE.len()).is_some_and(|start| start.eq_ignore_ascii_case(MAGIC_COOKIE));
         let branch = if identifies { branch.to_owned() } else { Self::rfc2543(request, branch) };
-        Self { branch, sent_by, method: method.as_str().to_owned() }
+        let (host, port) = (via.host.to_ascii_lowercase(), via.port.unwrap_or(5060));
+        Self { branch, host, port, method: method.as_str().to_owned() }
     }
 
     /// Without the cookie the fields that RFC 2543 compared stand for the branch. The To tag is left out: an ACK
@@ -149,6 +173,7 @@ impl ClientMachine {
 #[derive(Debug)]
 pub(crate) struct Server {
     pub machine: ServerMachine,
+    pub name: RequestName,
     /// Where its responses go.
     pub flow: Flow,
     /// Where they go once that connection is gone.
@@ -190,27 +215,39 @@ pub(crate) type MergeKey = (String, String, u32, String);
 pub(crate) struct Table {
     pub clients: BTreeMap<TransactionKey, Client>,
     pub servers: BTreeMap<TransactionKey, Server>,
-    merges: BTreeMap<MergeKey, TransactionKey>,
+    names: HashMap<RequestName, TransactionKey>,
+    merges: HashSet<MergeKey>,
+    /// Requests of theirs so far.
+    requests: u64,
 }
 
 impl Table {
-    pub fn insert_server(&mut self, key: TransactionKey, server: Server) {
-        if let Some(merge_key) = &server.merge_key {
-            self.merges.insert(merge_key.clone(), key.clone());
-        }
-        self.servers.insert(key, server);
+    /// The transaction of a request of theirs that came before.
+    pub fn find(&self, name: &RequestName) -> Option<TransactionKey> {
+        self.names.get(name).copied()
     }
 
-    pub fn remove_server(&mut self, key: &TransactionKey) {
-        let merge_key = self.servers.remove(key).and_then(|server| server.merge_key);
-        if let Some(merge_key) = merge_key {
-            self.merges.remove(&merge_key);
+    pub fn insert_server(&mut self, server: Server) -> TransactionKey {
+        self.requests += 1;
+        let key = TransactionKey::Theirs(self.requests);
+        self.merges.extend(server.merge_key.clone());
+        self.names.insert(server.name.clone(), key);
+        self.servers.insert(key, server);
+        key
+    }
+
+    pub fn remove_server(&mut self, key: TransactionKey) {
+        if let Some(server) = self.servers.remove(&key) {
+            self.names.remove(&server.name);
+            if let Some(merge_key) = &server.merge_key {
+                self.merges.remove(merge_key);
+            }
         }
     }
 
     /// Whether this request is already here by another path.
     pub fn is_merged(&self, merge_key: &MergeKey) -> bool {
-        self.merges.contains_key(merge_key)
+        self.merges.contains(merge_key)
     }
 }
 
@@ -219,31 +256,31 @@ mod tests {
     use super::*;
     use crate::message::Message;
 
-    fn key(method: &str, via: &str) -> TransactionKey {
+    fn name(method: &str, via: &str) -> RequestName {
         let text = format!(
             "{method} sip:a@b SIP/2.0\r\nVia: SIP/2.0/UDP {via}\r\nFrom: <sip:x@y>;tag=1\r\nTo: <sip:a@b>\r\nCall-ID: c\r\nCSeq: 1 {method}\r\n\r\n"
         );
         let Ok(Message::Request(request)) = Message::parse(text.as_bytes()) else { panic!() };
         let via = request.headers.top_via().unwrap();
-        TransactionKey::of_request(&request, &via)
+        RequestName::of(&request, &via)
     }
 
     // RFC 3261 §17.2.3.
     #[test]
     fn an_ack_matches_its_invite_and_nothing_else_does() {
-        let invite = key("INVITE", "host:5060;branch=z9hG4bKa");
-        assert_eq!(key("ACK", "HOST;branch=z9hG4bKa"), invite);
-        assert_ne!(key("BYE", "host;branch=z9hG4bKa"), invite);
-        assert_ne!(key("INVITE", "other;branch=z9hG4bKa"), invite);
-        assert_ne!(key("INVITE", "host;branch=z9hG4bKb"), invite);
+        let invite = name("INVITE", "host:5060;branch=z9hG4bKa");
+        assert_eq!(name("ACK", "HOST;branch=z9hG4bKa"), invite);
+        assert_ne!(name("BYE", "host;branch=z9hG4bKa"), invite);
+        assert_ne!(name("INVITE", "other;branch=z9hG4bKa"), invite);
+        assert_ne!(name("INVITE", "host;branch=z9hG4bKb"), invite);
     }
 
     // RFC 3261 §17.2.3.
     #[test]
     fn without_the_cookie_the_fields_of_rfc_2543_are_compared() {
-        assert_eq!(key("ACK", "host;branch=1"), key("INVITE", "host;branch=1"));
-        assert_eq!(key("ACK", "host"), key("INVITE", "host"));
-        assert_ne!(key("INVITE", "host;branch=1"), key("INVITE", "host;branch=2"));
-        assert_eq!(key("INVITE", "host;branch=z9hG4bK"), key("ACK", "host;branch=z9hG4bK"));
+        assert_eq!(name("ACK", "host;branch=1"), name("INVITE", "host;branch=1"));
+        assert_eq!(name("ACK", "host"), name("INVITE", "host"));
+        assert_ne!(name("INVITE", "host;branch=1"), name("INVITE", "host;branch=2"));
+        assert_eq!(name("INVITE", "host;branch=z9hG4bK"), name("ACK", "host;branch=z9hG4bK"));
     }
 }

@@ -22,7 +22,7 @@ impl UserAgent {
         &mut self,
         now: Instant,
         flow: Flow,
-        key: &TransactionKey,
+        key: TransactionKey,
         echo: &Echo,
         request: &Request<'_>,
         realm: Option<&Registrar>,
@@ -46,7 +46,7 @@ impl UserAgent {
         &mut self,
         now: Instant,
         flow: Flow,
-        key: &TransactionKey,
+        key: TransactionKey,
         echo: &Echo,
         request: &Request<'_>,
     ) {

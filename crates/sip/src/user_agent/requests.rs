@@ -9,7 +9,7 @@ use crate::dialog::{InDialog, InviteSession, NewInvite, session_grant};
 use crate::message::headers::HeaderName;
 use crate::message::{Echo, Invalid, Method, OutgoingResponse, Request, SdpPart, Uri, sdp_part};
 use crate::sdp::SessionDescription;
-use crate::transaction::{MergeKey, Server, ServerInvite, ServerMachine, ServerNonInvite, TransactionKey};
+use crate::transaction::{MergeKey, RequestName, Server, ServerInvite, ServerMachine, ServerNonInvite, TransactionKey};
 use crate::{Config, Flow, Registrar, SessionId};
 
 /// Transactions of others at a time beyond which requests outside calls are refused without remembering them.
@@ -48,11 +48,12 @@ impl UserAgent {
                 return self.core.discard(flow, why);
             }
         };
-        let key = TransactionKey::of_request(request, &addressed.via);
+        let name = RequestName::of(request, &addressed.via);
+        let known = self.core.table.find(&name);
         if is_ack {
-            return self.handle_ack(now, flow, &key, request, &addressed);
+            return self.handle_ack(now, flow, known, request, &addressed);
         }
-        if let Some(server) = self.core.table.servers.get_mut(&key) {
+        if let Some(server) = known.and_then(|key| self.core.table.servers.get_mut(&key)) {
             let again = match &mut server.machine {
                 ServerMachine::Invite(invite) => invite.handle_invite(),
                 ServerMachine::NonInvite(other) => other.handle_request(),
@@ -66,16 +67,14 @@ impl UserAgent {
         if self.core.table.servers.len() >= self.room_for(request, &addressed) {
             return self.refuse_for_overload(flow, &echo, OVERLOAD_RETRY);
         }
-        self.handle_new_request(now, flow, key, echo, request, &addressed);
+        self.handle_new_request(now, flow, name, echo, request, &addressed);
     }
 
     /// Most transactions beside which a request still gets one of its own. A tag or branch that is only claimed
     /// earns no more room.
     fn room_for(&self, request: &Request<'_>, addressed: &Addressed<'_>) -> usize {
         let belongs = match request.method {
-            Method::Cancel => {
-                self.core.table.servers.contains_key(&TransactionKey::canceled_by(request, &addressed.via))
-            }
+            Method::Cancel => self.core.table.find(&RequestName::canceled_by(request, &addressed.via)).is_some(),
             _ => self.session_between(addressed).is_some(),
         };
         if belongs { MAX_SERVER_TRANSACTIONS_IN_CALLS } else { MAX_SERVER_TRANSACTIONS }
@@ -85,11 +84,12 @@ impl UserAgent {
         &mut self,
         now: Instant,
         flow: Flow,
-        key: &TransactionKey,
+        invite: Option<TransactionKey>,
         request: &Request<'_>,
         addressed: &Addressed<'_>,
     ) {
-        if let Some(Server { machine: ServerMachine::Invite(invite), .. }) = self.core.table.servers.get_mut(key)
+        if let Some(key) = invite
+            && let Some(Server { machine: ServerMachine::Invite(invite), .. }) = self.core.table.servers.get_mut(&key)
             && invite.handle_ack(now)
         {
             return self.settle_server(key);
@@ -114,7 +114,7 @@ impl UserAgent {
         &mut self,
         now: Instant,
         flow: Flow,
-        key: TransactionKey,
+        name: RequestName,
         echo: Echo,
         request: &Request<'_>,
         addressed: &Addressed<'_>,
@@ -129,23 +129,23 @@ impl UserAgent {
             (addressed.call_id.to_owned(), from_tag, addressed.cseq.number, request.method.as_str().to_owned())
         });
         let is_merged = merge_key.as_ref().is_some_and(|key| self.core.table.is_merged(key));
-        self.open_transaction(now, &key, &echo, request, merge_key.filter(|_| !is_merged));
+        let key = self.open_transaction(now, name, &echo, request, merge_key.filter(|_| !is_merged));
         if request.method == Method::Cancel {
-            return self.handle_cancel(now, &key, &echo, request, addressed);
+            return self.handle_cancel(now, key, &echo, request, addressed);
         }
         let refusal = if is_merged { Some(OutgoingResponse::new(482)) } else { self.refusal(request, addressed) };
         if let Some(refusal) = refusal {
-            return self.respond(now, &key, &echo, &refusal);
+            return self.respond(now, key, &echo, &refusal);
         }
         if in_dialog {
             return self.handle_in_dialog(now, key, echo, request, addressed);
         }
         match request.method {
             Method::Invite => self.handle_invite(now, flow, key, echo, request, addressed.realm),
-            Method::Register => self.handle_register(now, flow, &key, &echo, request),
-            Method::Options => self.respond(now, &key, &echo, &capabilities(&self.core.config)),
+            Method::Register => self.handle_register(now, flow, key, &echo, request),
+            Method::Options => self.respond(now, key, &echo, &capabilities(&self.core.config)),
             // BYE, INFO, UPDATE belong in dialogs.
-            _ => self.respond(now, &key, &echo, &OutgoingResponse::new(481)),
+            _ => self.respond(now, key, &echo, &OutgoingResponse::new(481)),
         }
     }
 
@@ -163,11 +163,11 @@ impl UserAgent {
     fn open_transaction(
         &mut self,
         now: Instant,
-        key: &TransactionKey,
+        name: RequestName,
         echo: &Echo,
         request: &Request<'_>,
         merge_key: Option<MergeKey>,
-    ) {
+    ) -> TransactionKey {
         let (timers, flow, reopen) = (self.core.config.timers, echo.reply_to, echo.reopen);
         let reliable = flow.transport.is_reliable();
         let machine = if request.method == Method::Invite {
@@ -176,11 +176,13 @@ impl UserAgent {
         } else {
             ServerMachine::NonInvite(ServerNonInvite::new(timers, reliable))
         };
-        self.core.deadlines.set(Waiting::Server(key.clone()), machine.deadline());
-        self.core.table.insert_server(key.clone(), Server { machine, flow, reopen, session: None, merge_key });
+        let deadline = machine.deadline();
+        let key = self.core.table.insert_server(Server { machine, name, flow, reopen, session: None, merge_key });
+        self.core.deadlines.set(Waiting::Transaction(key), deadline);
+        key
     }
 
-    pub(super) fn respond(&mut self, now: Instant, key: &TransactionKey, echo: &Echo, response: &OutgoingResponse) {
+    pub(super) fn respond(&mut self, now: Instant, key: TransactionKey, echo: &Echo, response: &OutgoingResponse) {
         let to_tag = self.core.token();
         self.core.respond(now, key, echo, &to_tag, response);
     }
@@ -189,13 +191,13 @@ impl UserAgent {
     fn handle_cancel(
         &mut self,
         now: Instant,
-        key: &TransactionKey,
+        key: TransactionKey,
         echo: &Echo,
         request: &Request<'_>,
         addressed: &Addressed<'_>,
     ) {
-        let invite = TransactionKey::canceled_by(request, &addressed.via);
-        let Some(server) = self.core.table.servers.get(&invite) else {
+        let invite = self.core.table.find(&RequestName::canceled_by(request, &addressed.via));
+        let Some(server) = invite.and_then(|invite| self.core.table.servers.get(&invite)) else {
             return self.respond(now, key, echo, &OutgoingResponse::new(481));
         };
         let session = server.session;
@@ -264,7 +266,7 @@ impl UserAgent {
             if let Some(session) = self.session_between(addressed).and_then(|id| self.sessions.get_mut(&id)) {
                 session.handle_options(addressed.cseq.number);
             }
-            return self.respond(now, &key, &echo, &capabilities(&self.core.config));
+            return self.respond(now, key, &echo, &capabilities(&self.core.config));
         }
         let Some(id) = self.session_between(addressed) else {
             return;
@@ -285,7 +287,7 @@ impl UserAgent {
         request: &Request<'_>,
         realm: Option<&Registrar>,
     ) {
-        if self.authenticated(now, flow, &key, &echo, request, realm).is_none() {
+        if self.authenticated(now, flow, key, &echo, request, realm).is_none() {
             return;
         }
         let offer = match sdp_part(&request.headers, request.body) {
@@ -293,14 +295,14 @@ impl UserAgent {
                 Ok(offer) => Some(offer),
                 Err(error) => {
                     let warning = format!("399 offhook \"{error}\"");
-                    return self.respond(now, &key, &echo, &OutgoingResponse::new(488).with("Warning", warning));
+                    return self.respond(now, key, &echo, &OutgoingResponse::new(488).with("Warning", warning));
                 }
             },
             SdpPart::Absent | SdpPart::Unsupported => None,
         };
         let grant = match session_grant(&self.core.config, &request.headers) {
             Ok(grant) => grant,
-            Err(refusal) => return self.respond(now, &key, &echo, &refusal),
+            Err(refusal) => return self.respond(now, key, &echo, &refusal),
         };
         let learnt = self.registrations.values().find_map(|registration| registration.seen_by(flow, request));
         let id = SessionId(self.take_id());

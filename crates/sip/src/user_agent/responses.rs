@@ -12,9 +12,12 @@ use crate::{Event, Flow};
 
 impl UserAgent {
     pub(super) fn handle_response(&mut self, now: Instant, flow: Flow, response: &Response<'_>) {
-        let key = TransactionKey::of_response(response);
-        let Some((key, client)) = key.and_then(|key| Some((key.clone(), self.core.table.clients.get_mut(&key)?)))
-        else {
+        let answered = TransactionKey::of_response(response).and_then(|key| {
+            let client = self.core.table.clients.get_mut(&key)?;
+            let same_method = response.headers.cseq().is_ok_and(|cseq| cseq.method == client.request.method);
+            same_method.then_some((key, client))
+        });
+        let Some((key @ TransactionKey::Ours { branch, .. }, client)) = answered else {
             return self.core.discard(flow, "response to no request of ours");
         };
         // Dialogs are told apart by these, so a response that lacks them is of no use.
@@ -27,7 +30,7 @@ impl UserAgent {
         let Reaction { deliver, send } = match &mut client.machine {
             ClientMachine::Invite(invite) => invite.handle_response(now, response.status, || {
                 let to = response.headers.first(HeaderName::To).map(readable).unwrap_or_default();
-                request.ack(to).to_bytes(&path, key.branch(), &self.core.config.user_agent)
+                request.ack(to).to_bytes(&path, branch, &self.core.config.user_agent)
             }),
             ClientMachine::NonInvite(request) => request.handle_response(now, response.status),
         };
@@ -38,13 +41,13 @@ impl UserAgent {
             self.core.target_answered(path);
         }
         if deliver {
-            self.deliver_response(now, &key, response);
+            self.deliver_response(now, key, response);
         }
-        self.settle_client(&key);
+        self.settle_client(key);
     }
 
-    fn deliver_response(&mut self, now: Instant, key: &TransactionKey, response: &Response<'_>) {
-        let Some(client) = self.core.table.clients.get(key) else {
+    fn deliver_response(&mut self, now: Instant, key: TransactionKey, response: &Response<'_>) {
+        let Some(client) = self.core.table.clients.get(&key) else {
             return;
         };
         let (owner, flow) = (client.owner, client.flow);
@@ -81,10 +84,10 @@ impl UserAgent {
         let flow = client.flow;
         match effect {
             Some(Effect::Send(payload)) => self.core.transmit(flow, payload),
-            Some(Effect::TimedOut) => self.deliver_silence(now, &key, Silence::Timeout),
+            Some(Effect::TimedOut) => self.deliver_silence(now, key, Silence::Timeout),
             None => {}
         }
-        self.settle_client(&key);
+        self.settle_client(key);
     }
 
     /// The network refused what we sent on a path: requests on it that nobody has answered are lost.
@@ -121,17 +124,17 @@ impl UserAgent {
         let keys: Vec<_> = lost
             .map(|(key, client)| {
                 client.machine.abandon();
-                key.clone()
+                *key
             })
             .collect();
         for key in keys {
-            self.deliver_silence(now, &key, why);
-            self.settle_client(&key);
+            self.deliver_silence(now, key, why);
+            self.settle_client(key);
         }
     }
 
-    fn deliver_silence(&mut self, now: Instant, key: &TransactionKey, why: Silence) {
-        let Some(client) = self.core.table.clients.get(key) else {
+    fn deliver_silence(&mut self, now: Instant, key: TransactionKey, why: Silence) {
+        let Some(client) = self.core.table.clients.get(&key) else {
             return;
         };
         let (owner, flow, method) = (client.owner, client.flow, client.request.method);
@@ -155,21 +158,21 @@ impl UserAgent {
     }
 
     /// After anything that touched a client transaction.
-    fn settle_client(&mut self, key: &TransactionKey) {
-        let Some(client) = self.core.table.clients.get(key) else {
+    fn settle_client(&mut self, key: TransactionKey) {
+        let Some(client) = self.core.table.clients.get(&key) else {
             return;
         };
         if !client.machine.is_terminated() {
             let deadline = client.machine.deadline();
-            return self.core.deadlines.set(Waiting::Client(key.clone()), deadline);
+            return self.core.deadlines.set(Waiting::Transaction(key), deadline);
         }
-        let owner = client.owner;
-        self.core.table.clients.remove(key);
-        self.core.deadlines.set(Waiting::Client(key.clone()), None);
+        let (owner, method) = (client.owner, client.request.method);
+        self.core.table.clients.remove(&key);
+        self.core.deadlines.set(Waiting::Transaction(key), None);
         if let Owner::Session(id) = owner
             && let Some(session) = self.sessions.get_mut(&id)
         {
-            session.transaction_ended(key);
+            session.transaction_ended(key, method);
             self.settle_session(id);
         }
     }
@@ -189,18 +192,18 @@ impl UserAgent {
         if let Some(Effect::Send(payload)) = effect {
             self.core.transmit(flow, payload);
         }
-        self.settle_server(&key);
+        self.settle_server(key);
     }
 
     /// After anything that touched a server transaction.
-    pub(super) fn settle_server(&mut self, key: &TransactionKey) {
-        let Some(server) = self.core.table.servers.get(key) else {
+    pub(super) fn settle_server(&mut self, key: TransactionKey) {
+        let Some(server) = self.core.table.servers.get(&key) else {
             return;
         };
         let deadline = server.machine.deadline();
         if server.machine.is_terminated() {
             self.core.table.remove_server(key);
         }
-        self.core.deadlines.set(Waiting::Server(key.clone()), deadline);
+        self.core.deadlines.set(Waiting::Transaction(key), deadline);
     }
 }
