@@ -6,7 +6,7 @@
 
 use super::headers::{Header, HeaderName, Headers};
 use super::{Method, Request, Response, Uri, ascii, is_token, number, trim};
-use memchr::memchr;
+use memchr::{memchr, memrchr};
 
 /// Longest message taken, the most that UDP can carry.
 pub const MAX_MESSAGE_SIZE: usize = 65_535;
@@ -84,7 +84,7 @@ impl<'a> StartLine<'a> {
         if line.get(..4).is_some_and(|start| start.eq_ignore_ascii_case(b"SIP/")) {
             return Self::parse_status_line(line);
         }
-        let method_end = line.iter().position(|byte| *byte == b' ').ok_or(Error::NotSip)?;
+        let method_end = memchr(b' ', line).ok_or(Error::NotSip)?;
         let (method, rest) = line.split_at(method_end);
         if method.is_empty() || !method.iter().all(|byte| is_token(*byte)) {
             return Err(Error::NotSip);
@@ -92,7 +92,7 @@ impl<'a> StartLine<'a> {
         let method = Method::new(ascii(method).ok_or(Error::NotSip)?);
         // The version is sought from the end: white space inside the URI is then a defect of the URI.
         let trimmed = trim(rest);
-        let version_start = trimmed.iter().rposition(|byte| *byte == b' ').ok_or(Error::NotSip)?;
+        let version_start = memrchr(b' ', trimmed).ok_or(Error::NotSip)?;
         let (uri, version) = (&trimmed[..version_start], &trimmed[version_start + 1..]);
         if !version.get(..4).is_some_and(|start| start.eq_ignore_ascii_case(b"SIP/")) {
             return Err(Error::NotSip);
@@ -180,11 +180,11 @@ impl<'a> Lines<'a> {
 }
 
 fn split_field(field: &[u8]) -> Option<Header<'_>> {
-    let colon = field.iter().position(|byte| *byte == b':')?;
+    let colon = memchr(b':', field)?;
     let raw_name = field[..colon].trim_ascii_end();
     let name = HeaderName::of(raw_name);
     let is_legal = name != HeaderName::Other || (!raw_name.is_empty() && raw_name.iter().all(|byte| is_token(*byte)));
-    is_legal.then(|| Header { name, raw_name, value: trim(&field[colon + 1..]) })
+    is_legal.then(|| Header::new(name, raw_name, trim(&field[colon + 1..])))
 }
 
 /// Whether a start line is that of a SIP message, however faulty.

@@ -21,16 +21,22 @@ pub enum Uri<'a> {
     },
 }
 
-/// Bytes that may stand in a URI at all: visible ASCII without quotes and angle brackets.
-static VISIBLE: [bool; 256] = {
-    let mut table = [false; 256];
-    let mut byte = b'!';
-    while byte < 0x7f {
-        table[byte as usize] = !matches!(byte, b'<' | b'>' | b'"');
-        byte += 1;
-    }
-    table
-};
+/// Whether a byte may stand in a URI at all: visible ASCII without quotes and angle brackets.
+fn is_visible(byte: u8) -> bool {
+    (b'!'..=b'~').contains(&byte) & (byte != b'<') & (byte != b'>') & (byte != b'"')
+}
+
+/// Whether a byte may stand in a host, brackets and colons of IPv6 included.
+fn is_of_host(byte: u8) -> bool {
+    let letter = byte | 0x20;
+    letter.is_ascii_lowercase() | byte.is_ascii_digit() | matches!(byte, b'.' | b'-' | b'_' | b'[' | b']' | b':')
+}
+
+/// Whether all bytes pass. It looks at each, so that the compiler may look at sixteen at a time: several times faster than
+/// to stop at the first that does not.
+fn all(bytes: &[u8], passes: impl Fn(u8) -> bool) -> bool {
+    bytes.iter().fold(true, |all, byte| all & passes(*byte))
+}
 
 /// A `sip:` or `sips:` URI.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,23 +58,20 @@ pub struct SipUri<'a> {
 impl<'a> Uri<'a> {
     /// Reads a whole URI; white space, quotes and angle brackets have no place in one.
     pub fn parse(text: &'a str) -> Result<Self, Invalid> {
-        if !text.bytes().all(|byte| VISIBLE[usize::from(byte)]) {
+        if !all(text.as_bytes(), is_visible) {
             return Err(Invalid("forbidden character in URI"));
         }
         let (scheme, rest) = split_once(text, b':').ok_or(Invalid("URI without scheme"))?;
+        let secure = scheme.eq_ignore_ascii_case("sips");
+        if secure || scheme.eq_ignore_ascii_case("sip") {
+            return SipUri::parse_rest(secure, rest).map(Self::Sip);
+        }
         let mut letters = scheme.bytes();
         let starts_well = letters.next().is_some_and(|byte| byte.is_ascii_alphabetic());
         if !starts_well || !letters.all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.')) {
             return Err(Invalid("URI scheme"));
         }
-        let secure = scheme.eq_ignore_ascii_case("sips");
-        if secure || scheme.eq_ignore_ascii_case("sip") {
-            SipUri::parse_rest(secure, rest).map(Self::Sip)
-        } else if rest.is_empty() {
-            Err(Invalid("empty URI"))
-        } else {
-            Ok(Self::Other { scheme, rest })
-        }
+        if rest.is_empty() { Err(Invalid("empty URI")) } else { Ok(Self::Other { scheme, rest }) }
     }
 
     /// The SIP URI, if it is one.
@@ -132,9 +135,7 @@ pub(crate) fn split_host_port(text: &str) -> Result<(&str, Option<u16>), Invalid
         None => memchr(b':', text.as_bytes()).unwrap_or(text.len()),
     };
     let (host, rest) = text.split_at(host_end);
-    if host.is_empty()
-        || !host.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_' | b'[' | b']' | b':'))
-    {
+    if host.is_empty() || !all(host.as_bytes(), is_of_host) {
         return Err(Invalid("host"));
     }
     let port = match rest.strip_prefix(':') {

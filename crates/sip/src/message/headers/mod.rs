@@ -33,20 +33,37 @@ pub struct Header<'a> {
     pub raw_name: &'a [u8],
     /// Its value, outer white space cut off.
     pub value: &'a [u8],
+    /// The place of the next one of this name.
+    next: u16,
 }
+
+impl<'a> Header<'a> {
+    pub(super) fn new(name: HeaderName, raw_name: &'a [u8], value: &'a [u8]) -> Self {
+        Self { name, raw_name, value, next: NOWHERE }
+    }
+}
+
+/// After the last field of a name; there are at most [`MAX_HEADERS`](super::MAX_HEADERS) places.
+const NOWHERE: u16 = u16::MAX;
 
 /// All header fields of a message, in order.
 #[derive(Debug, Clone)]
 pub struct Headers<'a> {
     fields: Vec<Header<'a>>,
+    /// The place of the first one of each name.
+    first: [u16; HeaderName::COUNT],
 }
 
 /// Highest Max-Forwards (RFC 3261 §20.22).
 const MAX_HOPS: u32 = 255;
 
 impl<'a> Headers<'a> {
-    pub(super) fn new(fields: Vec<Header<'a>>) -> Self {
-        Self { fields }
+    pub(super) fn new(mut fields: Vec<Header<'a>>) -> Self {
+        let mut first = [NOWHERE; HeaderName::COUNT];
+        for (place, field) in (0..NOWHERE).zip(&mut fields).rev() {
+            field.next = std::mem::replace(&mut first[field.name as usize], place);
+        }
+        Self { fields, first }
     }
 
     /// Every field.
@@ -56,7 +73,12 @@ impl<'a> Headers<'a> {
 
     /// The values of every field of this name, not split at commas.
     pub fn all(&self, name: HeaderName) -> impl Iterator<Item = &'a [u8]> + use<'a, '_> {
-        self.fields.iter().filter(move |field| field.name == name).map(|field| field.value)
+        let mut place = self.first[name as usize];
+        std::iter::from_fn(move || {
+            let field = self.fields.get(usize::from(place))?;
+            place = field.next;
+            Some(field.value)
+        })
     }
 
     /// The first value of this name.

@@ -46,6 +46,9 @@ pub enum HeaderName {
 }
 
 impl HeaderName {
+    /// How many there are.
+    pub(super) const COUNT: usize = Self::Other as usize + 1;
+
     /// The name in any case, long or compact (RFC 3261 §7.3.3).
     pub fn of(name: &[u8]) -> Self {
         use HeaderName::*;

@@ -1,5 +1,7 @@
 //! From, To, Contact, Route, Record-Route: a URI with perhaps a name before and parameters after.
 
+use memchr::memchr;
+
 use super::list::find_unquoted;
 use super::params::Params;
 use crate::message::{Invalid, Uri, ascii, is_lws, is_token, readable, trim};
@@ -33,8 +35,9 @@ impl<'a> NameAddr<'a> {
             return Err(Invalid("display name"));
         }
         let inside = &value[open + 1..];
-        let close = inside.iter().position(|byte| *byte == b'>').ok_or(Invalid("no closing angle bracket"))?;
-        let uri = ascii(&inside[..close]).ok_or(Invalid("URI"))?;
+        let close = memchr(b'>', inside).ok_or(Invalid("no closing angle bracket"))?;
+        // `Uri` takes nothing but ASCII.
+        let uri = std::str::from_utf8(&inside[..close]).map_err(|_| Invalid("URI"))?;
         Uri::parse(uri)?;
         Ok(Self { display, uri, params: after_uri(&inside[close + 1..])? })
     }
