@@ -120,6 +120,15 @@ pub struct Credentials {
     pub username: String,
     /// Password; never printed.
     pub password: String,
+    /// The only realm whose challenges are answered; `None` for whatever the trunk names.
+    pub realm: Option<String>,
+}
+
+impl Credentials {
+    /// For any realm of the trunk.
+    pub fn new(username: impl Into<String>, password: impl Into<String>) -> Self {
+        Self { username: username.into(), password: password.into(), realm: None }
+    }
 }
 
 impl std::fmt::Debug for Credentials {

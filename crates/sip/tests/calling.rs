@@ -12,7 +12,7 @@ const RINGING: &str = "180 Ringing";
 const CHALLENGE: &str = "Proxy-Authenticate: Digest realm=\"r\", nonce=\"n1\", qop=\"auth\"\n";
 
 fn credentials() -> Option<Credentials> {
-    Some(Credentials { username: "alice".into(), password: "secret".into() })
+    Some(Credentials::new("alice", "secret"))
 }
 
 fn established(wire: &mut Wire) -> (SessionId, String) {

@@ -63,7 +63,7 @@ fn a_registration_and_a_call_share_what_their_trunk_gave() {
         registrar: "sip:trunk.test".into(),
         address_of_record: "sip:alice@trunk.test".into(),
         contact_user: "alice".into(),
-        credentials: Some(Credentials { username: "alice".into(), password: "secret".into() }),
+        credentials: Some(Credentials::new("alice", "secret")),
         expires: Duration::from_secs(600),
         keep_alive: None,
         learns_address: false,

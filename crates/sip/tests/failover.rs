@@ -28,7 +28,7 @@ fn call(wire: &mut Wire, hops: Vec<Hop>, headers: Vec<(String, String)>) -> (Ses
         from: "sip:alice@example.test".into(),
         display_name: None,
         contact_user: "alice".into(),
-        credentials: Some(Credentials { username: "alice".into(), password: "secret".into() }),
+        credentials: Some(Credentials::new("alice", "secret")),
         registration: None,
         offer: description(4000, Direction::SendRecv),
         presentation: sip::Presentation::default(),

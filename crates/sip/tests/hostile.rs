@@ -16,7 +16,7 @@ fn messages(wire: &mut Wire) -> Vec<String> {
         from: "sip:alice@example.test".into(),
         display_name: Some("Alice".into()),
         contact_user: "alice".into(),
-        credentials: Some(sip::Credentials { username: "alice".into(), password: "secret".into() }),
+        credentials: Some(sip::Credentials::new("alice", "secret")),
         registration: None,
         offer: description(4000, Direction::SendRecv),
         presentation: sip::Presentation::default(),

@@ -197,7 +197,7 @@ fn the_address_that_the_registrar_sees_replaces_the_contact() {
 #[test]
 fn a_challenge_tells_the_address_too() {
     let mut wire = Wire::new();
-    let credentials = Some(sip::Credentials { username: "alice".into(), password: "secret".into() });
+    let credentials = Some(sip::Credentials::new("alice", "secret"));
     let with_password = Register { credentials, ..register(&wire) };
     wire.agent.register(wire.now, with_password);
     let request = wire.sent().remove(0);

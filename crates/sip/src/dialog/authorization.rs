@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::{InviteSession, Reply};
 use crate::Flow;
 use crate::core::Core;
-use crate::digest::Covered;
+use crate::digest::{Covered, Realms};
 use crate::message::OutgoingRequest;
 use crate::transaction::TransactionKey;
 
@@ -31,10 +31,10 @@ impl InviteSession {
     }
 
     /// Whether it makes sense to answer a challenge: it comes from the trunk, and we have not answered it before.
-    pub(super) fn takes_challenge(&mut self, core: &mut Core, reply: Reply<'_>) -> bool {
+    pub(super) fn takes_challenge(&mut self, core: &mut Core, reply: Reply<'_>, realms: Realms) -> bool {
         let response = reply.response;
         self.authenticator.is_for(reply.flow.remote.ip())
-            && self.authenticator.challenged(&mut core.keyring, response.status, &response.headers)
+            && self.authenticator.challenged(&mut core.keyring, response.status, &response.headers, realms)
     }
 
     /// Sends a challenged request again with credentials; `None` when that makes no sense.
@@ -47,7 +47,7 @@ impl InviteSession {
         reply: Reply<'_>,
     ) -> Option<TransactionKey> {
         let refused = reply.request;
-        if !matches!(reply.response.status, 401 | 407) || !self.takes_challenge(core, reply) {
+        if !matches!(reply.response.status, 401 | 407) || !self.takes_challenge(core, reply, Realms::Known) {
             return None;
         }
         let fresh = self.dialog.request(refused.method);

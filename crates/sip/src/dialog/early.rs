@@ -6,6 +6,7 @@ use super::session::State;
 use super::{Dialog, InviteSession, Lost, Reply};
 use crate::Event;
 use crate::core::Core;
+use crate::digest::Realms;
 use crate::message::headers::HeaderName;
 use crate::message::{Method, OutgoingRequest, SdpPart, readable, sdp_part};
 use crate::sdp::SessionDescription;
@@ -83,7 +84,7 @@ impl InviteSession {
         if let Some(index) = known
             && matches!(response.status, 401 | 407)
             && self.authenticator.is_for(self.early[index].dialog.next_hop().remote.ip())
-            && self.authenticator.challenged(&mut core.keyring, response.status, &response.headers)
+            && self.authenticator.challenged(&mut core.keyring, response.status, &response.headers, Realms::Known)
         {
             let cseq = self.early[index].dialog.request(Method::Prack).cseq;
             self.send_prack(core, now, index, OutgoingRequest { cseq, ..request.clone() });

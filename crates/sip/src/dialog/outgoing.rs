@@ -9,7 +9,7 @@ use super::remedies::add_100rel;
 use super::session::{SDP, State};
 use super::{Dialog, InviteSession, Reply};
 use crate::core::Core;
-use crate::digest::Authenticator;
+use crate::digest::{Authenticator, Realms};
 use crate::message::headers::HeaderName;
 use crate::message::{Method, OutgoingRequest, Response, SdpPart, readable, sdp_part};
 use crate::registration::Way;
@@ -184,7 +184,7 @@ impl InviteSession {
         let mut request = reply.request.clone();
         let disposition = Disposition::of_response(response);
         let asks_again = match disposition {
-            Disposition::Credentials => self.takes_challenge(core, reply),
+            Disposition::Credentials => self.takes_challenge(core, reply, Realms::Any),
             Disposition::Interval => self.timer.raise(&response.headers),
             Disposition::Extension if response.status == 421 => add_100rel(&mut request, &response.headers),
             Disposition::Extension => self.remedies.drop_options(&mut request, &response.headers),

@@ -47,6 +47,15 @@ struct Identity {
     credentials: Credentials,
 }
 
+/// Whose challenges are answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Realms {
+    /// Whatever comes from the trunk; its credentials may name one realm.
+    Any,
+    /// Only those that the trunk has named before: within a call, a challenge of another realm is the callee's, passed on.
+    Known,
+}
+
 /// The parts of a request that its credentials cover.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Covered<'a> {
@@ -115,13 +124,18 @@ impl Authenticator {
     ///
     /// Credentials that were refused are never sent again: a second challenge for the same request is answered
     /// only when it says `stale` with another nonce, or when the first try used a nonce of an earlier request.
-    pub fn challenged(&mut self, keyring: &mut Keyring, status: u16, headers: &Headers<'_>) -> bool {
+    pub fn challenged(&mut self, keyring: &mut Keyring, status: u16, headers: &Headers<'_>, realms: Realms) -> bool {
         let Some((address, credentials)) = self.identity.as_ref().and_then(Identity::named) else {
             return false;
         };
         if self.attempts >= MAX_ATTEMPTS {
             return false;
         }
+        let spaces = keyring.of(address, credentials);
+        let is_answered = |realm: &str| {
+            credentials.realm.as_ref().is_none_or(|only| only == realm)
+                && (realms == Realms::Any || spaces.iter().any(|space| space.realm == realm))
+        };
         let proxy = status == 407;
         let name = if proxy { HeaderName::ProxyAuthenticate } else { HeaderName::WwwAuthenticate };
         // RFC 8760 §2.4: of each realm the topmost challenge that we support.
@@ -129,6 +143,7 @@ impl Authenticator {
         for challenge in headers.all(name).flat_map(auth_values) {
             if let Some(found) = Space::of(proxy, &challenge)
                 && chosen.len() < MAX_SPACES
+                && is_answered(&found.0.realm)
                 && chosen.iter().all(|(space, _)| space.realm != found.0.realm)
             {
                 chosen.push(found);
@@ -141,7 +156,6 @@ impl Authenticator {
         if chosen.is_empty() {
             return false;
         }
-        let spaces = keyring.of(address, credentials);
         for (space, _) in chosen {
             self.answered.push((proxy, space.realm.clone()));
             let is_same = |known: &Space| known.proxy == proxy && known.realm == space.realm;

@@ -3,7 +3,7 @@
 mod client;
 mod server;
 
-pub(crate) use client::{Authenticator, Covered, Keyring};
+pub(crate) use client::{Authenticator, Covered, Keyring, Realms};
 pub(crate) use server::{Challenger, Verdict};
 
 use md5::{Digest, Md5};
@@ -77,7 +77,7 @@ mod tests {
 
     impl Client {
         fn challenged(&mut self, status: u16, headers: &Headers<'_>) -> bool {
-            self.authenticator.challenged(&mut self.keyring, status, headers)
+            self.authenticator.challenged(&mut self.keyring, status, headers, Realms::Any)
         }
 
         fn headers(&mut self, method: &str, uri: &str, body: &[u8], cnonce: &str) -> Vec<(String, String)> {
@@ -90,7 +90,7 @@ mod tests {
     }
 
     fn client() -> Client {
-        let credentials = Credentials { username: "Mufasa".into(), password: "Circle of Life".into() };
+        let credentials = Credentials::new("Mufasa", "Circle of Life");
         let authenticator = Authenticator::new(vec!["192.0.2.2".parse().unwrap()], Some(credentials));
         Client { keyring: Keyring::default(), authenticator }
     }
@@ -146,6 +146,29 @@ mod tests {
         assert!(!challenged("3", ""));
         let mut nobody = Client { keyring: Keyring::default(), authenticator: Authenticator::without_credentials() };
         assert!(!with_headers(&challenge("1", ""), |headers| nobody.challenged(401, headers)));
+    }
+
+    // RFC 3261 §22.1: credentials are for the realms of the protection space that they belong to.
+    #[test]
+    fn a_challenge_of_a_realm_that_is_not_the_trunks_is_not_answered() {
+        let asked = |client: &mut Client, realm, nonce, realms| {
+            let challenge = format!("WWW-Authenticate: Digest realm=\"{realm}\", nonce=\"{nonce}\"");
+            with_headers(&challenge, |headers| {
+                client.authenticator.challenged(&mut client.keyring, 401, headers, realms)
+            })
+        };
+        let mut any = client();
+        assert!(!asked(&mut any, "trunk", 1, Realms::Known));
+        assert!(asked(&mut any, "trunk", 1, Realms::Any));
+        any.succeeded("X: y");
+        assert!(!asked(&mut any, "callee", 2, Realms::Known));
+        assert!(asked(&mut any, "trunk", 2, Realms::Known));
+
+        let credentials = Credentials { realm: Some("trunk".into()), ..Credentials::new("Mufasa", "Circle of Life") };
+        let authenticator = Authenticator::new(vec!["192.0.2.2".parse().unwrap()], Some(credentials));
+        let mut only = Client { keyring: Keyring::default(), authenticator };
+        assert!(!asked(&mut only, "callee", 1, Realms::Any));
+        assert!(asked(&mut only, "trunk", 1, Realms::Any));
     }
 
     #[test]
@@ -282,7 +305,7 @@ mod tests {
     #[test]
     fn what_one_trunk_gave_is_not_shown_to_another_and_old_ones_are_forgotten() {
         let mut client = challenged("WWW-Authenticate: Digest realm=\"r\", nonce=\"n\"");
-        let credentials = Credentials { username: "Mufasa".into(), password: "Circle of Life".into() };
+        let credentials = Credentials::new("Mufasa", "Circle of Life");
         let at = |address: [u8; 4]| Authenticator::new(vec![address.into()], Some(credentials.clone()));
         let covered = Covered { method: "INVITE", uri: "sip:x", body: &[] };
         let mut shown = |address| at(address).headers(&mut client.keyring, covered, "c").len();

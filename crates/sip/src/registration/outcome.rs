@@ -6,6 +6,7 @@ use super::granted::{foreign_contact, granted_time, service_route};
 use super::keep_alive::KeepAlive;
 use super::{Registration, State};
 use crate::core::Core;
+use crate::digest::Realms;
 use crate::disposition::retry_after;
 use crate::message::headers::HeaderName;
 use crate::message::{Response, readable};
@@ -43,7 +44,7 @@ impl Registration {
             200..300 if removing => self.removed(core),
             200..300 => self.granted(core, now, response),
             status @ (401 | 407) => {
-                if self.authenticator.challenged(&mut core.keyring, status, &response.headers) {
+                if self.authenticator.challenged(&mut core.keyring, status, &response.headers, Realms::Any) {
                     if removing {
                         let transaction = self.send(core, now, Duration::ZERO);
                         self.state = State::Unregistering { transaction };

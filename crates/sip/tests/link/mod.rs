@@ -357,7 +357,7 @@ pub fn flow(side: Side) -> Flow {
 }
 
 pub fn credentials(password: &str) -> Credentials {
-    Credentials { username: "alice".into(), password: password.into() }
+    Credentials::new("alice", password)
 }
 
 pub fn offer_of(side: Side) -> SessionDescription {

@@ -97,7 +97,7 @@ pub fn invite_to(flow: Flow) -> Invite {
         from: "sip:alice@example.test".into(),
         display_name: None,
         contact_user: "alice".into(),
-        credentials: Some(Credentials { username: "alice".into(), password: "secret".into() }),
+        credentials: Some(Credentials::new("alice", "secret")),
         registration: None,
         offer: description(4000, Direction::SendRecv),
         presentation: sip::Presentation::default(),
