@@ -55,7 +55,7 @@ fn main() {
         let ended = Input::SpeechEnded { at: now };
         over |= step(&mut conversation, &mut now, ended, &said);
     }
-    let end = CallEnd { cause: EndCause::HungUp, sip_status: None, reason: None };
+    let end = CallEnd::because(EndCause::HungUp);
     println!("{:#?}", conversation.into_outcome(end).result);
 }
 

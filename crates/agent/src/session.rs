@@ -133,11 +133,11 @@ impl Session {
                 }
                 Some(Verdict::Leave) => {
                     tracing::error!("the call does not end; it is left");
-                    self.ended = Some(CallEnd { cause: EndCause::HungUp, sip_status: None, reason: None });
+                    self.ended = Some(CallEnd::because(EndCause::HungUp));
                 }
             }
         }
-        let end = self.ended.take().unwrap_or(CallEnd { cause: EndCause::Failed, sip_status: None, reason: None });
+        let end = self.ended.take().unwrap_or(CallEnd::because(EndCause::Failed));
         // Nobody may order anything any longer.
         self.orders = None;
         let (events, frames) = (self.reports.finish().await, self.listener.dropped());
@@ -174,7 +174,7 @@ impl Session {
             }
             Wake::Line(Some(event)) => self.line_event(now, event),
             Wake::Line(None) => {
-                self.ended.get_or_insert(CallEnd { cause: EndCause::Failed, sip_status: None, reason: None });
+                self.ended.get_or_insert(CallEnd::because(EndCause::Failed));
                 Some(Input::Ended)
             }
             Wake::Recognition(event) => Some(self.recognised(event)),

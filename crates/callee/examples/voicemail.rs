@@ -4,7 +4,7 @@
 use std::io::Write;
 use std::time::Duration;
 
-use gateway::{CallLimits, Config, Dial, DigitPolicy, Gateway, LineEvent, Trunk};
+use gateway::{CallLimits, Config, Dial, Gateway, LineEvent, Trunk};
 use media::UtteranceId;
 use media::ear::Tone;
 use tokio::sync::mpsc;
@@ -29,19 +29,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         report,
     })
     .await?;
-    let trunk = Trunk {
-        name: "voicemail".into(),
-        domain: "voicemail.invalid".into(),
-        next_hop: party.local_addresses()[0].into(),
-        credentials: None,
-        register: false,
-        caller_id: "caller".into(),
-        codecs: vec![sip::sdp::AudioCodec::Pcmu],
-        srtp: sip::sdp::SrtpPolicy::Off,
-        dtmf: DigitPolicy::Auto,
-        allow_from: Vec::new(),
-        max_calls: 1,
-    };
+    let trunk = Trunk::new("voicemail", "voicemail.invalid", party.local_addresses()[0]);
     let stop = CancellationToken::new();
     let party = tokio::spawn(party.run(stop.clone()));
     let printer = tokio::spawn(async move {

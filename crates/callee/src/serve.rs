@@ -105,17 +105,11 @@ fn config(options: &Serve) -> Config {
         listen: vec![options.listen.into()],
         advertise: None,
         trunks: vec![Trunk {
-            name: "party".to_owned(),
-            domain: "party.invalid".to_owned(),
-            next_hop: options.listen.into(),
-            credentials: None,
-            register: false,
-            caller_id: "party".to_owned(),
             codecs: codecs.collect(),
-            srtp: sip::sdp::SrtpPolicy::Off,
             dtmf: if line.telephone_event { DigitPolicy::Auto } else { DigitPolicy::Inband },
             allow_from: vec![(network, prefix)],
             max_calls: MAX_CALLS,
+            ..Trunk::new("party", "party.invalid", options.listen)
         }],
         rtp_ports: options.rtp_ports,
         media_threads: 1,

@@ -301,17 +301,11 @@ fn caller_config(config: &SimConfig, network: &SimNetwork) -> Config {
     Config {
         listen: vec![address(CALLER).into()],
         trunks: vec![Trunk {
-            name: TRUNK.to_owned(),
-            domain: REALM.to_owned(),
-            next_hop: address(CALLEE).into(),
-            credentials: Some(sip::Credentials { username: USER.to_owned(), password: PASSWORD.to_owned() }),
+            credentials: Some(sip::Credentials::new(USER, PASSWORD)),
             register: true,
             caller_id: CALLER_ID.to_owned(),
-            codecs: vec![AudioCodec::Pcmu, AudioCodec::Pcma],
-            srtp: sip::sdp::SrtpPolicy::Off,
-            dtmf: DigitPolicy::Auto,
-            allow_from: Vec::new(),
             max_calls: MAX_CALLS,
+            ..Trunk::new(TRUNK, REALM, address(CALLEE))
         }],
         max_calls: MAX_CALLS,
         network: Network::Simulated(network.clone()),
@@ -325,17 +319,11 @@ fn callee_config(config: &SimConfig, network: &SimNetwork) -> Config {
     Config {
         listen: vec![address(CALLEE).into()],
         trunks: vec![Trunk {
-            name: TRUNK.to_owned(),
-            domain: REALM.to_owned(),
-            next_hop: address(CALLER).into(),
-            credentials: None,
-            register: false,
             caller_id: CALLER_ID.to_owned(),
             codecs: config.codecs.clone(),
-            srtp: sip::sdp::SrtpPolicy::Off,
             dtmf,
-            allow_from: Vec::new(),
             max_calls: MAX_CALLS,
+            ..Trunk::new(TRUNK, REALM, address(CALLER))
         }],
         registrar: Some(sip::Registrar {
             realm: REALM.to_owned(),

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use store::CallRow;
 use utoipa::ToSchema;
 
+use crate::caller::Caller;
 use crate::{Error, Price};
 
 /// A call. All fields are always present; `null` where not known (yet).
@@ -58,6 +59,15 @@ pub struct Call {
     pub cost: Option<Cost>,
     /// What looked odd.
     pub warnings: Vec<String>,
+    /// What the trunk says of who calls us; `null` where it says nothing, and of outbound calls.
+    pub caller: Option<Caller>,
+    /// What a refusal (`sip_status`, and the cause of the telephone network beside it) says of the next try:
+    /// `number` (never for this number), `busy`, `unavailable` or `target` (later, `target` being what is between us and
+    /// them), `declined` (not soon), `credentials`, `configuration`, `media`, `interval`, `extension` or `redirected` (not
+    /// before somebody has changed something), `canceled`. `null` for calls that were not refused.
+    pub disposition: Option<String>,
+    /// How long they ask us to wait before the next try.
+    pub retry_after_s: Option<i64>,
 }
 
 impl Call {
@@ -71,6 +81,9 @@ impl Call {
             quality: read(row.quality_json.as_ref())?,
             cost: read(row.cost_json.as_ref())?,
             warnings: serde_json::from_str(&row.warnings_json)?,
+            caller: read(row.caller_json.as_ref())?,
+            disposition: row.disposition,
+            retry_after_s: row.retry_after_s,
             id: row.id,
             status: row.status,
             direction: row.direction,

@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use agent::{AgentConfig, AgentEnd, AgentEvent, AgentOrder, Outcome};
-use gateway::{CallStatus, Dial, EndCause};
+use gateway::{CallEnd, CallStatus, Dial, EndCause};
 use jiff::Timestamp;
 use store::CallChange;
 use tokio::sync::mpsc;
@@ -74,9 +74,7 @@ impl Connected<()> {
 
 /// All that is known when a call is over.
 struct Ended {
-    cause: EndCause,
-    sip_status: Option<u16>,
-    reason: Option<String>,
+    call_end: CallEnd,
     agent: Option<AgentEnd>,
     outcome: Option<Outcome>,
     quality: Option<Quality>,
@@ -84,7 +82,7 @@ struct Ended {
 
 impl Ended {
     fn without_agent(cause: EndCause, reason: Option<String>) -> Self {
-        Self { cause, sip_status: None, reason, agent: None, outcome: None, quality: None }
+        Self { call_end: CallEnd { reason, ..CallEnd::because(cause) }, agent: None, outcome: None, quality: None }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use gateway::Disposition;
 use jiff::Timestamp;
 use store::CallEnding;
 
@@ -9,13 +10,14 @@ use crate::call::{CallResult, Cost, Latency, Quality};
 use crate::calls::Calls;
 use crate::end_reason::{Reached, summary};
 use crate::journal::{Change, NewEvent};
-use crate::{Error, clock, recording};
+use crate::{Error, clock, disposition, recording};
 
 /// Everything that is final when a call ends.
 pub(crate) struct FinalWords {
     pub(crate) reason: &'static str,
     pub(crate) sip_status: Option<u16>,
     pub(crate) words: Option<String>,
+    pub(crate) disposition: Option<Disposition>,
     pub(crate) result: CallResult,
     pub(crate) latency: Latency,
     pub(crate) quality: Option<Quality>,
@@ -46,6 +48,8 @@ impl FinalWords {
             quality_json: self.quality.as_ref().map(serde_json::to_string).transpose()?,
             cost_json: serde_json::to_string(&Cost::of(&calls.config().price, duration_ms))?,
             recording: self.recording.clone(),
+            disposition: self.disposition.map(|disposition| disposition::name(disposition).to_owned()),
+            retry_after_s: self.disposition.and_then(disposition::retry_after_s),
         };
         let mut events = Vec::new();
         if let Some(quality) = &self.quality {
@@ -92,6 +96,7 @@ pub(crate) async fn end_interrupted(calls: &Calls) -> Result<(), Error> {
             reason: "interrupted",
             sip_status: None,
             words: None,
+            disposition: None,
             result: CallResult::plain(outcome, summary("interrupted", reached, None)),
             latency: Latency::of(&[]),
             quality: None,

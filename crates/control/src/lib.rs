@@ -12,10 +12,12 @@
 
 mod api;
 mod call;
+mod caller;
 mod calls;
 mod carry;
 mod clock;
 mod config;
+mod disposition;
 mod duration;
 mod end_reason;
 mod ending;

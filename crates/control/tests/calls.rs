@@ -107,7 +107,8 @@ async fn unanswered_calls_have_a_result_in_plain_words() {
                 line.status(CallStatus::Ringing);
                 // The recorder has written its header, and nothing came to be recorded.
                 std::fs::write(line.dial.record.as_ref().unwrap(), &WAV[..44]).unwrap();
-                Outcome { call_end: CallEnd { cause, sip_status, reason: Some(words.clone()) }, ..ended(cause) }
+                let call_end = CallEnd { sip_status, reason: Some(words.clone()), ..CallEnd::because(cause) };
+                Outcome { call_end, ..ended(cause) }
             })
             .await;
         assert_eq!(call["end_reason"], reason);

@@ -14,7 +14,7 @@ use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
-use gateway::{Call, CallLimits, Config, Dial, DigitPolicy, Gateway, LineEvent, Trunk};
+use gateway::{Call, CallLimits, Config, Dial, Gateway, LineEvent, Trunk};
 use measure::Table;
 use sip::sdp::AudioCodec;
 use tokio::task::JoinHandle;
@@ -119,19 +119,7 @@ async fn dial(gateway: &Gateway, count: usize, calls: &mut Vec<Placed>) -> anyho
 }
 
 async fn caller(server: SocketAddr) -> Result<Gateway, gateway::Error> {
-    let trunk = Trunk {
-        name: "offhook".into(),
-        domain: "localhost".into(),
-        next_hop: server.into(),
-        credentials: None,
-        register: false,
-        caller_id: "bench".into(),
-        codecs: vec![AudioCodec::Pcmu],
-        srtp: sip::sdp::SrtpPolicy::Off,
-        dtmf: DigitPolicy::Auto,
-        allow_from: Vec::new(),
-        max_calls: 1000,
-    };
+    let trunk = Trunk { codecs: vec![AudioCodec::Pcmu], max_calls: 1000, ..Trunk::new("offhook", "localhost", server) };
     Gateway::start(Config { trunks: vec![trunk], rtp_ports: (40000, 49999), ..Config::default() }).await
 }
 

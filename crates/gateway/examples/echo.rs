@@ -6,26 +6,16 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use gateway::{Config, DigitPolicy, Gateway, Line, LineEvent, Trunk};
+use gateway::{Config, Gateway, Line, LineEvent, Trunk};
 use media::UtteranceId;
-use sip::sdp::AudioCodec;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let listen = std::env::args().nth(1).as_deref().unwrap_or("127.0.0.1:5080").parse::<std::net::SocketAddr>()?;
     // Who belongs to no trunk gets no answer: this one stands for everybody on this machine.
     let neighbours = Trunk {
-        name: "neighbours".into(),
-        domain: "localhost".into(),
-        next_hop: SocketAddr::from((Ipv4Addr::LOCALHOST, 5060)).into(),
-        credentials: None,
-        register: false,
-        caller_id: "echo".into(),
-        codecs: vec![AudioCodec::Pcmu, AudioCodec::Pcma],
-        srtp: sip::sdp::SrtpPolicy::Off,
-        dtmf: DigitPolicy::Auto,
         allow_from: vec![(Ipv4Addr::LOCALHOST.into(), 8)],
-        max_calls: 10,
+        ..Trunk::new("neighbours", "localhost", SocketAddr::from((Ipv4Addr::LOCALHOST, 5060)))
     };
     let gateway =
         Gateway::start(Config { listen: vec![listen.into()], trunks: vec![neighbours], ..Config::default() }).await?;

@@ -250,11 +250,7 @@ impl CallTask {
     }
 
     async fn close(self) {
-        let end = self.machine.end().cloned().unwrap_or(CallEnd {
-            cause: EndCause::Shutdown,
-            sip_status: None,
-            reason: None,
-        });
+        let end = self.machine.end().cloned().unwrap_or(CallEnd::because(EndCause::Shutdown));
         // Dropping our end of `control` makes the worker let go of the stream.
         let MediaEnd { control, queue, waker, .. } = self.media;
         drop((control, queue));

@@ -126,9 +126,39 @@ pub struct Trunk {
     pub allow_from: Vec<(IpAddr, u8)>,
     /// Calls at once.
     pub max_calls: usize,
+    /// Where its 3xx may send our calls.
+    pub redirects: sip::Redirects,
+    /// How our calls present who calls.
+    pub presentation: sip::Presentation,
+    /// Who may call us by it. Each new call is then challenged, and that of a stranger refused with 401: the sources of a
+    /// trunk are not enough where others send from them too.
+    pub callers: Option<sip::Registrar>,
 }
 
+/// Default for [`Trunk::max_calls`].
+const MAX_TRUNK_CALLS: usize = 50;
+
 impl Trunk {
+    /// A trunk that knows us by our address: without credentials, registration and SRTP, and with G.711 and telephone-event.
+    pub fn new(name: impl Into<String>, domain: impl Into<String>, next_hop: impl Into<NextHop>) -> Self {
+        Self {
+            name: name.into(),
+            domain: domain.into(),
+            next_hop: next_hop.into(),
+            credentials: None,
+            register: false,
+            caller_id: "anonymous".to_owned(),
+            codecs: vec![sip::sdp::AudioCodec::Pcmu, sip::sdp::AudioCodec::Pcma],
+            srtp: SrtpPolicy::Off,
+            dtmf: DigitPolicy::Auto,
+            allow_from: Vec::new(),
+            max_calls: MAX_TRUNK_CALLS,
+            redirects: sip::Redirects::Refuse,
+            presentation: sip::Presentation::default(),
+            callers: None,
+        }
+    }
+
     /// The policy for a call on this path: keys for SRTP go only where nobody can read them (RFC 4568 §7.1).
     pub(crate) fn srtp_on(&self, flow: sip::Flow) -> SrtpPolicy {
         match self.srtp {

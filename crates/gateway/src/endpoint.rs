@@ -3,6 +3,7 @@
 mod arrivals;
 mod commands;
 mod intake;
+mod named;
 mod rate_limit;
 mod traffic;
 
@@ -28,6 +29,7 @@ use crate::trace::{Trace, Traces};
 use crate::{Config, clock};
 use arrivals::Arrivals;
 pub(crate) use commands::EndpointCommand;
+pub(crate) use named::Named;
 use rate_limit::RateLimit;
 
 /// Commands of all calls waiting for the endpoint.
@@ -42,6 +44,7 @@ pub(crate) struct Invitation {
     pub(crate) flow: Flow,
     pub(crate) request_uri: String,
     pub(crate) from: String,
+    pub(crate) caller: sip::CallerIdentity,
     pub(crate) offer: Option<sip::sdp::SessionDescription>,
     pub(crate) events: mpsc::Receiver<Event>,
     pub(crate) trace: Arc<Trace>,
@@ -61,6 +64,8 @@ pub(crate) struct Endpoint {
     pub(crate) penalties: Penalties,
     /// For answers to `Event::Locate`, while it runs.
     pub(crate) located: Option<mpsc::Sender<Located>>,
+    /// Which names have led to which peers that belong to no trunk, for their certificates.
+    pub(crate) named: Named,
     pub(crate) traces: Traces,
     pub(crate) stopped: CancellationToken,
 }
@@ -115,7 +120,8 @@ impl Endpoint {
                 },
                 () = self.resolver.changed(), if book.stopping.is_none() => self.register_trunks(),
                 Some(Located { session, uri, target }) = located.recv() => {
-                    let flow = target.and_then(|target| self.flow_to(target.peer));
+                    let flow = target.as_ref().and_then(|target| self.flow_to(target.peer));
+                    self.named.learn(target);
                     self.user_agent.located(clock::now(), session, &uri, flow);
                 }
                 Some(event) = self.stream_events.recv() => self.handle_stream(event, &mut book),
@@ -194,8 +200,9 @@ impl Endpoint {
         let sip::Transmit { flow, payload } = transmit;
         self.traces.sent(clock::wall(), flow, &payload);
         if flow.transport.is_reliable() {
-            let domain = self.resolver.domain_of(flow.peer());
-            return self.streams.send(flow, domain.as_deref(), payload);
+            let of_trunk = self.resolver.domain_of(flow.peer());
+            let domain = of_trunk.as_deref().or_else(|| self.named.domain_of(flow.peer()));
+            return self.streams.send(flow, domain, payload);
         }
         if let Some(socket) = sockets::datagrams_of(&self.listeners, flow)
             && let Err(error) = socket.send(&payload, flow.remote)
@@ -209,10 +216,10 @@ impl Endpoint {
 
     fn handle_event(&mut self, event: Event, book: &mut Book) {
         match event {
-            Event::Incoming { session, flow, request_uri, from, call_id, offer, .. } => {
+            Event::Incoming { session, flow, request_uri, from, caller, call_id, offer, .. } => {
                 let (sender, events) = mpsc::channel(MAX_EVENTS);
                 let trace = self.traces.of_call(&call_id);
-                let invitation = Invitation { session, flow, request_uri, from, offer, events, trace };
+                let invitation = Invitation { session, flow, request_uri, from, caller, offer, events, trace };
                 if self.invitations.try_send(invitation).is_ok() {
                     book.calls.insert(session, sender);
                 } else {

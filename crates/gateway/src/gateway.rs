@@ -16,7 +16,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::call::CallTask;
 use crate::dns::Dns;
-use crate::endpoint::{self, Endpoint, EndpointCommand};
+use crate::endpoint::{self, Endpoint, EndpointCommand, Named};
 use crate::media_threads::MediaThreads;
 use crate::ports::Ports;
 use crate::registrations::{Registrations, Standing};
@@ -30,8 +30,8 @@ use crate::{
     setup,
 };
 
-/// Inbound calls waiting for their reader; more get 503.
-const MAX_INCOMING: usize = 64;
+/// Inbound calls waiting for their reader, a second's worth of a large trunk; more get 503.
+const MAX_INCOMING: usize = 1024;
 /// Session interval to ask for, as RFC 4028 §4 recommends.
 const SESSION_EXPIRES: Duration = Duration::from_secs(1800);
 /// How long calls that were told to end may take over it.
@@ -88,6 +88,8 @@ pub struct IncomingCall {
     pub from: String,
     /// Trunk it came by, if known.
     pub trunk: Option<String>,
+    /// What else the trunk says of the caller.
+    pub caller: sip::CallerIdentity,
     /// Its recording, where inbound calls are recorded: left they, right we.
     pub recording: Option<PathBuf>,
     /// The call.
@@ -142,6 +144,7 @@ impl Gateway {
             stream_events,
             penalties: Penalties::default(),
             located: None,
+            named: Named::default(),
             traces: Traces::default(),
             stopped: endpoint_stopped.clone(),
         };
@@ -198,8 +201,8 @@ impl Gateway {
             credentials: trunk.credentials.clone(),
             registration: standing.id,
             offer: prepared.offer(),
-            presentation: sip::Presentation::default(),
-            redirects: sip::Redirects::Refuse,
+            presentation: trunk.presentation.clone(),
+            redirects: trunk.redirects.clone(),
             headers: Vec::new(),
         };
         let (events, signalling) = mpsc::channel(endpoint::MAX_EVENTS);

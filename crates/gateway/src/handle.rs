@@ -52,7 +52,7 @@ impl CallHandle {
         let mut finished = self.finished.clone();
         let end = finished.wait_for(Option::is_some).await.ok().and_then(|end| end.clone());
         // The task is gone without a word only when it panicked or the runtime stops.
-        end.unwrap_or(CallEnd { cause: EndCause::Failed, sip_status: None, reason: Some("lost".to_owned()) })
+        end.unwrap_or(CallEnd { reason: Some("lost".to_owned()), ..CallEnd::because(EndCause::Failed) })
     }
 
     /// How it sounds to us, at most a second old.

@@ -66,7 +66,7 @@ fn take_invitation(
     let (task, line, handle) = prepared.into_call(inner, invitation.session, invitation.events, invitation.trace);
     if let (Some(place), Some(line)) = (place, line) {
         let trunk = trunk.map(|trunk| trunk.name.clone());
-        place.send(IncomingCall { to, from, trunk, recording, call: Call { line, handle } });
+        place.send(IncomingCall { to, from, trunk, caller: invitation.caller, recording, call: Call { line, handle } });
     }
     inner.spawn(task, permits);
     Ok(())

@@ -44,6 +44,7 @@ pub use line::{CallEnd, EndCause, Line, LineClosed, LineEvent, Player};
 pub use network::Network;
 #[cfg(feature = "sim")]
 pub use sim::SimNetwork;
+pub use sip::{Attestation, CallerIdentity, Disposition, Verification};
 pub use streams::{TlsError, TlsFiles};
 pub use trace::{PCAP_MEDIA_TYPE, TracedMessage, ladder, pcap};
 pub use trunk_state::{Registration, RegistrationChanged, TrunkStatus};

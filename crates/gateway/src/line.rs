@@ -122,6 +122,15 @@ pub struct CallEnd {
     pub sip_status: Option<u16>,
     /// The peer's own words.
     pub reason: Option<String>,
+    /// What a refusal says of the next try.
+    pub disposition: Option<sip::Disposition>,
+}
+
+impl CallEnd {
+    /// An end that signalling has said nothing of.
+    pub fn because(cause: EndCause) -> Self {
+        Self { cause, sip_status: None, reason: None, disposition: None }
+    }
 }
 
 /// Why a call ended.
@@ -131,7 +140,7 @@ pub enum EndCause {
     HungUp,
     /// They hung up.
     CalleeHungUp,
-    /// 486 or 600.
+    /// 486, 600, or what the telephone network says of a busy line.
     Busy,
     /// Nobody answered in time (408, 480, or our ring limit).
     NoAnswer,

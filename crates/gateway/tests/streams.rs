@@ -3,9 +3,8 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use gateway::{Config, DigitPolicy, Gateway, Listen, Trunk};
+use gateway::{Config, Gateway, Listen, Trunk};
 use sip::Transport;
-use sip::sdp::{AudioCodec, SrtpPolicy};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -44,19 +43,8 @@ async fn a_crowd_that_says_nothing_keeps_nobody_out_who_speaks() {
 
 /// A gateway that takes connections from a trunk at that address.
 async fn gateway(trunk: &str) -> Gateway {
-    let trunk = Trunk {
-        name: "peer".into(),
-        domain: "trunk.test".into(),
-        next_hop: trunk.parse::<SocketAddr>().expect("an address").into(),
-        credentials: None,
-        register: false,
-        caller_id: "+15550199".into(),
-        codecs: vec![AudioCodec::Pcmu],
-        srtp: SrtpPolicy::Off,
-        dtmf: DigitPolicy::Auto,
-        allow_from: Vec::new(),
-        max_calls: 1,
-    };
+    let next_hop = trunk.parse::<SocketAddr>().expect("an address");
+    let trunk = Trunk::new("peer", "trunk.test", next_hop);
     let listen = vec![Listen { transport: Transport::Tcp, address: SocketAddr::from(([127, 0, 0, 1], 0)) }];
     Gateway::start(Config { listen, trunks: vec![trunk], ..Config::default() }).await.expect("started")
 }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gateway::{CallLimits, Config, Dial, DigitPolicy, EndCause, Gateway, LineEvent, Trunk, ladder, pcap};
-use sip::sdp::AudioCodec;
 use tokio::net::UdpSocket;
 
 const PASSWORD: &str = "canary-password";
@@ -91,17 +90,9 @@ async fn neither_ladder_nor_capture_nor_log_has_a_secret_and_what_is_late_is_the
 
     let socket = UdpSocket::bind("127.0.0.1:0").await.expect("a port");
     let trunk = Trunk {
-        name: "peer".into(),
-        domain: "trunk.test".into(),
-        next_hop: socket.local_addr().expect("bound").into(),
-        credentials: Some(sip::Credentials { username: "gateway".into(), password: PASSWORD.into() }),
-        register: false,
-        caller_id: "+15550199".into(),
-        codecs: vec![AudioCodec::Pcmu],
-        srtp: sip::sdp::SrtpPolicy::Off,
+        credentials: Some(sip::Credentials::new("gateway", PASSWORD)),
         dtmf: DigitPolicy::Info,
-        allow_from: Vec::new(),
-        max_calls: 1,
+        ..Trunk::new("peer", "trunk.test", socket.local_addr().expect("bound"))
     };
     let listen = vec![SocketAddr::from(([127, 0, 0, 1], 0)).into()];
     let gateway = Gateway::start(Config { listen, trunks: vec![trunk], ..Config::default() }).await.expect("started");

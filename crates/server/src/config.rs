@@ -2,10 +2,12 @@
 
 mod checks;
 mod duration;
+pub mod presets;
 mod raw;
 mod resolve;
 mod sip_section;
 mod substitute;
+mod trunk_section;
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -62,50 +64,10 @@ pub struct Config {
 /// `[[trunk]]`.
 #[derive(Debug, Clone)]
 pub struct Trunk {
-    /// `name`.
-    pub name: String,
-    /// Domain of `uri`; empty for a trunk that only sends us calls.
-    pub domain: String,
-    /// Where messages go: `outbound_proxy`, else `uri`; `None` for a trunk that only sends us calls.
-    pub next_hop: Option<String>,
-    /// `username` and `password`.
-    pub credentials: Option<sip::Credentials>,
-    /// `register`.
-    pub register: bool,
-    /// `caller_id`.
-    pub caller_id: String,
-    /// `codecs`.
-    pub codecs: Vec<sip::sdp::AudioCodec>,
-    /// `srtp`.
-    pub srtp: sip::sdp::SrtpPolicy,
-    /// `dtmf`.
-    pub dtmf: gateway::DigitPolicy,
-    /// `allow_from` without `"registrar"`.
-    pub allow_from: Vec<(IpAddr, u8)>,
-    /// `max_calls`.
-    pub max_calls: usize,
+    /// What the gateway has to know of it.
+    pub gateway: gateway::Trunk,
     /// Least time between new calls, from `max_calls_per_second`.
     pub calls_apart: Option<Duration>,
-}
-
-impl Trunk {
-    /// A trunk that only names the sources of calls to us.
-    pub fn inbound_only(name: &str, allow_from: Vec<(IpAddr, u8)>) -> Self {
-        Self {
-            name: name.to_owned(),
-            domain: String::new(),
-            next_hop: None,
-            credentials: None,
-            register: false,
-            caller_id: "anonymous".to_owned(),
-            codecs: vec![sip::sdp::AudioCodec::Pcmu, sip::sdp::AudioCodec::Pcma],
-            srtp: sip::sdp::SrtpPolicy::Off,
-            dtmf: gateway::DigitPolicy::Auto,
-            allow_from,
-            max_calls: usize::MAX,
-            calls_apart: None,
-        }
-    }
 }
 
 /// `[[route]]`.

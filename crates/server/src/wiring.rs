@@ -50,7 +50,7 @@ pub async fn start(config: &Config) -> anyhow::Result<Parts> {
             ring: config.limits.ring,
             call: config.limits.call,
             media_timeout: MEDIA_TIMEOUT,
-            concurrent_calls: config.trunks.iter().map(|trunk| trunk.max_calls).sum(),
+            concurrent_calls: config.trunks.iter().map(|trunk| trunk.gateway.max_calls).sum(),
             ..control::Limits::default()
         },
         recordings_dir: config.record.then(|| config.record_dir.clone()),
@@ -65,9 +65,10 @@ pub async fn start(config: &Config) -> anyhow::Result<Parts> {
 
 /// The gateway as the configuration wants it.
 pub fn gateway_config(config: &Config) -> gateway::Config {
-    let mut trunks: Vec<_> = config.trunks.iter().map(gateway_trunk).collect();
+    let mut trunks: Vec<_> = config.trunks.iter().map(|trunk| trunk.gateway.clone()).collect();
     if !config.allow_from.is_empty() {
-        trunks.push(gateway_trunk(&Trunk::inbound_only("inbound", config.allow_from.clone())));
+        let anybody = gateway::Trunk::new("inbound", "", NextHop::Nowhere);
+        trunks.push(gateway::Trunk { allow_from: config.allow_from.clone(), max_calls: usize::MAX, ..anybody });
     }
     gateway::Config {
         listen: config.listen.clone(),
@@ -92,28 +93,12 @@ pub fn gateway_config(config: &Config) -> gateway::Config {
     }
 }
 
-fn gateway_trunk(trunk: &Trunk) -> gateway::Trunk {
-    gateway::Trunk {
-        name: trunk.name.clone(),
-        domain: trunk.domain.clone(),
-        next_hop: trunk.next_hop.clone().map_or(NextHop::Nowhere, NextHop::Uri),
-        srtp: trunk.srtp,
-        credentials: trunk.credentials.clone(),
-        register: trunk.register,
-        caller_id: trunk.caller_id.clone(),
-        codecs: trunk.codecs.clone(),
-        dtmf: trunk.dtmf,
-        allow_from: trunk.allow_from.clone(),
-        max_calls: trunk.max_calls,
-    }
-}
-
-fn trunk_info(trunk: &Trunk) -> TrunkInfo {
+fn trunk_info(Trunk { gateway, calls_apart }: &Trunk) -> TrunkInfo {
     TrunkInfo {
-        name: trunk.name.clone(),
-        host: trunk.domain.clone(),
-        caller_id: trunk.caller_id.clone(),
-        calls_apart: trunk.calls_apart,
+        name: gateway.name.clone(),
+        host: gateway.domain.clone(),
+        caller_id: gateway.caller_id.clone(),
+        calls_apart: *calls_apart,
     }
 }
 

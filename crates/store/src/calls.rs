@@ -57,6 +57,12 @@ pub struct CallRow {
     pub recording: Option<String>,
     /// When the recording was deleted, its time to be kept being over.
     pub recording_deleted_at: Option<String>,
+    /// What the trunk says of who calls.
+    pub caller_json: Option<String>,
+    /// What a refusal says of the next try.
+    pub disposition: Option<String>,
+    /// Least wait before the next try, in seconds.
+    pub retry_after_s: Option<i64>,
 }
 
 /// What may change while a call lives; `None` leaves as it is.
@@ -89,6 +95,8 @@ pub struct CallEnding {
     pub quality_json: Option<String>,
     pub cost_json: String,
     pub recording: Option<String>,
+    pub disposition: Option<String>,
+    pub retry_after_s: Option<i64>,
 }
 
 /// Which calls to list.
@@ -144,8 +152,8 @@ impl Store {
         let changed = sqlx::query(
             "UPDATE calls SET status = 'ended', answered_at = COALESCE(answered_at, ?), ended_at = ?, duration_ms = ?, \
              end_reason = ?, sip_status = ?, reason = ?, answered_by = COALESCE(?, answered_by), digits_sent = ?, \
-             result_json = ?, latency_json = ?, quality_json = ?, cost_json = ?, recording = ? \
-             WHERE id = ? AND status <> 'ended'",
+             result_json = ?, latency_json = ?, quality_json = ?, cost_json = ?, recording = ?, \
+             disposition = ?, retry_after_s = ? WHERE id = ? AND status <> 'ended'",
         )
         .bind(&ending.answered_at)
         .bind(&ending.ended_at)
@@ -160,6 +168,8 @@ impl Store {
         .bind(&ending.quality_json)
         .bind(&ending.cost_json)
         .bind(&ending.recording)
+        .bind(&ending.disposition)
+        .bind(ending.retry_after_s)
         .bind(id)
         .execute(&mut *transaction)
         .await?;
@@ -202,7 +212,7 @@ async fn tell_if(changed: bool, mut transaction: Transaction<'_, Sqlite>, events
 async fn insert(connection: &mut SqliteConnection, row: &CallRow) -> Result<(), Error> {
     sqlx::query(
         "INSERT INTO calls (id, status, direction, to_party, from_party, trunk, agent_id, request_json, created_at, \
-         warnings_json, recording) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+         warnings_json, recording, caller_json) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )
     .bind(&row.id)
     .bind(&row.status)
@@ -215,6 +225,7 @@ async fn insert(connection: &mut SqliteConnection, row: &CallRow) -> Result<(), 
     .bind(&row.created_at)
     .bind(&row.warnings_json)
     .bind(&row.recording)
+    .bind(&row.caller_json)
     .execute(connection)
     .await?;
     Ok(())

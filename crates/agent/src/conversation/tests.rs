@@ -195,8 +195,7 @@ impl Talk {
     }
 
     fn end(self, expected: &Expect) -> Outcome {
-        let outcome =
-            self.conversation.into_outcome(CallEnd { cause: EndCause::HungUp, sip_status: None, reason: None });
+        let outcome = self.conversation.into_outcome(CallEnd::because(EndCause::HungUp));
         let answers: Vec<String> = outcome.result.answers.iter().map(|(key, value)| format!("{key}={value}")).collect();
         let last = format!(
             "{:?} {:?} keys {:?} {}",
@@ -536,9 +535,9 @@ fn a_call_that_nobody_answers_has_a_result() {
         model: false,
     };
     let outcome = Conversation::new(config, [0; 32]).into_outcome(CallEnd {
-        cause: EndCause::Busy,
         sip_status: Some(486),
         reason: Some("Busy Here".to_owned()),
+        ..CallEnd::because(EndCause::Busy)
     });
     assert_eq!((outcome.result.summary.as_str(), outcome.answered_by), ("The line was busy (Busy Here).", None));
 }

@@ -51,7 +51,8 @@ struct AlwaysPresent;
 impl Modify for AlwaysPresent {
     fn modify(&self, document: &mut Document) {
         let schemas = &mut document.components.get_or_insert_default().schemas;
-        let with_nulls = ["Trunk", "TrunkLimits", "TrunkPage", "TrunkRegistration"];
+        let with_nulls =
+            ["Caller", "Diversion", "Party", "Verstat", "Trunk", "TrunkLimits", "TrunkPage", "TrunkRegistration"];
         for name in ["Call", "CallPage", "EventPage", "ResponseMs"].into_iter().chain(with_nulls) {
             if let Some(RefOr::T(Schema::Object(object))) = schemas.get_mut(name) {
                 object.required = object.properties.keys().cloned().collect();

@@ -4,6 +4,7 @@ use gateway::IncomingCall;
 use store::CallRow;
 
 use super::Calls;
+use crate::caller::Caller;
 use crate::carry::Connected;
 use crate::clock;
 use crate::config::{AgentRequest, InboundRoute, RouteTarget};
@@ -44,7 +45,7 @@ fn agent_or_refusal(calls: &Calls, incoming: &IncomingCall) -> Result<String, u1
 impl Calls {
     /// Answers an inbound call and gives it to an agent.
     async fn take(&self, incoming: IncomingCall, agent_id: String) {
-        let IncomingCall { to, from, trunk, recording, mut call } = incoming;
+        let IncomingCall { to, from, trunk, caller, recording, mut call } = incoming;
         let inner = &self.inner;
         let id = self.new_id();
         let limit = inner.config.limits.call;
@@ -60,6 +61,8 @@ impl Calls {
             request_json: "{}".to_owned(),
             created_at: clock::rfc3339(clock::now()),
             warnings_json: "[]".to_owned(),
+            // Texts in lists: nothing in it that JSON could not say.
+            caller_json: Caller::of(caller).and_then(|caller| serde_json::to_string(&caller).ok()),
             ..CallRow::default()
         };
         let ringing = vec![NewEvent::new("call.ringing", 0)];

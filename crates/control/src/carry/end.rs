@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use gateway::CallEnd;
 use tokio::time::sleep;
 
 use super::{Carry, Ended};
@@ -18,9 +19,9 @@ const END_RETRIES: [Duration; 4] =
 
 impl Carry {
     pub(super) async fn end(self, ended: Ended) {
+        let CallEnd { cause, sip_status, reason: words, disposition } = ended.call_end;
         let reason =
-            End { cause: ended.cause, agent: ended.agent, answered: self.answered_at.is_some(), ordered: self.ordered }
-                .reason();
+            End { cause, agent: ended.agent, answered: self.answered_at.is_some(), ordered: self.ordered }.reason();
         let recording = match self.calls.recording_of(&self.id) {
             Some(path) => recording::kept(&path).await,
             None => None,
@@ -28,14 +29,15 @@ impl Carry {
         let reached = self.reached();
         let outcome = ended.outcome;
         let result = match (&outcome, self.answered_at) {
-            (Some(outcome), Some(_)) => with_summary(outcome.result.clone().into(), reason, ended.reason.as_deref()),
-            (None, Some(_)) => CallResult::plain("unknown", summary(reason, reached, ended.reason.as_deref())),
-            (_, None) => CallResult::plain("failed", summary(reason, reached, ended.reason.as_deref())),
+            (Some(outcome), Some(_)) => with_summary(outcome.result.clone().into(), reason, words.as_deref()),
+            (None, Some(_)) => CallResult::plain("unknown", summary(reason, reached, words.as_deref())),
+            (_, None) => CallResult::plain("failed", summary(reason, reached, words.as_deref())),
         };
         let final_words = FinalWords {
             reason,
-            sip_status: ended.sip_status,
-            words: ended.reason,
+            sip_status,
+            words,
+            disposition,
             result,
             latency: Latency::of(outcome.as_ref().map_or(&[], |outcome| &outcome.turns)),
             quality: ended.quality,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use agent::{AgentCommand, AgentEvent, AgentOrder, Refused};
-use gateway::{CallStatus, EndCause};
+use gateway::{CallEnd, CallStatus, EndCause};
 use store::CallChange;
 use tokio::sync::mpsc::{self, error::TrySendError};
 use tokio::time::{Instant, sleep_until};
@@ -87,9 +87,7 @@ impl Carry {
         let quality = self.answered_at.map(|_| Quality::from(live.quality()));
         match outcome {
             Some(outcome) => Ended {
-                cause: self.cause(outcome.call_end.cause),
-                sip_status: outcome.call_end.sip_status,
-                reason: outcome.call_end.reason.clone(),
+                call_end: CallEnd { cause: self.cause(outcome.call_end.cause), ..outcome.call_end.clone() },
                 agent: outcome.ended,
                 quality,
                 outcome: Some(outcome),

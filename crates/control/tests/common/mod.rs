@@ -203,7 +203,7 @@ pub fn ended(cause: EndCause) -> Outcome {
             evidence: Vec::new(),
         },
         ended: None,
-        call_end: CallEnd { cause, sip_status: None, reason: None },
+        call_end: CallEnd::because(cause),
         answered_by: None,
         digits_sent: String::new(),
         turns: Vec::new(),

@@ -4,19 +4,34 @@
 
 use std::net::SocketAddr;
 
+use sip::Disposition;
+
 use crate::{CallEnd, EndCause};
 
 /// What signalling said, with our own reason first where we ended it.
 pub(crate) fn of(end: sip::SessionEnd, ours: Option<EndCause>, peer: Option<SocketAddr>) -> CallEnd {
-    let (theirs, sip_status, reason) = match end {
-        sip::SessionEnd::Rejected { status, reason, .. } => (cause_of(status), Some(status), Some(reason)),
-        sip::SessionEnd::Unanswered { why } => (EndCause::Failed, None, Some(unanswered(why, peer))),
-        sip::SessionEnd::Local => (EndCause::HungUp, None, None),
-        sip::SessionEnd::Canceled { reason_header } => (EndCause::Canceled, None, reason_header),
-        sip::SessionEnd::Bye { reason_header } => (EndCause::CalleeHungUp, None, reason_header),
-        sip::SessionEnd::Failed { status, why } => (EndCause::Failed, status, Some(why.to_owned())),
+    let theirs = match end {
+        sip::SessionEnd::Rejected { status, reason, disposition, .. } => CallEnd {
+            cause: cause_of(status, disposition),
+            sip_status: Some(status),
+            reason: Some(reason),
+            disposition: Some(disposition),
+        },
+        sip::SessionEnd::Unanswered { why } => {
+            CallEnd { reason: Some(unanswered(why, peer)), ..CallEnd::because(EndCause::Failed) }
+        }
+        sip::SessionEnd::Local => CallEnd::because(EndCause::HungUp),
+        sip::SessionEnd::Canceled { reason_header } => {
+            CallEnd { reason: reason_header, ..CallEnd::because(EndCause::Canceled) }
+        }
+        sip::SessionEnd::Bye { reason_header } => {
+            CallEnd { reason: reason_header, ..CallEnd::because(EndCause::CalleeHungUp) }
+        }
+        sip::SessionEnd::Failed { status, why } => {
+            CallEnd { sip_status: status, reason: Some(why.to_owned()), ..CallEnd::because(EndCause::Failed) }
+        }
     };
-    CallEnd { cause: ours.unwrap_or(theirs), sip_status, reason }
+    CallEnd { cause: ours.unwrap_or(theirs.cause), ..theirs }
 }
 
 fn unanswered(why: &str, peer: Option<SocketAddr>) -> String {
@@ -27,12 +42,50 @@ fn unanswered(why: &str, peer: Option<SocketAddr>) -> String {
     }
 }
 
-fn cause_of(status: u16) -> EndCause {
-    match status {
-        486 | 600 => EndCause::Busy,
-        408 | 480 => EndCause::NoAnswer,
-        403 | 603 | 607 | 608 => EndCause::Rejected,
-        487 => EndCause::Canceled,
+/// What the peer meant; its status alone where that says no more.
+fn cause_of(status: u16, disposition: Disposition) -> EndCause {
+    match (disposition, status) {
+        (Disposition::Busy { .. }, _) => EndCause::Busy,
+        (Disposition::Unavailable { .. }, _) | (Disposition::Target { .. }, 408) => EndCause::NoAnswer,
+        (Disposition::Declined, _) | (_, 403) => EndCause::Rejected,
+        (Disposition::Canceled, _) => EndCause::Canceled,
         _ => EndCause::Failed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_ends_a_call_for_what_it_means() {
+        for (status, reason_header, cause) in [
+            (486, None, EndCause::Busy),
+            (600, None, EndCause::Busy),
+            (408, None, EndCause::NoAnswer),
+            (480, None, EndCause::NoAnswer),
+            (403, None, EndCause::Rejected),
+            (603, None, EndCause::Rejected),
+            (607, None, EndCause::Rejected),
+            (608, None, EndCause::Rejected),
+            (487, None, EndCause::Canceled),
+            (404, None, EndCause::Failed),
+            (503, None, EndCause::Failed),
+            (480, Some("Q.850;cause=17"), EndCause::Busy),
+            (500, Some("Q.850;cause=19"), EndCause::NoAnswer),
+            (480, Some("Q.850;cause=21"), EndCause::Rejected),
+            (480, Some("Q.850;cause=1"), EndCause::Failed),
+        ] {
+            let disposition = Disposition::of(status, None, reason_header);
+            let reason_header = reason_header.map(str::to_owned);
+            let end = sip::SessionEnd::Rejected { status, reason: "As said".into(), reason_header, disposition };
+            let expected = CallEnd {
+                cause,
+                sip_status: Some(status),
+                reason: Some("As said".into()),
+                disposition: Some(disposition),
+            };
+            assert_eq!(of(end, None, None), expected);
+        }
     }
 }

@@ -287,7 +287,7 @@ impl CallMachine {
                 self.give_up(now, EndCause::MediaTimeout);
             }
             State::Ending { until } if until <= now => {
-                self.finish(CallEnd { cause: EndCause::Failed, sip_status: None, reason: None });
+                self.finish(CallEnd::because(EndCause::Failed));
             }
             _ => {}
         }

@@ -9,8 +9,8 @@ use super::arrivals::{Arrival, Arrived};
 use super::commands::RETRY_AFTER;
 use super::traffic::{Verdict, judge};
 use super::{Book, Endpoint};
-use crate::clock;
 use crate::log_limit::Class;
+use crate::{Config, clock};
 
 impl Endpoint {
     pub(super) fn handle_arrival(&mut self, Arrival { listener, peer, what }: Arrival, book: &mut Book) {
@@ -31,7 +31,8 @@ impl Endpoint {
 
     /// Gives the user agent what it may hear.
     pub(super) fn handle_message(&mut self, flow: Flow, payload: &[u8], book: &mut Book) {
-        let (now, input) = (clock::now(), sip::Input::Received { flow, payload });
+        let config = self.config.clone();
+        let (now, input) = (clock::now(), self.as_input(&config, flow, payload));
         let verdict = judge(&mut book.limit, now, flow.remote.ip(), payload, self.traces.knows(payload));
         if verdict == Verdict::Heard {
             self.traces.received(clock::wall(), flow, payload);
@@ -44,6 +45,15 @@ impl Endpoint {
             self.user_agent.refuse_new(book.draining.or(Some(RETRY_AFTER)));
             self.user_agent.handle_input(now, input);
             self.user_agent.refuse_new(book.draining);
+        }
+    }
+
+    /// Of a trunk with users of its own, whoever calls is asked who they are.
+    fn as_input<'a>(&self, config: &'a Config, flow: Flow, payload: &'a [u8]) -> sip::Input<'a> {
+        let mut guarded = config.trunks.iter().filter_map(|trunk| Some((trunk, trunk.callers.as_ref()?)));
+        match guarded.find(|(trunk, _)| trunk.includes(&self.resolver, flow.remote.ip())) {
+            Some((_, realm)) => sip::Input::Guarded { flow, payload, realm },
+            None => sip::Input::Received { flow, payload },
         }
     }
 

@@ -3,10 +3,8 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use sip::sdp::{AudioCodec, SrtpPolicy};
-
 use crate::sim::SimSocket;
-use crate::{BuiltIn, Config, DigitPolicy, Gateway, Impairment, Network, SimNetwork, Trunk, clock};
+use crate::{BuiltIn, Config, Gateway, Impairment, Network, SimNetwork, Trunk, clock};
 
 const OURS: &str = "10.0.0.1:5060";
 const THEIRS: &str = "10.0.0.2:5060";
@@ -73,19 +71,7 @@ impl Peer {
 async fn gateway_and_peer() -> (Gateway, Peer) {
     let address = |text: &str| text.parse::<SocketAddr>().expect("an address");
     let network = SimNetwork::new(Impairment::default(), [1; 32]);
-    let trunk = Trunk {
-        name: "peer".into(),
-        domain: "trunk.test".into(),
-        next_hop: address(THEIRS).into(),
-        credentials: None,
-        register: false,
-        caller_id: "+15550199".into(),
-        codecs: vec![AudioCodec::Pcmu],
-        srtp: SrtpPolicy::Off,
-        dtmf: DigitPolicy::Auto,
-        allow_from: Vec::new(),
-        max_calls: 10,
-    };
+    let trunk = Trunk::new("peer", "trunk.test", address(THEIRS));
     let config = Config {
         listen: vec![address(OURS).into()],
         trunks: vec![trunk],

@@ -3,10 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use gateway::{
-    BuiltIn, CallLimits, Config, Dial, DigitPolicy, Gateway, Impairment, Line, LineEvent, Network, SimNetwork, Trunk,
-};
-use sip::sdp::AudioCodec;
+use gateway::{BuiltIn, CallLimits, Config, Dial, Gateway, Impairment, Line, LineEvent, Network, SimNetwork, Trunk};
 
 pub const CALLER: &str = "10.0.0.1:5060";
 pub const CALLEE: &str = "10.0.0.2:5060";
@@ -22,17 +19,11 @@ pub fn address(text: &str) -> SocketAddr {
 
 pub fn trunk() -> Trunk {
     Trunk {
-        name: "sim".into(),
-        domain: "trunk.test".into(),
-        next_hop: address(CALLEE).into(),
-        credentials: Some(sip::Credentials { username: "gateway".into(), password: "secret".into() }),
+        credentials: Some(sip::Credentials::new("gateway", "secret")),
         register: true,
         caller_id: "+15550199".into(),
-        codecs: vec![AudioCodec::Pcmu, AudioCodec::Pcma],
-        srtp: sip::sdp::SrtpPolicy::Off,
-        dtmf: DigitPolicy::Auto,
-        allow_from: Vec::new(),
         max_calls: 4,
+        ..Trunk::new("sim", "trunk.test", address(CALLEE))
     }
 }
 

@@ -10,8 +10,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use callee::{AgentSide, Instance};
 use control::{Call, Control, ControlConfig, NewCall, NewTask, TrunkInfo};
-use gateway::{DigitPolicy, Gateway, Trunk};
-use sip::sdp::AudioCodec;
+use gateway::{Gateway, Trunk};
 use store::Store;
 
 use super::{Exit, WrongUse, complain, print, scenario};
@@ -150,17 +149,11 @@ async fn place_call(
 
 fn trunk(party: &PartyProcess) -> Trunk {
     Trunk {
-        name: "demo".to_owned(),
-        domain: party.address.to_string(),
-        next_hop: party.address.into(),
         credentials: Some(party.credentials.clone()),
         register: true,
         caller_id: CALLER.to_owned(),
-        codecs: vec![AudioCodec::Pcmu, AudioCodec::Pcma],
-        srtp: sip::sdp::SrtpPolicy::Off,
-        dtmf: DigitPolicy::Auto,
-        allow_from: Vec::new(),
         max_calls: 1,
+        ..Trunk::new("demo", party.address.to_string(), party.address)
     }
 }
 

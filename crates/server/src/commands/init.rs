@@ -9,17 +9,11 @@ use anyhow::Context as _;
 use serde_json::json;
 
 use super::{Exit, WrongUse, print};
-use crate::{config, wiring};
+use crate::config::{self, presets};
+use crate::wiring;
 
 /// What a configuration begins and ends with.
 const TEMPLATE: &str = include_str!("init/template.toml");
-/// Kinds of trunks: name and section.
-const PRESETS: [(&str, &str); 4] = [
-    ("registrar", include_str!("../../../../config/trunks/registrar.toml")),
-    ("address", include_str!("../../../../config/trunks/address.toml")),
-    ("twilio-elastic", include_str!("../../../../config/trunks/twilio-elastic.toml")),
-    ("telnyx", include_str!("../../../../config/trunks/telnyx.toml")),
-];
 /// Files of secrets, as the sections name them.
 const PASSWORD_FILE: &str = "trunk-password";
 const KEY_FILE: &str = "api-key";
@@ -75,9 +69,7 @@ pub fn run(arguments: Arguments, json: bool) -> anyhow::Result<Exit> {
 }
 
 fn section(preset: &str) -> Result<&'static str, WrongUse> {
-    let known = || PRESETS.map(|(name, _)| name).join(", ");
-    let found = PRESETS.iter().find(|(name, _)| *name == preset);
-    found.map(|(_, section)| *section).ok_or_else(|| WrongUse(format!("no preset {preset:?}; there are {}", known())))
+    presets::section(preset).ok_or_else(|| WrongUse(format!("no preset {preset:?}; there are {}", presets::names())))
 }
 
 /// What was given, or what a person says.
@@ -153,14 +145,18 @@ mod tests {
 
     #[test]
     fn each_preset_makes_a_configuration_without_mistakes() {
-        for (name, section) in PRESETS {
+        for (name, section) in presets::PRESETS {
             let text = render(section, &answers());
             assert!(!text.contains('@'), "{name}: {text}");
             let config = config::parse(&secrets_named(&text), Path::new("."), &|_| None)
                 .unwrap_or_else(|problems| panic!("{name}: {problems:?}"));
             let trunk = &config.trunks[0];
-            assert_eq!((trunk.domain.as_str(), trunk.caller_id.as_str()), ("sip.example.com", "+15550100"), "{name}");
-            assert_eq!(trunk.credentials.is_some(), section.contains(PASSWORD_FILE), "{name}");
+            assert_eq!(
+                (trunk.gateway.domain.as_str(), trunk.gateway.caller_id.as_str()),
+                ("sip.example.com", "+15550100"),
+                "{name}"
+            );
+            assert_eq!(trunk.gateway.credentials.is_some(), section.contains(PASSWORD_FILE), "{name}");
             assert_eq!(
                 (config.routes[0].to.as_str(), config.dial_allow.as_slice()),
                 ("+15550100", &["+1".into(), "+44".into()][..])
@@ -177,7 +173,7 @@ mod tests {
         assert!(wrong.0.contains("HOME is not set"), "{wrong}");
         let mean = Answers { username: "a\"\nregister = false #".to_owned(), ..answers() };
         let config = config::parse(&secrets_named(&render(section, &mean)), Path::new("."), &|_| None).expect("it is");
-        assert!(config.trunks[0].register);
+        assert!(config.trunks[0].gateway.register);
     }
 
     #[test]

@@ -49,11 +49,13 @@ pub struct Sip {
 #[serde(deny_unknown_fields, default)]
 pub struct Trunk {
     pub name: Text,
+    pub preset: Text,
     pub uri: Text,
     pub outbound_proxy: Text,
     pub username: Text,
     pub password: Text,
-    pub register: bool,
+    pub realm: Text,
+    pub register: Option<bool>,
     pub caller_id: Text,
     pub srtp: Text,
     pub codecs: Texts,
@@ -61,6 +63,17 @@ pub struct Trunk {
     pub allow_from: Texts,
     pub max_calls: Option<Spanned<i64>>,
     pub max_calls_per_second: Option<Spanned<f64>>,
+    pub redirects: Texts,
+    pub privacy: Text,
+    pub asserted_identity: Text,
+    pub inbound_users: Vec<Spanned<User>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct User {
+    pub username: Text,
+    pub password: Text,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -5,23 +5,17 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use gateway::DigitPolicy;
-use sip::sdp::{AudioCodec, SrtpPolicy};
 use toml::Spanned;
 
 use super::raw::{self, Raw, line_of};
-use super::sip_section::{domain_of, name_server, trunk_uri};
+use super::sip_section::name_server;
 use super::substitute::substitute;
-use super::{ApiKey, Config, Limits, Problem, Provider, Route, Secret, Trunk, checks, duration};
+use super::{ApiKey, Config, Limits, Problem, Provider, Route, Secret, checks, duration};
 
-/// Most calls a trunk may be configured for.
-const MAX_CALLS: i64 = 100_000;
 /// Default of `[sip] keep_alive`: NATs forget a path of datagrams after 30 s.
 const KEEP_ALIVE: Duration = Duration::from_secs(25);
 /// Least `[sip] keep_alive`, so that no registrar is flooded.
 const KEEP_ALIVE_LEAST: Duration = Duration::from_secs(1);
-/// Fewest and most new calls a second that a trunk may be configured for.
-const CALLS_PER_SECOND: std::ops::RangeInclusive<f64> = 0.001..=1000.0;
 
 pub(super) struct Reader<'a> {
     pub(super) text: &'a str,
@@ -116,77 +110,6 @@ impl Reader<'_> {
         }
     }
 
-    fn trunk(&mut self, n: usize, raw: Spanned<raw::Trunk>) -> Trunk {
-        let line = line_of(self.text, raw.span().start);
-        let raw = raw.into_inner();
-        let key = |name: &str| format!("trunk[{n}].{name}");
-        let name_line = self.line_of_or(raw.name.as_ref(), line);
-        let name = self.text(&key("name"), raw.name).unwrap_or_else(|| format!("trunk{n}"));
-        self.only_once("name of the trunk", &key("name"), name_line, &name, "give each trunk a name of its own");
-        let uri = self.parsed(&key("uri"), raw.uri, trunk_uri);
-        let proxy = self.parsed(&key("outbound_proxy"), raw.outbound_proxy, trunk_uri);
-        let username = self.text(&key("username"), raw.username);
-        let password = self.text(&key("password"), raw.password);
-        let calls_apart = self.calls_apart(&key("max_calls_per_second"), raw.max_calls_per_second);
-        let srtp = self.parsed(&key("srtp"), raw.srtp, |text| match text {
-            "off" => Ok(SrtpPolicy::Off),
-            "preferred" => Ok(SrtpPolicy::Preferred),
-            "required" => Ok(SrtpPolicy::Required),
-            other => Err(format!("{other:?} is no policy; write \"off\", \"preferred\" or \"required\"")),
-        });
-        if raw.register && uri.is_none() {
-            self.problem(&key("register"), line, "needs `uri`: whom to register with".into());
-        }
-        if username.is_some() != password.is_some() {
-            self.problem(&key("username"), line, "`username` and `password` go together".into());
-        }
-        let codecs = self.all_parsed(&key("codecs"), raw.codecs, |text| match text.to_ascii_uppercase().as_str() {
-            "PCMU" => Ok(AudioCodec::Pcmu),
-            "PCMA" => Ok(AudioCodec::Pcma),
-            _ => Err(format!("{text:?} is not a codec we speak; write \"PCMU\" or \"PCMA\"")),
-        });
-        let credentials =
-            username.clone().zip(password).map(|(username, password)| sip::Credentials { username, password });
-        Trunk {
-            name,
-            domain: uri.as_deref().map(domain_of).unwrap_or_default(),
-            next_hop: proxy.or(uri),
-            credentials,
-            register: raw.register,
-            caller_id: self.text(&key("caller_id"), raw.caller_id).or(username).unwrap_or_else(|| "anonymous".into()),
-            codecs: if codecs.is_empty() { vec![AudioCodec::Pcmu, AudioCodec::Pcma] } else { codecs },
-            srtp: srtp.unwrap_or(SrtpPolicy::Off),
-            dtmf: self
-                .parsed(&key("dtmf"), raw.dtmf, |text| match text {
-                    "auto" => Ok(DigitPolicy::Auto),
-                    "rfc4733" => Ok(DigitPolicy::Rfc4733),
-                    "inband" => Ok(DigitPolicy::Inband),
-                    "info" => Ok(DigitPolicy::Info),
-                    other => Err(format!(
-                        "{other:?} is no way to send keys; write \"auto\", \"rfc4733\", \"inband\" or \"info\""
-                    )),
-                })
-                .unwrap_or(DigitPolicy::Auto),
-            allow_from: self.networks(&key("allow_from"), raw.allow_from),
-            max_calls: self.count(&key("max_calls"), raw.max_calls, 1, MAX_CALLS).unwrap_or(50),
-            calls_apart,
-        }
-    }
-
-    /// The time between two calls of so many a second.
-    fn calls_apart(&mut self, key: &str, per_second: Option<Spanned<f64>>) -> Option<Duration> {
-        let per_second = per_second?;
-        let line = line_of(self.text, per_second.span().start);
-        let number = per_second.into_inner();
-        if CALLS_PER_SECOND.contains(&number) {
-            return Some(Duration::from_secs_f64(number.recip()));
-        }
-        let (least, most) = (CALLS_PER_SECOND.start(), CALLS_PER_SECOND.end());
-        let message = format!("{number} is out of range; write {least} to {most}, or leave it out for no limit");
-        self.problem(key, line, message);
-        None
-    }
-
     fn route(&mut self, n: usize, raw: Spanned<raw::Route>) -> Option<Route> {
         let line = line_of(self.text, raw.span().start);
         let raw = raw.into_inner();
@@ -263,7 +186,7 @@ impl Reader<'_> {
         self.parsed(key, value, |text| Ok(text.to_owned()))
     }
 
-    fn networks(&mut self, key: &str, values: Option<Vec<Spanned<String>>>) -> Vec<(IpAddr, u8)> {
+    pub(super) fn networks(&mut self, key: &str, values: Option<Vec<Spanned<String>>>) -> Vec<(IpAddr, u8)> {
         // "registrar" is where we registered, and a trunk's own address is always allowed.
         let known: Vec<Option<(IpAddr, u8)>> =
             self.all_parsed(key, values, |text| if text == "registrar" { Ok(None) } else { network(text).map(Some) });
@@ -274,7 +197,7 @@ impl Reader<'_> {
         self.parsed(key, value, duration::parse_some).unwrap_or(Duration::from_secs(default_seconds))
     }
 
-    fn count(&mut self, key: &str, value: Option<Spanned<i64>>, least: i64, most: i64) -> Option<usize> {
+    pub(super) fn count(&mut self, key: &str, value: Option<Spanned<i64>>, least: i64, most: i64) -> Option<usize> {
         let value = value?;
         let line = line_of(self.text, value.span().start);
         let number = value.into_inner();

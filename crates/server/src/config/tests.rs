@@ -39,12 +39,51 @@ fn a_trunk_is_read_with_its_secrets_from_the_environment() {
         "#,
     )
     .expect("a good trunk");
-    let trunk = &config.trunks[0];
+    let trunk = &config.trunks[0].gateway;
     assert_eq!(trunk.domain, "trunk.test");
-    assert_eq!(trunk.next_hop.as_deref(), Some("sip:127.0.0.1:5070;transport=udp"));
+    assert_eq!(trunk.next_hop, gateway::NextHop::Uri("sip:127.0.0.1:5070;transport=udp".into()));
     assert_eq!(trunk.credentials.as_ref().map(|known| known.password.as_str()), Some("from the environment"));
     assert_eq!(trunk.allow_from.len(), 2);
     assert!(!format!("{config:?}").contains("from the environment"), "secrets do not print");
+}
+
+#[test]
+fn a_trunk_is_held_to_what_it_may() {
+    let config = read(
+        r#"
+        [[trunk]]
+        preset = "telnyx"
+        uri = "sip:trunk.test"
+        register = false
+        redirects = ["two.trunk.test"]
+        privacy = "id"
+        asserted_identity = "+15550100"
+        inbound_users = [{ username = "desk", password = "secret" }]
+        "#,
+    )
+    .expect("a good trunk");
+    let Trunk { gateway: trunk, calls_apart } = &config.trunks[0];
+    assert_eq!((trunk.register, *calls_apart), (false, Some(Duration::from_millis(50))));
+    assert_eq!(trunk.redirects, sip::Redirects::To(vec!["two.trunk.test".into()]));
+    let asserted = Some("sip:+15550100@trunk.test".to_owned());
+    assert_eq!(trunk.presentation, sip::Presentation { withheld: true, asserted });
+    let callers = trunk.callers.as_ref().expect("they are challenged");
+    assert_eq!((callers.realm.as_str(), callers.users.len()), ("trunk.test", 1));
+    assert_eq!(
+        complaints(
+            "[[trunk]]\npreset = \"skype\"\nredirects = [\"a.test:5060\"]\nprivacy = \"full\"\n\
+             asserted_identity = \"me\"\ninbound_users = [{ username = \"a\" }]\n"
+        ),
+        [
+            "line 2: trunk[0].preset: \"skype\" is no preset; write one of registrar, address, twilio-elastic, telnyx",
+            "line 3: trunk[0].redirects[0]: \"a.test:5060\" is not a host; write for example \"sip2.example.com\" or \
+             \"192.0.2.7\", without a port",
+            "line 4: trunk[0].privacy: \"full\" is no kind of privacy; write \"none\", or \"id\" to withhold who calls",
+            "line 5: trunk[0].asserted_identity: \"me\" is no identity; write a number with its +, or a URI such as \
+             \"tel:+15550100\"",
+            "line 6: trunk[0].inbound_users[0]: needs `username` and `password`",
+        ]
+    );
 }
 
 #[test]

@@ -53,7 +53,7 @@ impl PartyProcess {
             Err(_) => bail!("the simulated party did not start within {START:?}"),
         };
         let reading = tokio::spawn(read(lines));
-        let credentials = sip::Credentials { username: USER.to_owned(), password };
+        let credentials = sip::Credentials::new(USER, password);
         Ok(Self { address, credentials, child, input, reading })
     }
 

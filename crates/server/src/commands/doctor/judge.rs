@@ -4,17 +4,18 @@
 use std::io;
 use std::net::IpAddr;
 
-use gateway::{Registration, TrunkStatus};
+use gateway::{NextHop, Registration, Trunk, TrunkStatus};
 use sip::Peer;
 
 use super::options::Answer;
 use super::report::Check;
-use crate::config::Trunk;
 
 /// Where DNS says the trunk is.
 pub fn places(trunk: &Trunk, status: &TrunkStatus) -> Check {
     let name = name(trunk, "DNS");
-    let Some(uri) = &trunk.next_hop else { return Check::skipped(name, "it has no uri: it only sends us calls") };
+    let NextHop::Uri(uri) = &trunk.next_hop else {
+        return Check::skipped(name, "it has no uri: it only sends us calls");
+    };
     if status.targets.is_empty() {
         let why = match &status.registration {
             Registration::Failed { status: None, reason } => reason.clone(),
@@ -208,11 +209,7 @@ mod tests {
     }
 
     fn trunk() -> Trunk {
-        Trunk {
-            domain: "sip.example.com".into(),
-            next_hop: Some("sip:sip.example.com".into()),
-            ..Trunk::inbound_only("carrier", Vec::new())
-        }
+        Trunk::new("carrier", "sip.example.com", NextHop::Uri("sip:sip.example.com".into()))
     }
 
     fn peer(address: &str) -> Peer {

@@ -51,7 +51,7 @@ pub fn recordings(config: &Config) -> Check {
 /// Whether there are free ports for the audio of all calls that the trunks may have.
 pub fn rtp_ports(config: &Config) -> Check {
     let (first, last) = config.rtp_ports;
-    let calls = config.trunks.iter().map(|trunk| trunk.max_calls).fold(0, usize::saturating_add).max(1);
+    let calls = config.trunks.iter().map(|trunk| trunk.gateway.max_calls).fold(0, usize::saturating_add).max(1);
     let wanted = calls.saturating_mul(PORTS_PER_CALL);
     let there = usize::from(last - first) + 1;
     let is_free = |port: &u16| UdpSocket::bind((Ipv4Addr::UNSPECIFIED, *port)).is_ok();

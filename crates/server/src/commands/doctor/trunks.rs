@@ -3,12 +3,12 @@
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
-use gateway::{Gateway, TrunkStatus};
+use gateway::{Gateway, NextHop, Trunk, TrunkStatus};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::report::{Check, Report};
 use super::{judge, options};
-use crate::config::{Config, Trunk};
+use crate::config::Config;
 use crate::wiring;
 
 /// How long name servers may take.
@@ -38,7 +38,7 @@ pub async fn check(config: &Config, report: &mut Report) {
     report.tell(Check::ok("sip", format!("listening on {}", listening.join(", "))));
 
     let standing = settled(&gateway, config).await;
-    for trunk in &config.trunks {
+    for crate::config::Trunk { gateway: trunk, .. } in &config.trunks {
         if let Some(status) = standing.iter().find(|status| status.name == trunk.name) {
             check_trunk(config, trunk, status, report).await;
         }
@@ -55,7 +55,7 @@ pub async fn check(config: &Config, report: &mut Report) {
 
 /// The trunks as they stand when all are found and registered, or patience is over.
 async fn settled(gateway: &Gateway, config: &Config) -> Vec<TrunkStatus> {
-    let located = config.trunks.iter().filter(|trunk| trunk.next_hop.is_some()).count();
+    let located = config.trunks.iter().filter(|trunk| trunk.gateway.next_hop != NextHop::Nowhere).count();
     let until = Instant::now() + FOUND;
     while gateway.trunks().await.iter().filter(|status| !status.targets.is_empty()).count() < located
         && Instant::now() < until
