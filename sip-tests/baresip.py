@@ -13,9 +13,10 @@ class Baresip(Process):
     peer = "baresip"
     count = 0
 
-    def __init__(self, folder, user, frequency, port=None, registrar=None, host="127.0.0.1", encrypt=None, seconds=30):
+    def __init__(self, folder, user, frequency, port=None, registrar=None, host="127.0.0.1", encrypt=None, seconds=30,
+                 password=None):
         """`registrar` is a domain and the address of its proxy. With `encrypt = "srtp"` it speaks SRTP with who offers
-        it, with "srtp-mand" nothing else. In each call its tone ends after so many seconds."""
+        it, with "srtp-mand" nothing else. In each call its tone ends after so many seconds. With a `password` it says who it is when asked."""
         Baresip.count += 1
         self.port, self.control_port, media = port or PORTS.take(2), PORTS.take(), PORTS.take(20)
         self.home = folder / f"baresip-{Baresip.count}"
@@ -28,7 +29,7 @@ class Baresip(Process):
             domain, way = registrar[0], f'regint=60;outbound="{registrar[1]}"'
         (self.home / "accounts").write_text(
             f"<sip:{user}@{domain};transport=udp>;{way};answermode=auto;audio_codecs=pcmu/8000/1"
-            + (f";mediaenc={encrypt}" if encrypt else "") + "\n"
+            + (f";mediaenc={encrypt}" if encrypt else "") + (f";auth_pass={password}" if password else "") + "\n"
         )
         modules = "".join(f"module {name}.so\n" for name in ["g711", "aufile", "sndfile"] + ["srtp"] * bool(encrypt))
         (self.home / "config").write_text(f"""

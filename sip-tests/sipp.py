@@ -15,7 +15,8 @@ class Sipp(Process):
     count = 0
 
     def __init__(self, folder, scenario, port, target=None, service="echo", seconds=60, event_type=101, host="127.0.0.1",
-                 **keys):
+                 headers=(), **keys):
+        """`headers` are more header fields of the first message with a description."""
         Sipp.count += 1
         self.port = port
         name = f"sipp-{scenario}-{Sipp.count}"
@@ -27,6 +28,8 @@ class Sipp(Process):
         text = (SCENARIOS / f"{scenario}.xml").read_text()
         for key, value in {**keys, "event_type": event_type}.items():
             text = text.replace(f"[{key}]", str(value))
+        more = "".join(f"    {header}\n" for header in headers)
+        text = text.replace("    Content-Type:", f"{more}    Content-Type:", 1)
         (folder / f"{name}.xml").write_text(text)
         command += ["-sf", folder / f"{name}.xml", "-i", host, "-p", port, "-m", 1, "-nostdin",
                     "-s", service, "-timeout", f"{seconds}s", "-timeout_error", "-trace_msg",

@@ -7,6 +7,7 @@ from cases import outbound  # noqa: F401
 from cases import digits  # noqa: F401
 from cases import registration  # noqa: F401
 from cases import credentials  # noqa: F401
+from cases import identity  # noqa: F401
 from cases import independent_phone  # noqa: F401
 from cases import trunk  # noqa: F401
 from cases import encrypted  # noqa: F401

@@ -143,7 +143,7 @@ def outbound_unavailable(t):
 def outbound_redirected(t):
     """302: the call ends as it says, and nobody is called in its place."""
     elsewhere = t.prober(None)
-    callee = t.callee("redirect", elsewhere=elsewhere.address[1])
+    callee = t.callee("redirect", number="+15550123", elsewhere=elsewhere.address[1])
     server = t.offhook(callee.port)
     call = server.wait_ended(server.dial())
     callee.wait_done()
