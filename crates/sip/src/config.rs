@@ -120,14 +120,15 @@ pub struct Credentials {
     pub username: String,
     /// Password; never printed.
     pub password: String,
-    /// The only realm whose challenges are answered; `None` for whatever the trunk names.
-    pub realm: Option<String>,
+    /// The only realms whose challenges are answered; none for whatever comes from the trunk. Where it passes on the
+    /// challenges of others, they could otherwise have our proof for a realm of their own.
+    pub realms: Vec<String>,
 }
 
 impl Credentials {
     /// For any realm of the trunk.
     pub fn new(username: impl Into<String>, password: impl Into<String>) -> Self {
-        Self { username: username.into(), password: password.into(), realm: None }
+        Self { username: username.into(), password: password.into(), realms: Vec::new() }
     }
 }
 

@@ -64,7 +64,7 @@ impl Disposition {
 
     /// Of a response.
     pub(crate) fn of_response(response: &Response<'_>) -> Self {
-        let reason = response.headers.text(HeaderName::Reason);
+        let reason = response.headers.joined(HeaderName::Reason);
         Self::of(response.status, retry_after(response), reason.as_deref())
     }
 

@@ -308,6 +308,17 @@ fn info_is_answered_and_passed_on_unless_empty() {
     assert!(wire.events().is_empty());
 }
 
+// RFC 6086 §4.2.2.
+#[test]
+fn an_info_of_a_package_is_refused_with_those_that_we_take() {
+    let mut wire = Wire::new();
+    let (_, to_tag) = established(&mut wire);
+    let info = request("INFO", "3", 2, &to_tag, "Info-Package: keys\n", "Signal=5\r\n");
+    let sent = wire.receive(&info.replace("application/sdp", "application/dtmf-relay"));
+    assert_eq!((firsts(&sent)[0], field(&sent[0], "Recv-Info")), ("SIP/2.0 469 Bad Info Package", Some("")));
+    assert!(wire.events().is_empty());
+}
+
 // RFC 3261 §12.2.2.
 #[test]
 fn a_cseq_that_does_not_rise_is_out_of_order() {

@@ -193,6 +193,8 @@ fn a_callees_refusal_does_not_move_on_nor_one_of_a_callee_who_rang() {
         (false, "603 Decline"),
         (false, "500 Oops\nReason: Q.850;cause=17"),
         (true, "500 Oops"),
+        (true, "503 Full"),
+        (false, "503 Full\nReason: SIP;cause=503\nReason: Q.850;cause=1"),
         (true, "408 Request Timeout"),
     ] {
         let mut wire = Wire::new();

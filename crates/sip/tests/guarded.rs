@@ -183,3 +183,13 @@ fn other_trunks_are_not_challenged() {
 fn a_realm_prints_no_passwords() {
     assert_eq!(format!("{:?}", realm()), "Registrar { realm: \"in.test\", users: [\"carrier\"], .. }");
 }
+
+// RFC 7616 §3.4.6.
+#[test]
+fn a_proof_is_good_for_whom_it_was_made() {
+    let mut wire = Wire::new();
+    let nonce = challenged(&mut wire, 1);
+    let other = invite(2, &proof(&nonce, 1, "carrier", "secret")).replace("INVITE sip:us@", "INVITE sip:premium@");
+    assert_eq!(firsts(&receive(&mut wire, flow(), &other)), [UNAUTHORIZED]);
+    assert!(!is_called(&mut wire));
+}

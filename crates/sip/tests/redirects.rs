@@ -249,6 +249,22 @@ fn our_credentials_stay_with_the_trunk() {
     assert!(matches!(ended(&mut wire), SessionEnd::Rejected { status: 407, .. }));
 }
 
+// RFC 3325 §5.
+#[test]
+fn who_calls_in_private_is_known_to_the_trunk_alone() {
+    for (withheld, asserted) in [(true, None), (false, Some("<tel:+15550199>"))] {
+        let mut wire = Wire::new();
+        let presentation = sip::Presentation { withheld, asserted: Some("tel:+15550199".into()) };
+        let invite = Invite { request_uri: NUMBER.into(), redirects: allowed(), presentation, ..invite_to(wire.flow) };
+        let session = wire.agent.invite(wire.now, invite);
+        let first = wire.sent().remove(0);
+        assert_eq!(field(&first, "P-Asserted-Identity"), Some("<tel:+15550199>"));
+        wire.receive(&response(&first, MOVED, "a", &contacts(&[&format!("<{THERE}>")]), ""));
+        wire.agent.located(wire.now, session, THERE, Some(elsewhere(7)));
+        assert_eq!(field(&wire.sent()[0], "P-Asserted-Identity"), asserted);
+    }
+}
+
 #[test]
 fn a_call_over_tls_is_never_redirected_to_less() {
     for (transport, followed) in [(Transport::Udp, false), (Transport::Tcp, false), (Transport::Tls, true)] {

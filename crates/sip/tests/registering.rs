@@ -194,6 +194,26 @@ fn the_address_that_the_registrar_sees_replaces_the_contact() {
     assert_eq!(field(&removal, "Expires"), Some("0"));
 }
 
+// RFC 5626 §4.4.2.
+#[test]
+fn another_address_in_the_answer_to_a_keep_alive_registers_again() {
+    let mut wire = Wire::new();
+    learns(&mut wire);
+    let elsewhere = ";received=203.0.113.7;rport=40009";
+    let options = wire.wait(KEEP_ALIVE).remove(0);
+    assert!(wire.receive(&seen_at(&options, "200 OK", elsewhere, "")).is_empty(), "not within half a minute");
+    let options = wire.wait(KEEP_ALIVE).remove(0);
+    let sent = wire.receive(&seen_at(&options, "200 OK", elsewhere, ""));
+    assert_eq!(firsts(&sent), [REGISTER]);
+    let contacts = "<sip:alice@203.0.113.7:40009>, <sip:alice@203.0.113.7:40000>;expires=0";
+    assert_eq!(field(&sent[0], "Contact"), Some(contacts));
+    wire.events();
+    assert!(wire.receive(&seen_at(&sent[0], "200 OK", elsewhere, "")).is_empty());
+    assert!(matches!(wire.events()[..], [Event::Registered { .. }]));
+    let options = wire.wait(KEEP_ALIVE).remove(0);
+    assert!(wire.receive(&seen_at(&options, "200 OK", elsewhere, "")).is_empty());
+}
+
 #[test]
 fn a_challenge_tells_the_address_too() {
     let mut wire = Wire::new();
@@ -342,6 +362,16 @@ fn somebody_elses_binding_is_told_once() {
         request = wire.wait(Duration::from_secs(8)).remove(0);
     }
     assert_eq!(told, ["sip:alice@198.51.100.9"]);
+    for (contacts, expected) in [
+        ("Contact: <sip:alice@192.0.2.1:5060>;expires=10\n".to_owned(), 0),
+        (contacts.to_owned(), 1),
+        (contacts.replace("100.9", "100.10"), 1),
+    ] {
+        wire.receive(&response(&request, "200 OK", "r", &contacts, ""));
+        let told = wire.events().into_iter().filter(|event| matches!(event, Event::ForeignBinding { .. })).count();
+        assert_eq!(told, expected, "{contacts}");
+        request = wire.wait(Duration::from_secs(8)).remove(0);
+    }
 }
 
 #[test]

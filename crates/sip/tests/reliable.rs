@@ -8,7 +8,7 @@ use std::time::Duration;
 use link::{Link, Side, Weather, offer_of};
 use sip::sdp::Direction;
 use sip::{Config, Event, SessionEnd, SessionId};
-use wire::{CONTACT, SDP, Wire, calling, description, field, firsts, request, response, tag};
+use wire::{CONTACT, SDP, Wire, calling, description, field, firsts, of_theirs, request, response, tag};
 
 const OK: &str = "SIP/2.0 200 OK";
 const GONE: &str = "SIP/2.0 481 Call/Transaction Does Not Exist";
@@ -77,13 +77,75 @@ fn a_prack_is_repeated_until_answered_and_its_loss_does_not_end_the_call() {
 
 #[test]
 fn a_challenged_prack_is_sent_again_with_credentials() {
+    let challenge = |nonce| format!("Proxy-Authenticate: Digest realm=\"r\", nonce=\"{nonce}\"\n");
     let mut wire = Wire::new();
     let (_, invite) = calling(&mut wire);
+    let invite = wire.receive(&response(&invite, "407 x", "a", &challenge(1), "")).remove(1);
     let prack = wire.receive(&provisional(&invite, "180 Ringing", "b", 1, "")).remove(0);
-    let challenge = "Proxy-Authenticate: Digest realm=\"r\", nonce=\"n\"\n";
-    let again = wire.receive(&response(&prack, "407 x", "", challenge, "")).remove(0);
-    assert_eq!((field(&again, "CSeq"), field(&again, "RAck")), (Some("3 PRACK"), Some("1 1 INVITE")));
-    assert!(field(&again, "Proxy-Authorization").is_some());
+    let again = wire.receive(&response(&prack, "407 x", "", &challenge(2), "")).remove(0);
+    assert_eq!((field(&again, "CSeq"), field(&again, "RAck")), (Some("4 PRACK"), Some("1 2 INVITE")));
+    assert!(field(&again, "Proxy-Authorization").unwrap().contains("nonce=\"2\""));
+    let others = challenge(3).replace("\"r\"", "\"callee\"");
+    assert!(wire.receive(&response(&again, "407 x", "", &others, "")).is_empty(), "a realm that the trunk never named");
+}
+
+// RFC 3311 §5.2.
+#[test]
+fn their_update_is_answered_by_the_shell_once_our_offer_has_its_reliable_answer() {
+    let mut wire = Wire::new();
+    let (session, invite) = calling(&mut wire);
+    let prack = wire.receive(&provisional(&invite, "183 Session Progress", "b", 1, SDP)).remove(0);
+    wire.receive(&response(&prack, "200 OK", "", "", ""));
+    wire.events();
+    let moved = SDP.replace("6000", "6002");
+    assert!(wire.receive(&of_theirs(&invite, "UPDATE", "1", 1, "", &moved)).is_empty());
+    assert!(matches!(&wire.events()[..], [Event::Offer { offer: Some(offer), .. }] if offer.to_bytes() == moved.as_bytes()));
+    let second = wire.receive(&of_theirs(&invite, "UPDATE", "2", 2, "", SDP));
+    assert!(second[0].starts_with("SIP/2.0 500 ") && field(&second[0], "Retry-After").is_some(), "one at a time");
+    wire.agent.answer_offer(wire.now, session, description(4000, Direction::SendRecv)).unwrap();
+    let answer = wire.sent().remove(0);
+    assert!(answer.starts_with(OK) && field(&answer, "CSeq") == Some("1 UPDATE"), "{answer}");
+    assert_eq!(firsts(&wire.receive(&response(&invite, "200 OK", "b", CONTACT, ""))), ["ACK sip:them@192.0.2.2:5060 SIP/2.0"]);
+}
+
+#[test]
+fn an_update_that_the_shell_leaves_open_is_refused_when_the_call_goes_on_or_ends() {
+    for ended in [false, true] {
+        let mut wire = Wire::new();
+        let (session, invite) = calling(&mut wire);
+        let prack = wire.receive(&provisional(&invite, "183 Session Progress", "b", 1, SDP)).remove(0);
+        wire.receive(&response(&prack, "200 OK", "", "", ""));
+        wire.receive(&of_theirs(&invite, "UPDATE", "1", 1, "", SDP));
+        let sent = match ended {
+            true => {
+                wire.agent.hang_up(wire.now, session);
+                wire.sent()
+            }
+            false => wire.receive(&response(&invite, "200 OK", "b", CONTACT, "")),
+        };
+        let refusal = if ended { "SIP/2.0 487 Request Terminated" } else { "SIP/2.0 500 Server Internal Error" };
+        assert_eq!(firsts(&sent)[0], refusal);
+        assert!(wire.agent.answer_offer(wire.now, session, description(4000, Direction::SendRecv)).is_err());
+        wire.agent.hang_up(wire.now, session);
+        wire.wait(Duration::from_secs(200));
+        assert_eq!((wire.agent.session_count(), wire.agent.transaction_count()), (0, 0));
+    }
+}
+
+// RFC 3261 §12.2.2.
+#[test]
+fn what_one_fork_has_counted_says_nothing_of_another() {
+    let mut wire = Wire::new();
+    let (_, invite) = calling(&mut wire);
+    for fork in ["b", "c"] {
+        wire.receive(&response(&invite, "180 Ringing", fork, CONTACT, ""));
+    }
+    let of_c = of_theirs(&invite, "INFO", "1", 102, "", "").replace(";tag=b\n", ";tag=c\n");
+    assert_eq!(firsts(&wire.receive(&of_c)), [OK]);
+    assert_eq!(firsts(&wire.receive(&of_theirs(&invite, "INFO", "2", 7, "", ""))), [OK]);
+    wire.receive(&response(&invite, "200 OK", "b", CONTACT, SDP));
+    assert_eq!(firsts(&wire.receive(&of_theirs(&invite, "INFO", "3", 7, "", "")))[0], "SIP/2.0 500 Server Internal Error");
+    assert_eq!(firsts(&wire.receive(&of_theirs(&invite, "BYE", "4", 8, "", ""))), [OK]);
 }
 
 #[test]
@@ -152,6 +214,39 @@ fn responses_are_reliable_only_where_the_peer_knows_of_it_and_we_want_it_or_it_d
         assert_eq!(field(&sent, "Require") == Some("100rel"), expected, "{more}");
         assert_eq!(field(&sent, "RSeq").is_some(), expected, "{more}");
     }
+}
+
+// RFC 3261 §13.2.1: the first reliable response to an INVITE without an offer makes it.
+#[test]
+fn without_an_offer_of_theirs_ringing_is_reliable_only_where_it_can_make_one() {
+    for (more, early, expected) in [
+        ("Supported: 100rel\n", None, Some(false)),
+        ("Require: 100rel\n", None, None),
+        ("Require: 100rel\n", Some(description(4000, Direction::SendRecv)), Some(true)),
+    ] {
+        let mut wire = Wire::with(reliable());
+        wire.receive(&request("INVITE", "1", 1, "", more, ""));
+        let session = wire.incoming();
+        wire.agent.progress(wire.now, session, 180, early).unwrap();
+        let sent = wire.sent().first().map(|message| field(message, "RSeq").is_some());
+        assert_eq!(sent, expected, "{more}");
+    }
+}
+
+// RFC 3262 §5, RFC 3311 §5.2.
+#[test]
+fn an_offer_in_a_prack_waits_while_one_in_an_update_is_open() {
+    let mut wire = Wire::with(reliable());
+    let (session, first) = ringing(&mut wire, "Supported: 100rel\n", 183, true);
+    wire.receive(&prack(&first, "2", 2, ""));
+    wire.agent.progress(wire.now, session, 180, None).unwrap();
+    let second = wire.sent().remove(0);
+    assert!(wire.receive(&request("UPDATE", "3", 3, tag(&first, "To"), "", SDP)).is_empty());
+    let later = wire.receive(&prack(&second, "4", 4, SDP));
+    assert!(later[0].starts_with("SIP/2.0 500 ") && field(&later[0], "Retry-After").is_some(), "{later:?}");
+    wire.agent.answer_offer(wire.now, session, description(4000, Direction::SendRecv)).unwrap();
+    assert_eq!(firsts(&wire.sent()), [OK]);
+    assert_eq!(firsts(&wire.receive(&prack(&second, "5", 5, ""))), [OK]);
 }
 
 // RFC 3262 §3.

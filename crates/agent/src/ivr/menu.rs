@@ -224,7 +224,8 @@ fn anchors(words: &[String]) -> Vec<Anchor> {
     anchors
 }
 
-/// "press or say eight, three": one key of which two were heard. The one that continues the menu counts, else the later.
+/// "press or say eight, three": one key of which two were heard. The one that continues the menu counts, else the later,
+/// unless that is a "to" or "for" of the next option: "press one, two, to enter it again press two".
 fn settle_two_keys(words: &[String], previous: Option<&Anchor>, anchor: &mut Anchor) {
     let word = |i: usize| words.get(i).map_or("", String::as_str);
     let after = word(anchor.end + 1);
@@ -233,8 +234,10 @@ fn settle_two_keys(words: &[String], previous: Option<&Anchor>, anchor: &mut Anc
         return;
     }
     let expected = previous.and_then(|previous| previous.key?.to_digit(10)).map(|key| key + 1);
-    if expected.is_none() || expected != first.to_digit(10) {
-        let key = char::from(b'0' + second);
+    let key = char::from(b'0' + second);
+    let mut later = (anchor.end + 1..words.len()).filter_map(|at| anchor_at(words, at));
+    let is_little_word = matches!(second, 2 | 4) && later.any(|later| later.key == Some(key));
+    if !is_little_word && (expected.is_none() || expected != first.to_digit(10)) {
         anchor.say = anchor.say.take().map(|_| spoken_key(key));
         anchor.key = Some(key);
     }
@@ -531,6 +534,15 @@ mod tests {
         check("four billing press two four pharmacy press for", "2=billing; 4=pharmacy");
         check("for hours press won for billing press too for help press ate", "1=hours; 2=billing; 8=help");
         check("press one four appointments press two four billing", "1=appointments; 2=billing");
+    }
+
+    #[test]
+    fn a_little_word_heard_as_a_key_leaves_the_key_before_it() {
+        check("if this is correct press one to enter it again press two", "1=this is correct; 2=again");
+        check("if this is correct press one, two, to enter it again press two", "1=this is correct; 2=again");
+        check("if this is correct press one two enter it again press two", "1=this is correct; 2=again");
+        check("for sales press or say one, four for support press four", "1=sales; 4=support");
+        check("for sales press or say eight, three for support press four", "3=sales; 4=support");
     }
 
     #[test]

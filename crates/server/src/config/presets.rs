@@ -26,7 +26,7 @@ pub fn filled_in(trunk: Trunk, section: &str) -> Trunk {
     let preset = read.map(toml::Spanned::into_inner).unwrap_or_default();
     Trunk {
         register: trunk.register.or(preset.register),
-        realm: trunk.realm.or(preset.realm),
+        realms: trunk.realms.or(preset.realms),
         srtp: trunk.srtp.or(preset.srtp),
         codecs: trunk.codecs.or(preset.codecs),
         dtmf: trunk.dtmf.or(preset.dtmf),

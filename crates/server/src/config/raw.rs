@@ -54,7 +54,7 @@ pub struct Trunk {
     pub outbound_proxy: Text,
     pub username: Text,
     pub password: Text,
-    pub realm: Text,
+    pub realms: Texts,
     pub register: Option<bool>,
     pub caller_id: Text,
     pub srtp: Text,

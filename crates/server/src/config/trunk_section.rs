@@ -32,7 +32,7 @@ impl Reader<'_> {
         let proxy = self.parsed(&key("outbound_proxy"), raw.outbound_proxy, trunk_uri);
         let username = self.text(&key("username"), raw.username);
         let password = self.text(&key("password"), raw.password);
-        let digest_realm = self.text(&key("realm"), raw.realm);
+        let digest_realms = self.all_parsed(&key("realms"), raw.realms, |text| Ok(text.to_owned()));
         let register = raw.register.unwrap_or(false);
         if register && uri.is_none() {
             self.problem(&key("register"), line, "needs `uri`: whom to register with".into());
@@ -52,7 +52,7 @@ impl Reader<'_> {
             register,
             caller_id: self.text(&key("caller_id"), raw.caller_id).or(username.clone()).unwrap_or(of_gateway.caller_id),
             credentials: username.zip(password).map(|(name, password)| sip::Credentials {
-                realm: digest_realm,
+                realms: digest_realms.clone(),
                 ..sip::Credentials::new(name, password)
             }),
             codecs: if codecs.is_empty() { of_gateway.codecs } else { codecs },

@@ -23,9 +23,10 @@ impl InviteSession {
         request.contact = Some(self.dialog.contact.clone());
         let transaction = core.start(now, flow, request, Owner::Session(self.id));
         self.track(transaction);
+        self.refuse_open_offer(core, now, 500);
         self.early.clear();
         let first_reply_at = route.has_more(flow).then(|| now + core.config.first_reply);
-        self.state = State::Calling(Calling { transaction, route, flow, first_reply_at, provisional: false });
+        self.state = State::Calling(Calling { transaction, route, flow, first_reply_at, provisional: false, offered: None });
     }
 
     /// Leaves the hop in use for the next; whether there is one. What the old one may still say is dealt with by

@@ -23,6 +23,8 @@ pub(super) struct Early {
     description: Option<SessionDescription>,
     /// RSeq of the last reliable response taken.
     rseq: Option<u32>,
+    /// Whether a reliable response has answered our offer (RFC 3262 §5).
+    settled: bool,
 }
 
 impl InviteSession {
@@ -50,6 +52,7 @@ impl InviteSession {
         };
         if let (Some(index), Some(_)) = (early, &description) {
             self.early[index].description.clone_from(&description);
+            self.early[index].settled |= rseq.is_some();
         }
         let (status, reason) = (response.status, readable(response.reason));
         core.emit(Event::Progress { session: self.id, status, reason, description });
@@ -65,7 +68,7 @@ impl InviteSession {
         }
         let mut dialog = self.dialog.clone();
         dialog.adopt(reply.response);
-        self.early.push(Early { dialog, description: None, rseq: None });
+        self.early.push(Early { dialog, description: None, rseq: None, settled: false });
         Some(self.early.len() - 1)
     }
 
@@ -110,10 +113,23 @@ impl InviteSession {
     pub(super) fn dialog_of_2xx(&self, reply: Reply<'_>) -> Dialog {
         let early = self.early.iter().find(|early| early.dialog.remote_tag == reply.to_tag());
         let mut dialog = early.map_or(&self.dialog, |early| &early.dialog).clone();
-        dialog.remote_cseq = self.dialog.remote_cseq;
         dialog.start_over(reply.flow);
         dialog.adopt(reply.response);
         dialog
+    }
+
+    /// The dialog that a request of theirs belongs to: before the 2xx there is one with each fork (RFC 3261 §12.2.2).
+    pub(super) fn dialog_with(&mut self, remote_tag: Option<&str>) -> &mut Dialog {
+        let is_early = matches!(self.state, State::Calling(_) | State::Redirected(_) | State::Canceling(_));
+        let tag = remote_tag.unwrap_or_default();
+        let early = self.early.iter_mut().find(|early| is_early && early.dialog.remote_tag == tag);
+        early.map_or(&mut self.dialog, |early| &mut early.dialog)
+    }
+
+    /// Whether the offer of our INVITE is answered for good by that fork, so that it may make one of its own.
+    pub(super) fn has_settled_early(&self, remote_tag: Option<&str>) -> bool {
+        let tag = remote_tag.unwrap_or_default();
+        self.early.iter().any(|early| early.settled && early.dialog.remote_tag == tag)
     }
 
     /// What a fork described before its 2xx.

@@ -124,6 +124,7 @@ impl InviteSession {
         match (&mut self.state, offer) {
             (State::Established(established), offer) => established.offer = offer,
             (State::Ringing(ringing), OfferState::Remote(remote)) => ringing.offered = Some(remote),
+            (State::Calling(calling), OfferState::Remote(remote)) => calling.offered = Some(remote),
             _ => {}
         }
     }
@@ -138,6 +139,7 @@ impl InviteSession {
         let established = match &mut self.state {
             State::Established(established) => established,
             State::Ringing(ringing) => return ringing.offered.take().map(|remote| *remote),
+            State::Calling(calling) => return calling.offered.take().map(|remote| *remote),
             _ => return None,
         };
         match std::mem::replace(&mut established.offer, OfferState::Idle) {

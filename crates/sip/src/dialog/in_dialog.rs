@@ -21,6 +21,13 @@ pub(crate) struct InDialog<'a> {
     pub echo: Echo,
 }
 
+impl InDialog<'_> {
+    /// The tag of its sender; an empty one is none.
+    pub fn remote_tag(&self) -> Option<&str> {
+        self.request.headers.from().ok().and_then(|from| from.tag())
+    }
+}
+
 impl InviteSession {
     /// Whether a To and From tag name this dialog, as seen by its peer.
     pub fn is_between(&self, remote_tag: Option<&str>) -> bool {
@@ -30,14 +37,15 @@ impl InviteSession {
     }
 
     /// An OPTIONS changes nothing, but its CSeq counts.
-    pub fn handle_options(&mut self, cseq: u32) {
-        self.dialog.advance(cseq);
+    pub fn handle_options(&mut self, remote_tag: Option<&str>, cseq: u32) {
+        self.dialog_with(remote_tag).advance(cseq);
     }
 
     pub fn handle_request(&mut self, core: &mut Core, now: Instant, in_dialog: InDialog<'_>) {
-        self.dialog.reached_by(in_dialog.echo.reply_to);
+        let dialog = self.dialog_with(in_dialog.remote_tag());
+        dialog.reached_by(in_dialog.echo.reply_to);
         // RFC 3261 §12.2.2: out of order.
-        if !self.dialog.advance(in_dialog.cseq) {
+        if !dialog.advance(in_dialog.cseq) {
             return self.respond(core, now, &in_dialog, OutgoingResponse::new(500));
         }
         if self.is_over() && matches!(self.state, State::Closing { .. }) {
@@ -59,7 +67,7 @@ impl InviteSession {
     }
 
     fn handle_bye(&mut self, core: &mut Core, now: Instant, bye: &InDialog<'_>) {
-        let end = SessionEnd::Bye { reason_header: bye.request.headers.text(HeaderName::Reason) };
+        let end = SessionEnd::Bye { reason_header: bye.request.headers.joined(HeaderName::Reason) };
         match &self.state {
             // RFC 3261 §15: the callee must not BYE an early dialog; there is no call to end.
             State::Calling(_) | State::Redirected(_) | State::Canceling(_) => {
@@ -92,7 +100,7 @@ impl InviteSession {
             }
         };
         let negotiates = is_invite || offer.is_some();
-        if negotiates && let Some(status) = self.offer_obstacle(is_invite) {
+        if negotiates && let Some(status) = self.offer_obstacle(is_invite, in_dialog.remote_tag()) {
             let mut response = OutgoingResponse::new(status);
             if status == 500 {
                 let wait = core.random_between(Duration::ZERO, Duration::from_secs(10)).as_secs();
@@ -105,7 +113,7 @@ impl InviteSession {
             refused => return self.respond(core, now, &in_dialog, refused.refusal()),
         };
         self.note_peer(&in_dialog.request.headers);
-        self.dialog.refresh_target(&in_dialog.request.headers);
+        self.dialog_with(in_dialog.remote_tag()).refresh_target(&in_dialog.request.headers);
         if !negotiates {
             let response = grant.apply(self.dialog_response(&core.config, 200, None));
             self.respond(core, now, &in_dialog, response);
@@ -118,7 +126,7 @@ impl InviteSession {
     }
 
     /// Why an offer of theirs cannot be taken now.
-    fn offer_obstacle(&self, is_invite: bool) -> Option<u16> {
+    fn offer_obstacle(&self, is_invite: bool, remote_tag: Option<&str>) -> Option<u16> {
         match &self.state {
             State::Established(_) if self.is_over() => Some(487),
             State::Established(established) => match &established.offer {
@@ -133,6 +141,10 @@ impl InviteSession {
             // RFC 3311 §5.2: once a reliable response has settled the first, there may be another.
             State::Ringing(ringing) if ringing.may_be_offered() && !is_invite => None,
             State::Ringing(_) => Some(500),
+            // The same from the callee, who has answered our offer reliably.
+            State::Calling(calling) if !is_invite && self.has_settled_early(remote_tag) => {
+                calling.offered.is_some().then_some(500)
+            }
             State::Calling(_) | State::Redirected(_) | State::Canceling(_) => Some(491),
             State::Closing { .. } => Some(481),
         }

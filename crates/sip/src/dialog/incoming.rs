@@ -100,7 +100,7 @@ impl InviteSession {
             grant: invite.grant,
             provisional: OutgoingResponse::new(100),
             repeat_at: now + REPEAT_PROVISIONAL,
-            reliable: Reliable::new(core, headers),
+            reliable: Reliable::new(core, headers, invite.offer.is_some()),
             offered: None,
             held_answer: None,
         };
@@ -133,6 +133,10 @@ impl InviteSession {
         }
         // RFC 3262 §5: what a reliable response has described is not described again.
         let described = ringing.reliable.description != Exchange::Open;
+        // RFC 3261 §13.2.1: the first reliable response makes the offer, or there is none.
+        if !ringing.has_offer && !described && description.is_none() {
+            return Ok(());
+        }
         let response = OutgoingResponse { content: response.content.filter(|_| !described), ..response };
         ringing.provisional = OutgoingResponse { content: None, ..response.clone() };
         if !described && let Some(description) = description {
@@ -213,7 +217,7 @@ impl InviteSession {
 
     /// Their CANCEL, already answered 200: without effect once there is a final response (RFC 3261 §9.2).
     pub fn handle_cancel(&mut self, core: &mut Core, now: Instant, request: &Request<'_>) {
-        let reason_header = request.headers.text(HeaderName::Reason);
+        let reason_header = request.headers.joined(HeaderName::Reason);
         let _ = self.refuse_invite(core, now, OutgoingResponse::new(487), SessionEnd::Canceled { reason_header });
     }
 

@@ -56,8 +56,11 @@ impl InviteSession {
         }
     }
 
-    /// An INFO of theirs.
+    /// An INFO of theirs: digits and the like, as before there were packages. We take none of those (RFC 6086 §4.2.2).
     pub(super) fn handle_info(&mut self, core: &mut Core, now: Instant, info: &InDialog<'_>) {
+        if info.request.headers.iter().any(|field| field.raw_name.eq_ignore_ascii_case(b"Info-Package")) {
+            return self.respond(core, now, info, OutgoingResponse::new(469).with("Recv-Info", ""));
+        }
         self.respond(core, now, info, OutgoingResponse::new(200));
         if !info.request.body.is_empty() && !self.is_over() {
             let content_type = info.request.headers.content_type().unwrap_or_default();

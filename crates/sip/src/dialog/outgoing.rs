@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::established::Established;
+use super::established::{Established, Remote};
 use super::offers::announce;
 use super::redirection::{Redirection, Redirects};
 use super::remedies::add_100rel;
@@ -67,6 +67,8 @@ pub(super) struct Calling {
     pub first_reply_at: Option<Instant>,
     /// Whether a provisional response came, so that a CANCEL may follow it.
     pub provisional: bool,
+    /// An UPDATE of theirs waits for the shell.
+    pub offered: Option<Box<Remote>>,
 }
 
 impl Calling {
@@ -142,6 +144,7 @@ impl InviteSession {
     }
 
     pub(super) fn cancel(&mut self, core: &mut Core, now: Instant) {
+        self.refuse_open_offer(core, now, 487);
         let State::Calling(calling) = &self.state else { return };
         let mut canceling =
             Canceling { transaction: calling.transaction, cancel: Cancel::Held, reason: self.farewell.clone() };
@@ -219,10 +222,11 @@ impl InviteSession {
     /// Leaves the hop that refused for the next; whether there is one.
     fn refused_by_hop(&mut self, core: &mut Core, now: Instant, status: u16, after: Option<Duration>) -> bool {
         match status {
+            // Whoever has rung is not called a second time.
+            _ if !self.early.is_empty() => false,
             // RFC 3263 §4.3: of all refusals this one is certain to be that of a hop and not of a callee.
             503 => self.try_next(core, now, Left::Refused, after),
-            // Whoever has rung is not called a second time.
-            _ => self.early.is_empty() && self.try_next(core, now, Left::Declined, None),
+            _ => self.try_next(core, now, Left::Declined, None),
         }
     }
 
@@ -247,6 +251,8 @@ impl InviteSession {
 
     fn answered(&mut self, core: &mut Core, now: Instant, reply: Reply<'_>) {
         let response = reply.response;
+        // RFC 3311 §5.2: what has not been answered by now comes again.
+        self.refuse_open_offer(core, now, 500);
         self.dialog = self.dialog_of_2xx(reply);
         self.authenticator.succeeded(&mut core.keyring, &response.headers);
         self.acknowledge(core, now, reply);
@@ -280,7 +286,7 @@ fn rejection(response: &Response<'_>, disposition: Disposition) -> SessionEnd {
     SessionEnd::Rejected {
         status: response.status,
         reason: readable(response.reason),
-        reason_header: response.headers.text(HeaderName::Reason),
+        reason_header: response.headers.joined(HeaderName::Reason),
         disposition,
     }
 }

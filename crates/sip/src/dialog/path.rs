@@ -78,8 +78,14 @@ impl Path {
         }
     }
 
+    /// What a name has led to. A path of TLS is not left for one that anybody can read: descriptions hold keys
+    /// (RFC 4568 §7.1). And a place less reachable than the path is what the name means elsewhere.
     pub fn located(&mut self, uri: &str, flow: Option<Flow>) {
-        self.located = Some((uri.to_owned(), flow));
+        let is_fit = |flow: &Flow| {
+            (self.flow.transport != Transport::Tls || flow.transport == Transport::Tls)
+                && reach(flow.remote.ip()) >= reach(self.flow.remote.ip())
+        };
+        self.located = Some((uri.to_owned(), flow.filter(is_fit)));
     }
 
     /// Where a request goes whose next hop is this URI: there, when it is an address or a name that was looked up, else
@@ -165,6 +171,24 @@ mod tests {
         path.located("sip:a.test", Some(found));
         path.unreachable(found);
         assert_eq!((path.is_unlocated("sip:a.test"), path.towards("sip:a.test").remote.port()), (false, 5060));
+    }
+
+    // RFC 4568 §7.1.
+    #[test]
+    fn a_name_leads_neither_out_of_tls_nor_behind_a_nat() {
+        let leads = |from: Flow, found: Flow| {
+            let mut path = Path::new(from);
+            path.located("sip:a.test", Some(found));
+            path.towards("sip:a.test") == found
+        };
+        let (tls, udp) = (Transport::Tls, Transport::Udp);
+        assert!(!leads(flow(tls, "203.0.113.9:5061"), flow(udp, "203.0.113.3:5060")));
+        assert!(!leads(flow(tls, "203.0.113.9:5061"), flow(Transport::Tcp, "203.0.113.3:5060")));
+        assert!(leads(flow(tls, "203.0.113.9:5061"), flow(tls, "203.0.113.3:5061")));
+        for inside in ["10.0.0.5:5060", "127.0.0.1:80", "[::1]:80"] {
+            assert!(!leads(flow(udp, "203.0.113.9:5060"), flow(Transport::Tcp, inside)), "{inside}");
+        }
+        assert!(leads(flow(udp, "10.0.0.1:5060"), flow(udp, "10.0.0.5:5060")));
     }
 
     #[test]

@@ -155,7 +155,8 @@ impl InviteSession {
         else {
             return;
         };
-        let Redirected { request, end, .. } = *redirected;
+        let Redirected { mut request, end, .. } = *redirected;
+        keep_private(&mut request);
         // The offer may hold keys.
         let must_be_tls = self.dialog.path.flow().transport == Transport::Tls;
         let flow = flow.filter(|flow| !must_be_tls || flow.transport == Transport::Tls);
@@ -167,6 +168,12 @@ impl InviteSession {
             None => self.redirect_or_end(core, now, request, end),
         }
     }
+}
+
+/// Who calls in private is known to the trunk alone (RFC 3325 §5).
+fn keep_private(request: &mut OutgoingRequest) {
+    let is_private = request.headers.iter().any(|(name, _)| name == "Privacy");
+    request.headers.retain(|(name, _)| !is_private || name != "P-Asserted-Identity");
 }
 
 fn sip_uri(text: &str) -> Option<SipUri<'_>> {

@@ -50,9 +50,11 @@ struct Outstanding {
 }
 
 impl Reliable {
-    pub fn new(core: &mut Core, headers: &Headers<'_>) -> Self {
+    pub fn new(core: &mut Core, headers: &Headers<'_>, has_offer: bool) -> Self {
         let demanded = headers.lists(HeaderName::Require, "100rel");
-        let on = demanded || (core.config.reliable_provisionals && headers.supports("100rel"));
+        // Where they leave the offer to us, a reliable response would have to make it (RFC 3262 §5), and there may be none
+        // before the answer.
+        let on = demanded || (has_offer && core.config.reliable_provisionals && headers.supports("100rel"));
         let rseq = core.random_below(HIGHEST_FIRST_RSEQ);
         Self { on, rseq, outstanding: None, queued: VecDeque::new(), description: Exchange::Open }
     }
@@ -149,6 +151,10 @@ impl InviteSession {
                 return self.respond(core, now, &prack, OutgoingResponse::new(415).with("Accept", SDP));
             }
         };
+        if description.is_some() && ringing.offered.is_some() {
+            let again = OutgoingResponse::new(500).with("Retry-After", "1");
+            return self.respond(core, now, &prack, again);
+        }
         let carried = reliable.outstanding.take().is_some_and(|outstanding| outstanding.has_description);
         let answers_us = carried && !ringing.has_offer && reliable.description == Exchange::Sent;
         if carried {

@@ -52,7 +52,8 @@ struct Identity {
 pub(crate) enum Realms {
     /// Whatever comes from the trunk; its credentials may name one realm.
     Any,
-    /// Only those that the trunk has named before: within a call, a challenge of another realm is the callee's, passed on.
+    /// Within a call only what the trunk has asked for before: its kind, realm and algorithm. And no 401 where it has asked
+    /// with 407, as a proxy does: that is the callee's, passed on.
     Known,
 }
 
@@ -132,18 +133,19 @@ impl Authenticator {
             return false;
         }
         let spaces = keyring.of(address, credentials);
-        let is_answered = |realm: &str| {
-            credentials.realm.as_ref().is_none_or(|only| only == realm)
-                && (realms == Realms::Any || spaces.iter().any(|space| space.realm == realm))
-        };
         let proxy = status == 407;
+        let is_past_proxy = !proxy && spaces.iter().any(|space| space.proxy);
+        let is_answered = |asked: &Space| match realms {
+            Realms::Any => credentials.realms.is_empty() || credentials.realms.contains(&asked.realm),
+            Realms::Known => !is_past_proxy && spaces.iter().any(|known| known.is_same(asked)),
+        };
         let name = if proxy { HeaderName::ProxyAuthenticate } else { HeaderName::WwwAuthenticate };
         // RFC 8760 §2.4: of each realm the topmost challenge that we support.
         let mut chosen: Vec<(Space, bool)> = Vec::new();
         for challenge in headers.all(name).flat_map(auth_values) {
             if let Some(found) = Space::of(proxy, &challenge)
                 && chosen.len() < MAX_SPACES
-                && is_answered(&found.0.realm)
+                && is_answered(&found.0)
                 && chosen.iter().all(|(space, _)| space.realm != found.0.realm)
             {
                 chosen.push(found);
@@ -243,6 +245,12 @@ impl Space {
             nonce_count: 0,
         };
         Some((space, challenge.get("stale").is_some_and(|stale| stale.eq_ignore_ascii_case("true"))))
+    }
+
+    /// Whether another nonce is all that differs in what is asked for.
+    fn is_same(&self, asked: &Self) -> bool {
+        let what = |space: &Self| (space.proxy, space.algorithm, space.session, space.qop);
+        what(self) == what(asked) && self.realm == asked.realm
     }
 
     fn renew(&mut self, nonce: &str) {

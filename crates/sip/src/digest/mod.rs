@@ -162,9 +162,15 @@ mod tests {
         assert!(asked(&mut any, "trunk", 1, Realms::Any));
         any.succeeded("X: y");
         assert!(!asked(&mut any, "callee", 2, Realms::Known));
+        assert!(!asked(&mut any, "trunk\", algorithm=SHA-256, qop=\"auth", 2, Realms::Known), "another algorithm");
         assert!(asked(&mut any, "trunk", 2, Realms::Known));
+        any.succeeded("X: y");
+        let of_proxy = "Proxy-Authenticate: Digest realm=\"proxy\", nonce=\"1\"";
+        assert!(with_headers(of_proxy, |headers| any.challenged(407, headers)));
+        any.succeeded("X: y");
+        assert!(!asked(&mut any, "trunk", 3, Realms::Known), "from behind the proxy");
 
-        let credentials = Credentials { realm: Some("trunk".into()), ..Credentials::new("Mufasa", "Circle of Life") };
+        let credentials = Credentials { realms: vec!["trunk".into()], ..Credentials::new("Mufasa", "Circle of Life") };
         let authenticator = Authenticator::new(vec!["192.0.2.2".parse().unwrap()], Some(credentials));
         let mut only = Client { keyring: Keyring::default(), authenticator };
         assert!(!asked(&mut only, "callee", 1, Realms::Any));
@@ -197,7 +203,7 @@ mod tests {
         let (name, value) = client.headers("REGISTER", "sip:x", &[], "c").remove(0);
         let field = format!("{name}: {value}");
         let mut verify = |at, source, method| {
-            with_headers(&field, |headers| challenger.verify(at, &registrar, source, method, headers))
+            with_headers(&field, |headers| challenger.verify(at, &registrar, source, method, "sip:x", headers))
         };
         assert_eq!(verify(start, source, "REGISTER"), Verdict::Passed("Mufasa".into()));
         assert_eq!(verify(start, source, "REGISTER"), Verdict::Challenge { stale: true }, "that count is used up");
@@ -222,7 +228,7 @@ mod tests {
             format!("{name}: {value}")
         };
         let verify = |challenger: &mut Challenger, field: &str| {
-            with_headers(field, |headers| challenger.verify(start, &registrar, source, "INVITE", headers))
+            with_headers(field, |headers| challenger.verify(start, &registrar, source, "INVITE", "sip:x", headers))
         };
         let (first, unused) = (proof(&mut challenger), proof(&mut challenger));
         assert!(matches!(verify(&mut challenger, &first), Verdict::Passed(_)));

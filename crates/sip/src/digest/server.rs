@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use super::{ha1, hex, quoted, response};
+use crate::message::Uri;
 use crate::message::headers::{AuthParams, HeaderName, Headers, auth_values};
 use crate::{DigestAlgorithm, Registrar};
 
@@ -89,6 +90,7 @@ impl Challenger {
         registrar: &Registrar,
         source: IpAddr,
         method: &str,
+        uri: &str,
         headers: &Headers<'_>,
     ) -> Verdict {
         let offered = headers.all(HeaderName::Authorization).flat_map(auth_values).take(MAX_CREDENTIALS);
@@ -99,7 +101,8 @@ impl Challenger {
             let (Some(nonce), Some(count)) = (nonce, credentials.get("nc").and_then(nonce_count)) else {
                 continue;
             };
-            let Some(username) = check_response(registrar, method, &credentials) else {
+            let is_for_this = credentials.get("uri").is_some_and(|covered| is_same_user(covered, uri));
+            let Some(username) = check_response(registrar, method, &credentials).filter(|_| is_for_this) else {
                 continue;
             };
             if self.take_count(now, nonce, count) {
@@ -168,6 +171,12 @@ impl Challenger {
         let inner = Sha256::new().chain_update(pad(0x36)).chain_update(text).finalize();
         Sha256::new().chain_update(pad(0x5c)).chain_update(inner).finalize().into()
     }
+}
+
+/// RFC 7616 §3.4.6: what is proven must be for what is asked. Proxies change hosts, but not whom a request is for.
+fn is_same_user(covered: &str, uri: &str) -> bool {
+    let user = |text| Uri::parse(text).ok().and_then(Uri::sip).map(|uri| uri.user);
+    covered == uri || (user(covered).is_some() && user(covered) == user(uri))
 }
 
 /// `nc`: eight hexadecimal digits (RFC 7616 §3.4).

@@ -27,11 +27,13 @@ impl KeepAlive {
         self.next_at
     }
 
-    /// Any answer will do.
-    pub fn answered(&mut self, key: TransactionKey) {
-        if self.asked.take_if(|asked| *asked == key).is_some() {
+    /// Any answer will do; whether this is one to what was asked.
+    pub fn answered(&mut self, key: TransactionKey) -> bool {
+        let is_answer = self.asked.take_if(|asked| *asked == key).is_some();
+        if is_answer {
             self.unanswered = 0;
         }
+        is_answer
     }
 
     /// The network refused it, or nobody answered.

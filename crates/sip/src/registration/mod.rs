@@ -54,8 +54,8 @@ pub(crate) struct Registration {
     may_learn: bool,
     /// The Contact last granted.
     bound: Option<String>,
-    /// Whether another's binding beside ours has been told.
-    foreign_told: bool,
+    /// Another's binding beside ours, as told last.
+    foreign: Option<String>,
     /// Route values of the last 2xx, brackets included.
     service_route: Vec<String>,
     call_id: String,
@@ -111,7 +111,7 @@ impl Registration {
             learnt: None,
             may_learn: true,
             bound: None,
-            foreign_told: false,
+            foreign: None,
             service_route: Vec::new(),
             call_id,
             local_tag,

@@ -27,8 +27,10 @@ const REFRESH_SOONEST: Duration = Duration::from_secs(1);
 
 impl Registration {
     pub fn handle_response(&mut self, core: &mut Core, now: Instant, key: TransactionKey, response: &Response<'_>) {
-        if let State::Registered { keep_alive: Some(keep_alive), .. } = &mut self.state {
-            keep_alive.answered(key);
+        if let State::Registered { keep_alive: Some(keep_alive), .. } = &mut self.state
+            && keep_alive.answered(key)
+        {
+            return self.kept_alive(core, now, response);
         }
         if !self.is_current(key) {
             return;
@@ -78,6 +80,17 @@ impl Registration {
                 }
                 self.failed(core, now, Some(status), readable(response.reason), retry_after);
             }
+        }
+    }
+
+    /// The registrar is there. It may see us at another address than the one that is bound, where nobody can reach us any
+    /// more: the NAT has given us a new one (RFC 5626 §4.4.2).
+    fn kept_alive(&mut self, core: &mut Core, now: Instant, response: &Response<'_>) {
+        // A NAT that gives ever new ones leads to no flood.
+        let is_settled = matches!(self.state, State::Registered { since, .. } if now >= since + SETTLED);
+        self.may_learn |= is_settled;
+        if is_settled && self.learn(core, response) {
+            self.send_register(core, now);
         }
     }
 
@@ -142,10 +155,11 @@ impl Registration {
         let keep_alive = keep_alive.map(|interval| KeepAlive::new(core, now, interval));
         self.state = State::Registered { since: now, refresh_at: now + refresh_in, keep_alive };
         core.emit(Event::Registered { registration: self.id, expires });
-        if let Some(contact) = foreign_contact(response, &ours).filter(|_| !self.foreign_told) {
-            self.foreign_told = true;
+        let foreign = foreign_contact(response, &ours);
+        if let Some(contact) = foreign.clone().filter(|contact| self.foreign.as_ref() != Some(contact)) {
             core.emit(Event::ForeignBinding { registration: self.id, contact });
         }
+        self.foreign = foreign;
         self.service_route = service_route(response);
         self.bound = Some(ours);
         if self.learn(core, response) {

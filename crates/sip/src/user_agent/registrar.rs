@@ -31,7 +31,7 @@ impl UserAgent {
             return Some(String::new());
         };
         let (source, method) = (flow.remote.ip(), request.method.as_str());
-        match self.core.challenger.verify(now, realm, source, method, &request.headers) {
+        match self.core.challenger.verify(now, realm, source, method, request.uri, &request.headers) {
             Verdict::Passed(username) => Some(username),
             Verdict::Challenge { stale } => {
                 let mut response = OutgoingResponse::new(401);

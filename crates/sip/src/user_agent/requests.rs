@@ -264,7 +264,7 @@ impl UserAgent {
         if request.method == Method::Options {
             // It changes nothing, but its CSeq counts.
             if let Some(session) = self.session_between(addressed).and_then(|id| self.sessions.get_mut(&id)) {
-                session.handle_options(addressed.cseq.number);
+                session.handle_options(addressed.from.tag(), addressed.cseq.number);
             }
             return self.respond(now, key, &echo, &capabilities(&self.core.config));
         }

@@ -91,6 +91,12 @@ impl<'a> Headers<'a> {
         self.first(name).map(readable)
     }
 
+    /// All values of this name as one readable list (RFC 3261 §7.3.1), such as the reasons of several protocols.
+    pub fn joined(&self, name: HeaderName) -> Option<String> {
+        let values: Vec<String> = self.all(name).map(readable).collect();
+        (!values.is_empty()).then(|| values.join(", "))
+    }
+
     /// Comma-separated tokens over all fields of this name, such as option tags.
     pub fn tokens(&self, name: HeaderName) -> impl Iterator<Item = &'a [u8]> + use<'a, '_> {
         self.all(name).flat_map(values).filter(|token| !token.is_empty())
