@@ -1,6 +1,7 @@
 //! What every machine of a user agent shares: randomness, transactions, deadlines and the two queues.
 
 use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rand_chacha::ChaCha12Rng;
@@ -161,7 +162,7 @@ impl Core {
         };
         let key = TransactionKey::client(branch, &request.method);
         self.deadlines.set(Waiting::Transaction(key), machine.deadline());
-        self.table.clients.insert(key, Client { machine, request, flow, owner });
+        self.table.clients.insert(key, Box::new(Client { machine, request: Arc::new(request), flow, owner }));
         key
     }
 

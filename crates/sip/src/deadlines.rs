@@ -1,13 +1,13 @@
 //! Which deadline comes next, over all machines, without asking each of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Instant;
 
 use crate::transaction::TransactionKey;
 use crate::{Deadline, RegistrationId, SessionId};
 
 /// Whose deadline it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Waiting {
     Transaction(TransactionKey),
     Session(SessionId),
@@ -18,16 +18,23 @@ pub(crate) enum Waiting {
 #[derive(Debug, Default)]
 pub(crate) struct Deadlines {
     by_time: BTreeMap<(Instant, Waiting), &'static str>,
-    of: BTreeMap<Waiting, Instant>,
+    /// Only looked up, so that its order tells nothing.
+    of: HashMap<Waiting, Deadline>,
 }
 
 impl Deadlines {
     pub fn set(&mut self, who: Waiting, deadline: Option<Deadline>) {
-        if let Some(at) = self.of.remove(&who) {
+        let before = match deadline {
+            Some(deadline) => self.of.insert(who, deadline),
+            None => self.of.remove(&who),
+        };
+        if before == deadline {
+            return;
+        }
+        if let Some(Deadline { at, .. }) = before {
             self.by_time.remove(&(at, who));
         }
         if let Some(Deadline { at, timer }) = deadline {
-            self.of.insert(who, at);
             self.by_time.insert((at, who), timer);
         }
     }

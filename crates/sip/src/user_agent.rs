@@ -6,12 +6,12 @@ mod registrar;
 mod requests;
 mod responses;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
 
 use crate::core::Core;
 use crate::deadlines::Waiting;
-use crate::dialog::{DialogKey, Invite, InviteSession};
+use crate::dialog::{Invite, InviteSession};
 use crate::message::{self, Message, Uri};
 use crate::registration::{Register, Registration};
 use crate::route::Route;
@@ -34,8 +34,9 @@ pub(crate) const UNDERSTOOD: [&str; 2] = ["timer", "100rel"];
 #[derive(Debug)]
 pub struct UserAgent {
     core: Core,
-    sessions: BTreeMap<SessionId, InviteSession>,
-    dialogs: BTreeMap<DialogKey, SessionId>,
+    sessions: BTreeMap<SessionId, Box<InviteSession>>,
+    /// By our tag, which no two have in common: the forks of one INVITE of ours are one session. Only looked up.
+    dialogs: HashMap<String, SessionId>,
     registrations: BTreeMap<RegistrationId, Registration>,
     next_id: u64,
     /// Retry-After of the 503 that every new INVITE gets.
@@ -49,7 +50,7 @@ impl UserAgent {
         Self {
             core: Core::new(config, seed),
             sessions: BTreeMap::new(),
-            dialogs: BTreeMap::new(),
+            dialogs: HashMap::new(),
             registrations: BTreeMap::new(),
             next_id: 0,
             refusing: None,
@@ -135,10 +136,14 @@ impl UserAgent {
         let registration = invite.registration.and_then(|id| self.registrations.get(&id));
         let way = registration.map(Registration::way).unwrap_or_default();
         let session = InviteSession::call(&mut self.core, now, id, invite, route, way);
-        self.dialogs.insert(session.key(), id);
-        self.sessions.insert(id, session);
+        self.keep(id, session);
         self.settle_session(id);
         id
+    }
+
+    fn keep(&mut self, id: SessionId, session: InviteSession) {
+        self.dialogs.insert(session.local_tag().to_owned(), id);
+        self.sessions.insert(id, Box::new(session));
     }
 
     /// 180, or 183 with early media.
@@ -252,7 +257,7 @@ impl UserAgent {
 
     /// The Call-ID of a session (RFC 3261 §20.8); `None` once it is forgotten.
     pub fn call_id(&self, session: SessionId) -> Option<&str> {
-        self.sessions.get(&session).map(InviteSession::call_id)
+        self.sessions.get(&session).map(|session| session.call_id())
     }
 
     /// Sessions that have not ended.
@@ -329,7 +334,7 @@ impl UserAgent {
             return;
         };
         if session.is_finished() {
-            self.dialogs.remove(&session.key());
+            self.dialogs.remove(session.local_tag());
             self.sessions.remove(&id);
             self.core.deadlines.set(Waiting::Session(id), None);
         } else {

@@ -72,7 +72,9 @@ impl InviteSession {
         }
         let flow = self.dialog.lacks_stream()?;
         let room = if self.authenticator.is_for(flow.remote.ip()) { ROOM_FOR_CREDENTIALS } else { 0 };
-        let is_long = core.size_of(request, flow) + room > MAX_OVER_UDP;
+        // Nearly every request is far from it, and need not be written to be measured.
+        let may_be_long = request.size_at_most(&core.config.user_agent) + room > MAX_OVER_UDP;
+        let is_long = may_be_long && core.size_of(request, flow) + room > MAX_OVER_UDP;
         is_long.then(|| (format!("sip:{};transport=tcp", flow.remote), Some(flow.remote)))
     }
 

@@ -121,8 +121,8 @@ impl InviteSession {
         &self.dialog.call_id
     }
 
-    pub fn key(&self) -> super::DialogKey {
-        (self.dialog.call_id.clone(), self.dialog.local_tag.clone())
+    pub fn local_tag(&self) -> &str {
+        &self.dialog.local_tag
     }
 
     /// Whether the shell has been told that it ended.

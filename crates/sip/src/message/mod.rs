@@ -58,6 +58,12 @@ static TOKEN: [bool; 256] = {
     table
 };
 
+/// Whether all bytes pass. It looks at each, so that the compiler may look at sixteen at a time: several times faster than
+/// to stop at the first that does not.
+pub(crate) fn all(bytes: &[u8], passes: impl Fn(u8) -> bool) -> bool {
+    bytes.iter().fold(true, |all, byte| all & passes(*byte))
+}
+
 /// Cuts white space off both ends.
 pub(crate) fn trim(bytes: &[u8]) -> &[u8] {
     bytes.trim_ascii()
@@ -69,11 +75,12 @@ pub(crate) fn ascii(bytes: &[u8]) -> Option<&str> {
 }
 
 /// Digits only, no sign, no overflow.
-pub(crate) fn number<T: std::str::FromStr>(bytes: &[u8]) -> Option<T> {
-    if bytes.is_empty() || !bytes.iter().all(u8::is_ascii_digit) {
-        return None;
-    }
-    std::str::from_utf8(bytes).ok()?.parse().ok()
+pub(crate) fn number<T: TryFrom<u64>>(bytes: &[u8]) -> Option<T> {
+    let digits = bytes.iter().try_fold(0_u64, |number, byte| {
+        let digit = byte.is_ascii_digit().then(|| u64::from(byte - b'0'))?;
+        number.checked_mul(10)?.checked_add(digit)
+    });
+    digits.filter(|_| !bytes.is_empty()).and_then(|number| T::try_from(number).ok())
 }
 
 /// Text for people out of bytes that may be Latin-1: folds become one space.

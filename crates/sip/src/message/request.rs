@@ -33,6 +33,10 @@ impl<'a> Request<'a> {
 /// RFC 3261 §8.1.1.6.
 const MAX_FORWARDS: &str = "70";
 
+/// What does not depend on its parts: the request line, Via with IPv6 addresses, Max-Forwards, CSeq, Content-Length, and
+/// the names of all fields.
+const FIXED_AT_MOST: usize = 400;
+
 /// A request of ours, kept so that it can be sent again with credentials, canceled or acknowledged.
 #[derive(Debug, Clone)]
 pub(crate) struct OutgoingRequest {
@@ -74,6 +78,17 @@ impl OutgoingRequest {
         writer.finish(self.content.as_ref().map(|(kind, body)| (kind.as_str(), body.as_slice())))
     }
 
+    /// What it comes to at most by any path.
+    pub fn size_at_most(&self, user_agent: &str) -> usize {
+        let field = |name: &str, value: &str| name.len() + value.len() + ": \r\n".len();
+        let headers = self.headers.iter().map(|(name, value)| field(name, value)).sum::<usize>();
+        let routes = self.routes.iter().map(|route| field("Route", route)).sum::<usize>();
+        let named = [&self.uri, &self.from, &self.to, &self.call_id].map(String::len).into_iter().sum::<usize>();
+        let contact = self.contact.as_ref().map_or(0, String::len);
+        let content = self.content.as_ref().map_or(0, |(kind, body)| kind.len() + body.len());
+        FIXED_AT_MOST + headers + routes + named + contact + content + user_agent.len()
+    }
+
     /// The ACK for a final response other than 2xx (RFC 3261 §17.1.1.3): To comes from the response.
     pub fn ack(&self, to: String) -> Self {
         Self { to, ..self.without_payload(Method::Ack) }
@@ -96,6 +111,36 @@ impl OutgoingRequest {
             contact: None,
             headers: Vec::new(),
             content: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Transport;
+
+    #[test]
+    fn the_bound_of_its_size_holds() {
+        let long = |length| "x".repeat(length);
+        for length in [0, 1, 40, 900] {
+            let request = OutgoingRequest {
+                method: Method::Register,
+                uri: long(length),
+                routes: vec![long(length); 3],
+                from: long(length),
+                to: long(length),
+                call_id: long(length),
+                cseq: u32::MAX,
+                contact: Some(long(length)),
+                headers: vec![(long(length), long(length)); 5],
+                content: Some((long(length), vec![0; length])),
+            };
+            let address = "[2001:0db8:1111:2222:3333:4444:5555:6666]:65535".parse().unwrap();
+            let flow = Flow { transport: Transport::Tls, local: address, remote: address };
+            let size = request.to_bytes(&flow, Branch(u64::MAX), "offhook").len();
+            let bound = request.size_at_most("offhook");
+            assert!((size..size + 400).contains(&bound), "{length}: {size} of at most {bound}");
         }
     }
 }

@@ -1,7 +1,9 @@
 //! Which transaction a message belongs to (RFC 3261 §17.1.3, §17.2.3).
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
+use std::sync::Arc;
 
 use super::{ClientInvite, ClientNonInvite, ServerInvite, ServerNonInvite};
 use crate::message::headers::{HeaderName, Via};
@@ -14,7 +16,7 @@ pub(crate) const MAGIC_COOKIE: &str = "z9hG4bK";
 const OWN_BRANCH: &str = "z9hG4bK-";
 
 /// The branch of a request of ours: 64 random bits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Branch(pub u64);
 
 impl Branch {
@@ -32,7 +34,7 @@ impl fmt::Display for Branch {
 }
 
 /// Names a transaction within a user agent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum TransactionKey {
     /// Of a request of ours. A CANCEL has the branch of its INVITE (RFC 3261 §9.1).
     Ours { branch: Branch, cancels: bool },
@@ -60,12 +62,7 @@ impl TransactionKey {
 /// What tells a request of theirs from all others: branch, sent-by and method, where ACK counts as INVITE
 /// (RFC 3261 §17.2.3).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) struct RequestName {
-    branch: String,
-    host: String,
-    port: u16,
-    method: String,
-}
+pub(crate) struct RequestName(Arc<str>);
 
 impl RequestName {
     pub fn of(request: &Request<'_>, via: &Via<'_>) -> Self {
@@ -82,9 +79,12 @@ impl RequestName {
         let branch = via.branch().unwrap_or("");
         let identifies = branch.len() > MAGIC_COOKIE.len()
             && branch.get(..MAGIC_COOKIE.len()).is_some_and(|start| start.eq_ignore_ascii_case(MAGIC_COOKIE));
-        let branch = if identifies { branch.to_owned() } else { Self::rfc2543(request, branch) };
-        let (host, port) = (via.host.to_ascii_lowercase(), via.port.unwrap_or(5060));
-        Self { branch, host, port, method: method.as_str().to_owned() }
+        let branch = if identifies { Cow::Borrowed(branch) } else { Cow::Owned(Self::rfc2543(request, branch)) };
+        let port = via.port.unwrap_or(5060);
+        // What may hold a space comes last.
+        let host = via.host.to_ascii_lowercase();
+        let name = format!("{port} {} {host} {branch}", method.as_str());
+        Self(name.into())
     }
 
     /// Without the cookie the fields that RFC 2543 compared stand for the branch. The To tag is left out: an ACK
@@ -113,7 +113,7 @@ pub(crate) enum Owner {
 #[derive(Debug)]
 pub(crate) struct Client {
     pub machine: ClientMachine,
-    pub request: OutgoingRequest,
+    pub request: Arc<OutgoingRequest>,
     pub flow: Flow,
     pub owner: Owner,
 }
@@ -208,13 +208,22 @@ impl ServerMachine {
 
 /// Call-ID, From tag and CSeq: the same request by two paths has these alike and branches that differ
 /// (RFC 3261 §8.2.2.2).
-pub(crate) type MergeKey = (String, String, u32, String);
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct MergeKey(Arc<str>);
+
+impl MergeKey {
+    pub fn of(call_id: &str, from_tag: &str, cseq: u32, method: &Method<'_>) -> Self {
+        // What may hold a space comes last.
+        Self(format!("{cseq} {} {call_id} {from_tag}", method.as_str()).into())
+    }
+}
 
 /// All transactions in progress.
 #[derive(Debug, Default)]
 pub(crate) struct Table {
-    pub clients: BTreeMap<TransactionKey, Client>,
-    pub servers: BTreeMap<TransactionKey, Server>,
+    // Boxed, lest they be moved with each that comes and goes.
+    pub clients: BTreeMap<TransactionKey, Box<Client>>,
+    pub servers: BTreeMap<TransactionKey, Box<Server>>,
     names: HashMap<RequestName, TransactionKey>,
     merges: HashSet<MergeKey>,
     /// Requests of theirs so far.
@@ -232,7 +241,7 @@ impl Table {
         let key = TransactionKey::Theirs(self.requests);
         self.merges.extend(server.merge_key.clone());
         self.names.insert(server.name.clone(), key);
-        self.servers.insert(key, server);
+        self.servers.insert(key, Box::new(server));
         key
     }
 

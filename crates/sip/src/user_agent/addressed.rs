@@ -1,7 +1,7 @@
 //! A request as far as it has to be read to know where it belongs.
 
 use crate::Registrar;
-use crate::message::headers::{CSeq, HeaderName, NameAddr, Via};
+use crate::message::headers::{CSeq, HeaderName, Headers, NameAddr, Via};
 use crate::message::{Invalid, Method, Request};
 use crate::transaction::MAGIC_COOKIE;
 
@@ -40,9 +40,14 @@ impl<'a> Addressed<'a> {
         }
         headers.max_forwards()?;
         if matches!(request.method, Method::Invite | Method::Register | Method::Update) {
-            headers.name_addrs(HeaderName::Contact).map_err(|_| Invalid("Contact"))?;
+            check_all(headers, HeaderName::Contact).map_err(|_| Invalid("Contact"))?;
         }
-        headers.name_addrs(HeaderName::RecordRoute).map_err(|_| Invalid("Record-Route"))?;
+        check_all(headers, HeaderName::RecordRoute).map_err(|_| Invalid("Record-Route"))?;
         Ok(addressed)
     }
+}
+
+/// Whether all values of this name can be read.
+fn check_all(headers: &Headers<'_>, name: HeaderName) -> Result<(), Invalid> {
+    headers.each_name_addr(name).try_for_each(|value| value.map(drop))
 }

@@ -89,7 +89,8 @@ impl UserAgent {
         addressed: &Addressed<'_>,
     ) {
         if let Some(key) = invite
-            && let Some(Server { machine: ServerMachine::Invite(invite), .. }) = self.core.table.servers.get_mut(&key)
+            && let Some(ServerMachine::Invite(invite)) =
+                self.core.table.servers.get_mut(&key).map(|server| &mut server.machine)
             && invite.handle_ack(now)
         {
             return self.settle_server(key);
@@ -105,9 +106,9 @@ impl UserAgent {
 
     /// The session whose dialog a request names.
     fn session_between(&self, addressed: &Addressed<'_>) -> Option<SessionId> {
-        let key = (addressed.call_id.to_owned(), addressed.to.tag()?.to_owned());
-        let id = *self.dialogs.get(&key)?;
-        self.sessions.get(&id).filter(|session| session.is_between(addressed.from.tag())).map(|_| id)
+        let id = *self.dialogs.get(addressed.to.tag()?)?;
+        let session = self.sessions.get(&id)?;
+        (session.call_id() == addressed.call_id && session.is_between(addressed.from.tag())).then_some(id)
     }
 
     fn handle_new_request(
@@ -125,8 +126,8 @@ impl UserAgent {
             return self.refuse_for_overload(flow, &echo, wait);
         }
         let merge_key = (!in_dialog).then(|| {
-            let from_tag = addressed.from.tag().unwrap_or_default().to_owned();
-            (addressed.call_id.to_owned(), from_tag, addressed.cseq.number, request.method.as_str().to_owned())
+            let from_tag = addressed.from.tag().unwrap_or_default();
+            MergeKey::of(addressed.call_id, from_tag, addressed.cseq.number, &request.method)
         });
         let is_merged = merge_key.as_ref().is_some_and(|key| self.core.table.is_merged(key));
         let key = self.open_transaction(now, name, &echo, request, merge_key.filter(|_| !is_merged));
@@ -311,8 +312,7 @@ impl UserAgent {
         }
         let invite = NewInvite { request, flow, transaction: key, echo, offer, grant, learnt };
         let session = InviteSession::ring(&mut self.core, now, id, invite);
-        self.dialogs.insert(session.key(), id);
-        self.sessions.insert(id, session);
+        self.keep(id, session);
         self.settle_session(id);
     }
 }

@@ -22,7 +22,7 @@ pub use rack::RAck;
 pub use reason::q850_cause;
 pub use via::Via;
 
-use super::{Invalid, ascii, number, readable};
+use super::{Invalid, all, ascii, number, readable};
 
 /// One header field as it came: folds and list commas still inside.
 #[derive(Debug, Clone, Copy)]
@@ -146,7 +146,7 @@ impl<'a> Headers<'a> {
     /// Call-ID.
     pub fn call_id(&self) -> Result<&'a str, Invalid> {
         ascii(self.single(HeaderName::CallId, "Call-ID")?)
-            .filter(|id| !id.is_empty() && !id.bytes().any(|byte| byte <= b' '))
+            .filter(|id| !id.is_empty() && all(id.as_bytes(), |byte| byte > b' '))
             .ok_or(Invalid("Call-ID"))
     }
 
@@ -178,9 +178,17 @@ impl<'a> Headers<'a> {
         number(&value[..end])
     }
 
-    /// Every Contact, Route or Record-Route; a broken one spoils all.
+    /// Each Contact, Route or Record-Route.
+    pub fn each_name_addr(
+        &self,
+        name: HeaderName,
+    ) -> impl Iterator<Item = Result<NameAddr<'a>, Invalid>> + use<'a, '_> {
+        self.all(name).flat_map(values).map(NameAddr::parse)
+    }
+
+    /// All of them; a broken one spoils all.
     pub fn name_addrs(&self, name: HeaderName) -> Result<Vec<NameAddr<'a>>, Invalid> {
-        self.all(name).flat_map(values).map(NameAddr::parse).collect()
+        self.each_name_addr(name).collect()
     }
 
     /// Content-Type without its parameters, in lower case.

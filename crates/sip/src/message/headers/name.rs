@@ -52,8 +52,9 @@ impl HeaderName {
     /// The name in any case, long or compact (RFC 3261 §7.3.3).
     pub fn of(name: &[u8]) -> Self {
         use HeaderName::*;
+        // Nearly everybody writes them as the RFCs do.
         let is = |long: &[u8], found: Self| {
-            if name.eq_ignore_ascii_case(long) { found } else { Other }
+            if name == long || name.eq_ignore_ascii_case(long) { found } else { Other }
         };
         match (name.len(), name.first().map_or(0, u8::to_ascii_lowercase)) {
             (1, b'v') => Via,
