@@ -449,13 +449,17 @@ fn failures_are_retried_with_growing_waits_and_403_is_final() {
 #[test]
 fn the_answer_to_an_info_is_told_and_a_challenge_is_none() {
     let mut wire = Wire::new();
-    let (session, _) = called_out(&mut wire, "");
+    let (session, invite) = calling(&mut wire);
+    let invite = wire.receive(&response(&invite, "407 Proxy Authentication Required", "a", CHALLENGE, "")).remove(1);
+    wire.receive(&response(&invite, "200 OK", "b", CONTACT, SDP));
+    wire.events();
     let info = |wire: &mut Wire| {
         wire.agent.info(wire.now, session, "application/dtmf-relay", b"Signal=1").unwrap();
         wire.sent().remove(0)
     };
     let first = info(&mut wire);
-    let again = wire.receive(&response(&first, "407 Proxy Authentication Required", "", CHALLENGE, ""));
+    let aged = CHALLENGE.replace("nonce=\"n1", "nonce=\"n2");
+    let again = wire.receive(&response(&first, "407 Proxy Authentication Required", "", &aged, ""));
     assert!(wire.events().is_empty());
     wire.receive(&response(&again[0], "200 OK", "", "", ""));
     assert!(matches!(wire.events()[..], [Event::InfoAnswered { status: Some(200), .. }]));

@@ -77,7 +77,7 @@ fn a_prack_is_repeated_until_answered_and_its_loss_does_not_end_the_call() {
 
 #[test]
 fn a_challenged_prack_is_sent_again_with_credentials() {
-    let challenge = |nonce| format!("Proxy-Authenticate: Digest realm=\"r\", nonce=\"{nonce}\"\n");
+    let challenge = |nonce| format!("Proxy-Authenticate: Digest realm=\"r\", nonce=\"{nonce}\", stale=true\n");
     let mut wire = Wire::new();
     let (_, invite) = calling(&mut wire);
     let invite = wire.receive(&response(&invite, "407 x", "a", &challenge(1), "")).remove(1);
@@ -99,13 +99,18 @@ fn their_update_is_answered_by_the_shell_once_our_offer_has_its_reliable_answer(
     wire.events();
     let moved = SDP.replace("6000", "6002");
     assert!(wire.receive(&of_theirs(&invite, "UPDATE", "1", 1, "", &moved)).is_empty());
-    assert!(matches!(&wire.events()[..], [Event::Offer { offer: Some(offer), .. }] if offer.to_bytes() == moved.as_bytes()));
+    assert!(
+        matches!(&wire.events()[..], [Event::Offer { offer: Some(offer), .. }] if offer.to_bytes() == moved.as_bytes())
+    );
     let second = wire.receive(&of_theirs(&invite, "UPDATE", "2", 2, "", SDP));
     assert!(second[0].starts_with("SIP/2.0 500 ") && field(&second[0], "Retry-After").is_some(), "one at a time");
     wire.agent.answer_offer(wire.now, session, description(4000, Direction::SendRecv)).unwrap();
     let answer = wire.sent().remove(0);
     assert!(answer.starts_with(OK) && field(&answer, "CSeq") == Some("1 UPDATE"), "{answer}");
-    assert_eq!(firsts(&wire.receive(&response(&invite, "200 OK", "b", CONTACT, ""))), ["ACK sip:them@192.0.2.2:5060 SIP/2.0"]);
+    assert_eq!(
+        firsts(&wire.receive(&response(&invite, "200 OK", "b", CONTACT, ""))),
+        ["ACK sip:them@192.0.2.2:5060 SIP/2.0"]
+    );
 }
 
 #[test]
@@ -144,7 +149,10 @@ fn what_one_fork_has_counted_says_nothing_of_another() {
     assert_eq!(firsts(&wire.receive(&of_c)), [OK]);
     assert_eq!(firsts(&wire.receive(&of_theirs(&invite, "INFO", "2", 7, "", ""))), [OK]);
     wire.receive(&response(&invite, "200 OK", "b", CONTACT, SDP));
-    assert_eq!(firsts(&wire.receive(&of_theirs(&invite, "INFO", "3", 7, "", "")))[0], "SIP/2.0 500 Server Internal Error");
+    assert_eq!(
+        firsts(&wire.receive(&of_theirs(&invite, "INFO", "3", 7, "", "")))[0],
+        "SIP/2.0 500 Server Internal Error"
+    );
     assert_eq!(firsts(&wire.receive(&of_theirs(&invite, "BYE", "4", 8, "", ""))), [OK]);
 }
 
@@ -340,7 +348,7 @@ fn an_offer_in_a_prack_is_answered_in_its_200() {
 #[test]
 fn our_offer_in_a_reliable_response_is_answered_by_the_prack() {
     let mut wire = Wire::with(reliable());
-    wire.receive(&request("INVITE", "1", 1, "", "Supported: 100rel\n", ""));
+    wire.receive(&request("INVITE", "1", 1, "", "Require: 100rel\n", ""));
     let session = wire.incoming();
     wire.agent.progress(wire.now, session, 183, Some(description(4000, Direction::SendRecv))).unwrap();
     let early = wire.sent().remove(0);

@@ -26,7 +26,8 @@ impl InviteSession {
         self.refuse_open_offer(core, now, 500);
         self.early.clear();
         let first_reply_at = route.has_more(flow).then(|| now + core.config.first_reply);
-        self.state = State::Calling(Calling { transaction, route, flow, first_reply_at, provisional: false, offered: None });
+        self.state =
+            State::Calling(Calling { transaction, route, flow, first_reply_at, provisional: false, offered: None });
     }
 
     /// Leaves the hop in use for the next; whether there is one. What the old one may still say is dealt with by
@@ -49,7 +50,7 @@ impl InviteSession {
         core.supersede(now, calling.transaction);
         self.authenticator.start_anew();
         let cseq = self.dialog.request(Method::Invite).cseq;
-        self.attempt(core, now, route, OutgoingRequest { cseq, ..request });
+        self.attempt(core, now, route, OutgoingRequest { cseq, ..OutgoingRequest::clone(&request) });
         true
     }
 
@@ -64,7 +65,7 @@ impl InviteSession {
         }
         let end = SessionEnd::Unanswered { why: why.phrase() };
         match request {
-            Some(request) => self.redirect_or_end(core, now, request, end),
+            Some(request) => self.redirect_or_end(core, now, OutgoingRequest::clone(&request), end),
             None => {
                 self.close(core, now);
                 self.end(core, end);

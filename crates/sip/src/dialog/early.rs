@@ -105,7 +105,7 @@ impl InviteSession {
         let index = self.early.iter().position(|early| early.dialog.is_to(&request.to));
         if let Some(index) = index {
             let cseq = self.early[index].dialog.request(Method::Prack).cseq;
-            self.send_prack(core, now, index, OutgoingRequest { cseq, ..request });
+            self.send_prack(core, now, index, OutgoingRequest { cseq, ..OutgoingRequest::clone(&request) });
         }
     }
 

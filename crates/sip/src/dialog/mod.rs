@@ -40,9 +40,6 @@ use crate::route::MAX_OVER_UDP;
 use contact::{seen, wants_secure_contact};
 use path::Path;
 
-/// Call-ID and local tag. The remote tag is left out: forks of one INVITE of ours share this.
-pub(crate) type DialogKey = (String, String);
-
 /// The state of one dialog.
 #[derive(Debug, Clone)]
 pub(crate) struct Dialog {
@@ -131,11 +128,10 @@ impl Dialog {
 
     /// Contact of a target refresh (RFC 3261 §12.2); a Contact that we cannot use changes nothing.
     pub fn refresh_target(&mut self, headers: &Headers<'_>) {
-        let contacts = headers.name_addrs(HeaderName::Contact).unwrap_or_default();
-        if let Some(contact) =
-            contacts.first().filter(|contact| Uri::parse(contact.uri).is_ok_and(|uri| uri.sip().is_some()))
+        if let Some(Ok(contact)) = headers.each_name_addr(HeaderName::Contact).next()
+            && Uri::parse(contact.uri).is_ok_and(|uri| uri.sip().is_some())
         {
-            self.target = contact.uri.to_owned();
+            contact.uri.clone_into(&mut self.target);
         }
     }
 
