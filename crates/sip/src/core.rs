@@ -9,7 +9,7 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use crate::deadlines::{Deadlines, Waiting};
 use crate::digest::{Challenger, Keyring};
-use crate::message::{Echo, Method, OutgoingRequest, OutgoingResponse};
+use crate::message::{Echo, Method, OutgoingRequest, OutgoingResponse, push_hex};
 use crate::route::Left;
 use crate::transaction::{
     Branch, Client, ClientInvite, ClientMachine, ClientNonInvite, Owner, ServerMachine, Table, TransactionKey,
@@ -59,7 +59,9 @@ impl Core {
 
     /// 64 random bits as text, for tags, branches and the like (RFC 3261 §19.3).
     pub fn token(&mut self) -> String {
-        format!("{:016x}", self.rng.next_u64())
+        let mut token = String::with_capacity(16);
+        push_hex(&mut token, self.rng.next_u64());
+        token
     }
 
     /// A random number from 0 to below a bound.

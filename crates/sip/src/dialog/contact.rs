@@ -1,7 +1,7 @@
 //! Our Contact (RFC 3261 §8.1.1.8): where we are reached.
 
 use crate::message::headers::HeaderName;
-use crate::message::{Request, Uri};
+use crate::message::{Request, Uri, push_address};
 use crate::registration::Learnt;
 use crate::{Flow, Transport};
 
@@ -21,7 +21,11 @@ pub(crate) fn contact(flow: &Flow, user: &str, secure: bool) -> String {
         Transport::Tcp => ";transport=tcp",
         Transport::Tls => ";transport=tls",
     };
-    format!("<{scheme}:{user}{at}{}{transport}>", flow.local)
+    let mut contact = ["<", scheme, ":", user, at].concat();
+    push_address(&mut contact, flow.local);
+    contact.push_str(transport);
+    contact.push('>');
+    contact
 }
 
 pub(crate) fn is_secure(uri: &str) -> bool {

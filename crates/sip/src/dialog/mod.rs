@@ -80,7 +80,7 @@ impl Dialog {
             local_tag,
             remote_tag: String::new(),
             local,
-            remote: format!("<{request_uri}>"),
+            remote: ["<", request_uri, ">"].concat(),
             local_cseq: 0,
             remote_cseq: None,
             target: request_uri.to_owned(),
@@ -103,8 +103,8 @@ impl Dialog {
             call_id: headers.call_id().unwrap_or_default().to_owned(),
             local_tag,
             remote_tag: from.and_then(|from| from.tag()).unwrap_or_default().to_owned(),
-            local: format!("<{}>", headers.to().map_or("", |to| to.uri)),
-            remote: format!("<{from_uri}>"),
+            local: ["<", headers.to().map_or("", |to| to.uri), ">"].concat(),
+            remote: ["<", from_uri, ">"].concat(),
             local_cseq: 0,
             remote_cseq: headers.cseq().ok().map(|cseq| cseq.number),
             target: from_uri.to_owned(),
@@ -273,7 +273,7 @@ impl Dialog {
 }
 
 pub(crate) fn tagged(name_addr: &str, tag: &str) -> String {
-    if tag.is_empty() { name_addr.to_owned() } else { format!("{name_addr};tag={tag}") }
+    if tag.is_empty() { name_addr.to_owned() } else { [name_addr, ";tag=", tag].concat() }
 }
 
 fn record_routes<'a>(headers: &Headers<'a>) -> impl Iterator<Item = String> + use<'a> {

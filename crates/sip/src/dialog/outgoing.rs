@@ -11,7 +11,7 @@ use super::{Dialog, InviteSession, Reply};
 use crate::core::Core;
 use crate::digest::{Authenticator, Realms};
 use crate::message::headers::HeaderName;
-use crate::message::{Method, OutgoingRequest, Response, SdpPart, readable, sdp_part};
+use crate::message::{Method, OutgoingRequest, Response, SdpPart, push_ip, readable, sdp_part};
 use crate::registration::Way;
 use crate::route::{Left, Route};
 use crate::sdp::SessionDescription;
@@ -113,7 +113,8 @@ impl InviteSession {
     pub fn call(core: &mut Core, now: Instant, id: SessionId, invite: Invite, route: Route, way: Way) -> Self {
         let flow = route.first();
         let (call_id, local_tag) = (core.token(), core.token());
-        let call_id = format!("{call_id}@{}", flow.local.ip());
+        let mut call_id = call_id + "@";
+        push_ip(&mut call_id, flow.local.ip());
         let presentation = &invite.presentation;
         let from = presentation.sender(invite.display_name.as_deref(), &invite.from);
         let contact_user = presentation.contact_user(&invite.contact_user);

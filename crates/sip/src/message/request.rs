@@ -2,7 +2,7 @@
 
 use super::headers::Headers;
 use super::writer::Writer;
-use super::{Method, Uri};
+use super::{Method, Uri, push_address, push_number};
 use crate::Flow;
 use crate::transaction::Branch;
 
@@ -33,6 +33,27 @@ impl<'a> Request<'a> {
 /// RFC 3261 §8.1.1.6.
 const MAX_FORWARDS: &str = "70";
 
+/// Where we are, and a wish to be answered there.
+fn via(flow: &Flow, branch: Branch) -> String {
+    let mut via = String::with_capacity(96);
+    via.push_str("SIP/2.0/");
+    via.push_str(flow.transport.token());
+    via.push(' ');
+    push_address(&mut via, flow.local);
+    via.push_str(";branch=");
+    branch.push_to(&mut via);
+    via.push_str(";rport");
+    via
+}
+
+fn cseq(number: u32, method: &Method<'_>) -> String {
+    let mut cseq = String::with_capacity(24);
+    push_number(&mut cseq, number);
+    cseq.push(' ');
+    cseq.push_str(method.as_str());
+    cseq
+}
+
 /// What does not depend on its parts: the request line, Via with IPv6 addresses, Max-Forwards, CSeq, Content-Length, and
 /// the names of all fields.
 const FIXED_AT_MOST: usize = 400;
@@ -57,7 +78,7 @@ impl OutgoingRequest {
     /// The bytes, with a Via that asks for the response where we are (RFC 3581).
     pub fn to_bytes(&self, flow: &Flow, branch: Branch, user_agent: &str) -> Vec<u8> {
         let mut writer = Writer::request(self.method.as_str(), &self.uri);
-        writer.header("Via", format!("SIP/2.0/{} {};branch={branch};rport", flow.transport.token(), flow.local));
+        writer.header("Via", via(flow, branch));
         for route in &self.routes {
             writer.header("Route", route);
         }
@@ -65,7 +86,7 @@ impl OutgoingRequest {
         writer.header("From", &self.from);
         writer.header("To", &self.to);
         writer.header("Call-ID", &self.call_id);
-        writer.header("CSeq", format!("{} {}", self.cseq, self.method));
+        writer.header("CSeq", cseq(self.cseq, &self.method));
         if let Some(contact) = &self.contact {
             writer.header("Contact", contact);
         }

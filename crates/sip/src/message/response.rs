@@ -1,10 +1,11 @@
 //! Responses: borrowed when received, owned when sent.
 
 use std::net::SocketAddr;
+use std::ops::Range;
 
 use super::headers::{HeaderName, Headers, Via, values};
 use super::writer::Writer;
-use super::{Request, reason_phrase};
+use super::{Request, push_ip, push_number, reason_phrase};
 use crate::Flow;
 
 /// A received response.
@@ -23,45 +24,71 @@ pub struct Response<'a> {
 /// What every response to one request repeats, and where it goes (RFC 3261 §8.2.6, §18.2).
 #[derive(Debug, Clone)]
 pub(crate) struct Echo {
-    vias: Vec<Vec<u8>>,
-    record_routes: Vec<Vec<u8>>,
-    from: Option<Vec<u8>>,
-    to: Option<Vec<u8>>,
-    to_has_tag: bool,
-    call_id: Option<Vec<u8>>,
-    cseq: Option<Vec<u8>>,
+    /// Via, Record-Route, From, To, Call-ID and CSeq, as they are written.
+    lines: Vec<u8>,
+    /// Where the Record-Routes are, which not each response repeats.
+    record_routes: Range<usize>,
+    /// Where To ends if it is to get a tag.
+    untagged_to: Option<usize>,
     pub reply_to: Flow,
     /// Where they go once the connection of `reply_to` is gone.
     pub reopen: Flow,
 }
+
+const LINE_END: &str = "\r\n";
 
 impl Echo {
     /// Of a request that came by `flow`; whatever it lacks but a Via, the response lacks too.
     pub fn of(request: &Request<'_>, flow: &Flow) -> Option<Self> {
         let headers = &request.headers;
         let top = headers.top_via().ok()?;
-        let own = |name| headers.first(name).map(<[u8]>::to_vec);
-        let below = headers.all(HeaderName::Via).flat_map(values).skip(1).map(<[u8]>::to_vec);
+        let mut lines = Writer::part();
+        lines.header("Via", stamped(&top, flow));
+        for via in headers.all(HeaderName::Via).flat_map(values).skip(1) {
+            lines.header("Via", via);
+        }
+        let routes_start = lines.len();
+        for route in headers.all(HeaderName::RecordRoute) {
+            lines.header("Record-Route", route);
+        }
+        let record_routes = routes_start..lines.len();
+        let own = |lines: &mut Writer, name, field| {
+            let value = headers.first(name);
+            if let Some(value) = value {
+                lines.header(field, value);
+            }
+            value.is_some()
+        };
+        own(&mut lines, HeaderName::From, "From");
+        let has_to = own(&mut lines, HeaderName::To, "To");
+        let has_tag = headers.to().is_ok_and(|to| to.tag().is_some());
+        let untagged_to = (has_to && !has_tag).then(|| lines.len() - LINE_END.len());
+        own(&mut lines, HeaderName::CallId, "Call-ID");
+        own(&mut lines, HeaderName::CSeq, "CSeq");
         Some(Self {
-            vias: std::iter::once(stamped(&top, flow)).chain(below).collect(),
-            record_routes: headers.all(HeaderName::RecordRoute).map(<[u8]>::to_vec).collect(),
-            from: own(HeaderName::From),
-            to: own(HeaderName::To),
-            to_has_tag: headers.to().is_ok_and(|to| to.tag().is_some()),
-            call_id: own(HeaderName::CallId),
-            cseq: own(HeaderName::CSeq),
+            lines: lines.into_lines(),
+            record_routes,
+            untagged_to,
             reply_to: Flow { remote: reply_address(&top, flow), ..*flow },
             reopen: Flow { remote: sent_by_address(&top, flow), ..*flow },
         })
     }
 }
 
+/// Room for a common Via without growing.
+const USUAL_VIA: usize = 128;
+
 /// The Via with what we saw of its sender (RFC 3261 §18.2.1, RFC 3581 §4).
 fn stamped(via: &Via<'_>, flow: &Flow) -> Vec<u8> {
-    let mut text = format!("SIP/{}/{} {}", via.version, via.transport, via.host).into_bytes();
-    if let Some(port) = via.port {
-        text.extend_from_slice(format!(":{port}").as_bytes());
+    let mut start = String::with_capacity(USUAL_VIA);
+    for part in ["SIP/", via.version, "/", via.transport, " ", via.host] {
+        start.push_str(part);
     }
+    if let Some(port) = via.port {
+        start.push(':');
+        push_number(&mut start, port);
+    }
+    let mut text = start.into_bytes();
     for (name, value) in via.params.iter() {
         if name.eq_ignore_ascii_case(b"received") || name.eq_ignore_ascii_case(b"rport") {
             continue;
@@ -74,12 +101,16 @@ fn stamped(via: &Via<'_>, flow: &Flow) -> Vec<u8> {
         }
     }
     let source = flow.remote.ip();
+    let mut seen = String::new();
     if via.wants_rport() || super::uri::literal_address(via.host) != Some(source) {
-        text.extend_from_slice(format!(";received={source}").as_bytes());
+        seen.push_str(";received=");
+        push_ip(&mut seen, source);
     }
     if via.wants_rport() {
-        text.extend_from_slice(format!(";rport={}", flow.remote.port()).as_bytes());
+        seen.push_str(";rport=");
+        push_number(&mut seen, flow.remote.port());
     }
+    text.extend_from_slice(seen.as_bytes());
     text
 }
 
@@ -119,30 +150,17 @@ impl OutgoingResponse {
     pub fn to_bytes(&self, echo: &Echo, to_tag: &str, server: &str) -> Vec<u8> {
         let reason = self.reason.as_deref().unwrap_or_else(|| reason_phrase(self.status));
         let mut writer = Writer::response(self.status, reason);
-        for via in &echo.vias {
-            writer.header("Via", via);
-        }
-        if self.in_dialog {
-            for route in &echo.record_routes {
-                writer.header("Record-Route", route);
+        let Range { start, end } = echo.record_routes;
+        writer.lines(&echo.lines[..if self.in_dialog { end } else { start }]);
+        // RFC 3261 §8.2.6.2: every response but 100 has a To tag.
+        match echo.untagged_to.filter(|_| self.status != 100) {
+            Some(to) => {
+                writer.lines(&echo.lines[end..to]);
+                writer.lines(b";tag=");
+                writer.lines(to_tag.as_bytes());
+                writer.lines(&echo.lines[to..]);
             }
-        }
-        if let Some(from) = &echo.from {
-            writer.header("From", from);
-        }
-        if let Some(to) = &echo.to {
-            // RFC 3261 §8.2.6.2: every response but 100 has a To tag.
-            if echo.to_has_tag || self.status == 100 {
-                writer.header("To", to);
-            } else {
-                writer.header("To", [to.as_slice(), b";tag=", to_tag.as_bytes()].concat());
-            }
-        }
-        if let Some(call_id) = &echo.call_id {
-            writer.header("Call-ID", call_id);
-        }
-        if let Some(cseq) = &echo.cseq {
-            writer.header("CSeq", cseq);
+            None => writer.lines(&echo.lines[end..]),
         }
         for (name, value) in &self.headers {
             writer.header(name, value);
@@ -178,7 +196,8 @@ mod tests {
         let echo =
             echo("Via: SIP/2.0/UDP 10.0.0.1:5062;rport;branch=z9hG4bK1, SIP/2.0/UDP x;branch=2\r\nv: SIP/2.0/TCP y");
         assert_eq!(echo.reply_to.remote, "198.51.100.7:4444".parse().unwrap());
-        let vias: Vec<_> = echo.vias.iter().map(|via| String::from_utf8_lossy(via).into_owned()).collect();
+        let lines = String::from_utf8_lossy(&echo.lines);
+        let vias: Vec<_> = lines.lines().filter_map(|line| line.strip_prefix("Via: ")).collect();
         assert_eq!(
             vias,
             [

@@ -22,8 +22,8 @@ pub enum Uri<'a> {
 }
 
 /// Whether a byte may stand in a URI at all: visible ASCII without quotes and angle brackets.
-fn is_visible(byte: u8) -> bool {
-    (b'!'..=b'~').contains(&byte) & (byte != b'<') & (byte != b'>') & (byte != b'"')
+const fn is_visible(byte: u8) -> bool {
+    (byte >= b'!') & (byte <= b'~') & (byte != b'<') & (byte != b'>') & (byte != b'"')
 }
 
 /// Whether a byte may stand in a host, brackets and colons of IPv6 included.
@@ -49,16 +49,87 @@ pub struct SipUri<'a> {
     pub headers: &'a str,
 }
 
+const FORBIDDEN: Invalid = Invalid("forbidden character in URI");
+
+/// Where the parts of a SIP URI are, behind its scheme.
+struct Marks {
+    user_end: Option<usize>,
+    host_start: usize,
+    /// Of host and port.
+    host_end: usize,
+    parameters_end: usize,
+}
+
+/// What a byte is to a SIP URI.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mark {
+    Forbidden,
+    Plain,
+    At,
+    Colon,
+    Semicolon,
+    Question,
+}
+
+static MARKS: [Mark; 256] = {
+    let mut table = [Mark::Forbidden; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = match byte as u8 {
+            b'@' => Mark::At,
+            b':' => Mark::Colon,
+            b';' => Mark::Semicolon,
+            b'?' => Mark::Question,
+            other if is_visible(other) => Mark::Plain,
+            _ => Mark::Forbidden,
+        };
+        byte += 1;
+    }
+    table
+};
+
+impl Marks {
+    /// In one pass: each message has several URIs, each short.
+    fn of(text: &str) -> Result<Self, Invalid> {
+        let (mut user_end, mut host_start) = (None, 0);
+        let (mut colon, mut semicolon, mut question) = (None, None, None);
+        for (place, byte) in text.bytes().enumerate() {
+            let mark = MARKS[usize::from(byte)];
+            // Nearly all are.
+            if mark == Mark::Plain {
+                continue;
+            }
+            match mark {
+                // RFC 3261 §25.1: a user part may contain `;`, `?` and `/`, so all before the first `@` is one. A
+                // password may follow it.
+                Mark::At if user_end.is_none() => {
+                    user_end = Some(colon.unwrap_or(place));
+                    host_start = place + 1;
+                    (colon, semicolon, question) = (None, None, None);
+                }
+                Mark::At | Mark::Plain => {}
+                Mark::Colon => colon = colon.or(Some(place)),
+                Mark::Semicolon => semicolon = semicolon.or(Some(place)),
+                Mark::Question => question = question.or(Some(place)),
+                Mark::Forbidden => return Err(FORBIDDEN),
+            }
+        }
+        let parameters_end = question.unwrap_or(text.len());
+        let host_end = semicolon.map_or(parameters_end, |semicolon| semicolon.min(parameters_end));
+        Ok(Self { user_end, host_start, host_end, parameters_end })
+    }
+}
+
 impl<'a> Uri<'a> {
     /// Reads a whole URI; white space, quotes and angle brackets have no place in one.
     pub fn parse(text: &'a str) -> Result<Self, Invalid> {
-        if !all(text.as_bytes(), is_visible) {
-            return Err(Invalid("forbidden character in URI"));
-        }
         let (scheme, rest) = split_once(text, b':').ok_or(Invalid("URI without scheme"))?;
         let secure = scheme.eq_ignore_ascii_case("sips");
         if secure || scheme.eq_ignore_ascii_case("sip") {
             return SipUri::parse_rest(secure, rest).map(Self::Sip);
+        }
+        if !all(text.as_bytes(), is_visible) {
+            return Err(FORBIDDEN);
         }
         let mut letters = scheme.bytes();
         let starts_well = letters.next().is_some_and(|byte| byte.is_ascii_alphabetic());
@@ -78,16 +149,17 @@ impl<'a> Uri<'a> {
 }
 
 impl<'a> SipUri<'a> {
-    fn parse_rest(secure: bool, rest: &'a str) -> Result<Self, Invalid> {
-        // RFC 3261 §25.1: a user part may contain `;`, `?` and `/`, so the `@` is looked for first.
-        let (user, rest) = match split_once(rest, b'@') {
-            Some((userinfo, rest)) => (Some(split_once(userinfo, b':').map_or(userinfo, |(user, _)| user)), rest),
-            None => (None, rest),
-        };
-        let (rest, headers) = split_once(rest, b'?').unwrap_or((rest, ""));
-        let (host_port, parameters) = split_once(rest, b';').unwrap_or((rest, ""));
-        let (host, port) = split_host_port(host_port)?;
-        Ok(Self { secure, user, host, port, parameters, headers })
+    fn parse_rest(secure: bool, text: &'a str) -> Result<Self, Invalid> {
+        let Marks { user_end, host_start, host_end, parameters_end } = Marks::of(text)?;
+        let (host, port) = split_host_port(&text[host_start..host_end])?;
+        Ok(Self {
+            secure,
+            user: user_end.map(|end| &text[..end]),
+            host,
+            port,
+            parameters: text[host_end..parameters_end].strip_prefix(';').unwrap_or(""),
+            headers: text[parameters_end..].strip_prefix('?').unwrap_or(""),
+        })
     }
 
     /// A URI parameter: `None` when absent, `Some("")` when it has no value.

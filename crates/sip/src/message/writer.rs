@@ -1,5 +1,7 @@
 //! Writes one message; nothing that a caller or a peer supplies can break out of its line.
 
+use super::push_number;
+
 /// The bytes of a message under construction.
 #[derive(Debug)]
 pub(super) struct Writer {
@@ -21,7 +23,10 @@ impl Writer {
 
     pub(super) fn response(status: u16, reason: &str) -> Self {
         let mut writer = Self { bytes: Vec::with_capacity(USUAL_SIZE) };
-        writer.bytes.extend_from_slice(format!("SIP/2.0 {status} ").as_bytes());
+        let mut start = String::from("SIP/2.0 ");
+        push_number(&mut start, status);
+        writer.bytes.extend_from_slice(start.as_bytes());
+        writer.bytes.push(b' ');
         writer.text(reason.as_bytes());
         writer.bytes.extend_from_slice(b"\r\n");
         writer
@@ -34,15 +39,35 @@ impl Writer {
         self.bytes.extend_from_slice(b"\r\n");
     }
 
+    /// Lines that were written before.
+    pub(super) fn lines(&mut self, lines: &[u8]) {
+        self.bytes.extend_from_slice(lines);
+    }
+
     /// Ends the header with Content-Type and Content-Length, and adds the body.
     pub(super) fn finish(mut self, body: Option<(&str, &[u8])>) -> Vec<u8> {
         let (content_type, body) = body.unwrap_or(("", &[]));
         if !content_type.is_empty() {
             self.header("Content-Type", content_type);
         }
-        self.header("Content-Length", body.len().to_string());
+        let mut length = String::new();
+        push_number(&mut length, body.len() as u64);
+        self.header("Content-Length", length);
         self.bytes.extend_from_slice(b"\r\n");
         self.bytes.extend_from_slice(body);
+        self.bytes
+    }
+
+    /// Lines to be written again and again.
+    pub(super) fn part() -> Self {
+        Self { bytes: Vec::new() }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    pub(super) fn into_lines(self) -> Vec<u8> {
         self.bytes
     }
 

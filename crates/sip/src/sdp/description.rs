@@ -4,6 +4,10 @@ use std::fmt::Write;
 use std::net::IpAddr;
 
 use super::{CryptoLine, Direction, Error, parser};
+use crate::message::{push_ip, push_number};
+
+/// Room for a common description without growing.
+const USUAL_SIZE: usize = 384;
 
 /// A session description: tolerant to read, strict to write.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,11 +86,12 @@ impl SessionDescription {
 
     /// Writes a body.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut text = format!("v=0\r\no={}\r\ns=-\r\n", self.origin);
+        let mut text = String::with_capacity(USUAL_SIZE);
+        push_all(&mut text, &["v=0\r\no=", &self.origin, "\r\ns=-\r\n"]);
         write_connection(&mut text, self.connection);
         text.push_str("t=0 0\r\n");
         if let Some(direction) = self.direction {
-            let _ = write!(text, "a={}\r\n", direction.as_str());
+            push_all(&mut text, &["a=", direction.as_str(), "\r\n"]);
         }
         for media in &self.media {
             media.write(&mut text);
@@ -97,14 +102,23 @@ impl SessionDescription {
 
 impl MediaDescription {
     fn write(&self, text: &mut String) {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "m={} {} {} {}\r\n", self.media, self.port, self.protocol, self.formats.join(" "));
+        push_all(text, &["m=", &self.media, " "]);
+        push_number(text, self.port);
+        push_all(text, &[" ", &self.protocol]);
+        for format in &self.formats {
+            push_all(text, &[" ", format]);
+        }
+        text.push_str("\r\n");
         write_connection(text, self.connection);
         for map in &self.rtpmaps {
-            let _ = write!(text, "a=rtpmap:{} {}/{}\r\n", map.payload_type, map.encoding, map.clock_rate);
+            text.push_str("a=rtpmap:");
+            push_number(text, map.payload_type);
+            push_all(text, &[" ", &map.encoding, "/"]);
+            push_number(text, map.clock_rate);
+            text.push_str("\r\n");
         }
         for (format, parameters) in &self.fmtps {
-            let _ = write!(text, "a=fmtp:{format} {parameters}\r\n");
+            push_all(text, &["a=fmtp:", format, " ", parameters, "\r\n"]);
         }
         if let Some(ptime) = self.ptime {
             let _ = write!(text, "a=ptime:{ptime}\r\n");
@@ -117,17 +131,26 @@ impl MediaDescription {
             text.push_str("\r\n");
         }
         for crypto in self.cryptos.iter().filter_map(CryptoLine::usable) {
+            // Writing to a String cannot fail.
             let _ = write!(text, "a=crypto:{crypto}\r\n");
         }
         if let Some(direction) = self.direction {
-            let _ = write!(text, "a={}\r\n", direction.as_str());
+            push_all(text, &["a=", direction.as_str(), "\r\n"]);
         }
     }
 }
 
 fn write_connection(text: &mut String, connection: Option<Connection>) {
     if let Some(Connection::Address(address)) = connection {
-        let _ = write!(text, "c=IN {} {address}\r\n", address_type(address));
+        push_all(text, &["c=IN ", address_type(address), " "]);
+        push_ip(text, address);
+        text.push_str("\r\n");
+    }
+}
+
+fn push_all(text: &mut String, parts: &[&str]) {
+    for part in parts {
+        text.push_str(part);
     }
 }
 

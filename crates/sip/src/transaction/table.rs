@@ -2,12 +2,11 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::fmt;
 use std::sync::Arc;
 
 use super::{ClientInvite, ClientNonInvite, ServerInvite, ServerNonInvite};
 use crate::message::headers::{HeaderName, Via};
-use crate::message::{Method, OutgoingRequest, Request, Response};
+use crate::message::{Method, OutgoingRequest, Request, Response, push_hex, push_number};
 use crate::{Deadline, Flow, RegistrationId, SessionId};
 
 /// What a branch starts with when it identifies its transaction (RFC 3261 §8.1.1.7).
@@ -20,16 +19,16 @@ const OWN_BRANCH: &str = "z9hG4bK-";
 pub(crate) struct Branch(pub u64);
 
 impl Branch {
+    /// As it stands in a Via.
+    pub fn push_to(self, via: &mut String) {
+        via.push_str(OWN_BRANCH);
+        push_hex(via, self.0);
+    }
+
     /// One of ours, as it comes back in a response.
     fn parse(text: &str) -> Option<Self> {
         let digits = text.strip_prefix(OWN_BRANCH).filter(|digits| digits.len() == 16)?;
         u64::from_str_radix(digits, 16).ok().map(Self)
-    }
-}
-
-impl fmt::Display for Branch {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{OWN_BRANCH}{:016x}", self.0)
     }
 }
 
@@ -82,8 +81,14 @@ impl RequestName {
         let branch = if identifies { Cow::Borrowed(branch) } else { Cow::Owned(Self::rfc2543(request, branch)) };
         let port = via.port.unwrap_or(5060);
         // What may hold a space comes last.
-        let host = via.host.to_ascii_lowercase();
-        let name = format!("{port} {} {host} {branch}", method.as_str());
+        let mut name = String::with_capacity(method.as_str().len() + via.host.len() + branch.len() + 8);
+        push_number(&mut name, port);
+        name.push(' ');
+        name.push_str(method.as_str());
+        name.push(' ');
+        name.extend(via.host.chars().map(|letter| letter.to_ascii_lowercase()));
+        name.push(' ');
+        name.push_str(&branch);
         Self(name.into())
     }
 
@@ -214,7 +219,13 @@ pub(crate) struct MergeKey(Arc<str>);
 impl MergeKey {
     pub fn of(call_id: &str, from_tag: &str, cseq: u32, method: &Method<'_>) -> Self {
         // What may hold a space comes last.
-        Self(format!("{cseq} {} {call_id} {from_tag}", method.as_str()).into())
+        let mut key = String::with_capacity(method.as_str().len() + call_id.len() + from_tag.len() + 16);
+        push_number(&mut key, cseq);
+        for part in [method.as_str(), call_id, from_tag] {
+            key.push(' ');
+            key.push_str(part);
+        }
+        Self(key.into())
     }
 }
 

@@ -52,6 +52,9 @@ pub struct Headers<'a> {
     fields: Vec<Header<'a>>,
     /// The place of the first one of each name.
     first: [u16; HeaderName::COUNT],
+    /// Everybody asks for these, again and again.
+    from: Result<NameAddr<'a>, Invalid>,
+    to: Result<NameAddr<'a>, Invalid>,
 }
 
 /// Highest Max-Forwards (RFC 3261 §20.22).
@@ -63,7 +66,10 @@ impl<'a> Headers<'a> {
         for (place, field) in (0..NOWHERE).zip(&mut fields).rev() {
             field.next = std::mem::replace(&mut first[field.name as usize], place);
         }
-        Self { fields, first }
+        let mut headers = Self { fields, first, from: Err(Invalid("From")), to: Err(Invalid("To")) };
+        headers.from = headers.name_addr(HeaderName::From, "From");
+        headers.to = headers.name_addr(HeaderName::To, "To");
+        headers
     }
 
     /// Every field.
@@ -135,12 +141,12 @@ impl<'a> Headers<'a> {
 
     /// From.
     pub fn from(&self) -> Result<NameAddr<'a>, Invalid> {
-        NameAddr::parse(self.single(HeaderName::From, "From")?).map_err(|_| Invalid("From"))
+        self.from
     }
 
     /// To.
     pub fn to(&self) -> Result<NameAddr<'a>, Invalid> {
-        NameAddr::parse(self.single(HeaderName::To, "To")?).map_err(|_| Invalid("To"))
+        self.to
     }
 
     /// Call-ID.
@@ -197,6 +203,10 @@ impl<'a> Headers<'a> {
         let end = value.iter().position(|byte| *byte == b';').unwrap_or(value.len());
         let kept = value[..end].iter().filter(|byte| !super::is_lws(**byte)).copied().collect::<Vec<_>>();
         ascii(&kept).map(str::to_ascii_lowercase)
+    }
+
+    fn name_addr(&self, name: HeaderName, what: &'static str) -> Result<NameAddr<'a>, Invalid> {
+        NameAddr::parse(self.single(name, what)?).map_err(|_| Invalid(what))
     }
 
     /// RFC 3261 §7.3.1: fields that are no list appear once; two of them are two messages in one.

@@ -25,26 +25,24 @@ impl<'a> Via<'a> {
         let bad = Invalid("Via");
         let (name, rest) = token_before_slash(value).ok_or(bad)?;
         let (version, rest) = token_before_slash(rest).ok_or(bad)?;
-        if !name.eq_ignore_ascii_case(b"SIP") || !version.iter().all(|byte| is_token(*byte)) {
+        if !name.eq_ignore_ascii_case(b"SIP") {
             return Err(bad);
         }
-        let version = ascii(version).ok_or(bad)?;
+        let version = token(version).ok_or(bad)?;
         let rest = trim(rest);
         let transport_end = rest.iter().position(|byte| is_lws(*byte)).ok_or(bad)?;
         let (transport, rest) = rest.split_at(transport_end);
-        if !transport.iter().all(|byte| is_token(*byte)) {
-            return Err(bad);
-        }
         let sent_by_end = rest.iter().position(|byte| *byte == b';').unwrap_or(rest.len());
         let sent_by = trim(&rest[..sent_by_end]);
-        let (host, port) = match ascii(sent_by).map(split_host_port) {
-            Some(Ok(parts)) => parts,
+        // A host is ASCII, or refused.
+        let (host, port) = match std::str::from_utf8(sent_by).map(split_host_port) {
+            Ok(Ok(parts)) => parts,
             // White space around the colon of the port is legal.
             _ => spaced_host_port(sent_by).ok_or(bad)?,
         };
         Ok(Self {
             version,
-            transport: ascii(transport).ok_or(bad)?,
+            transport: token(transport).ok_or(bad)?,
             host,
             port,
             params: Params::new(&rest[sent_by_end..]),
@@ -60,6 +58,12 @@ impl<'a> Via<'a> {
     pub fn wants_rport(&self) -> bool {
         self.params.get("rport").is_some()
     }
+}
+
+/// A token, or nothing at all.
+fn token(bytes: &[u8]) -> Option<&str> {
+    let is_token = bytes.iter().all(|byte| is_token(*byte));
+    std::str::from_utf8(bytes).ok().filter(|_| is_token)
 }
 
 fn token_before_slash(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
