@@ -19,7 +19,8 @@ pub struct NameAddr<'a> {
 impl<'a> NameAddr<'a> {
     /// Reads one value.
     pub fn parse(value: &'a [u8]) -> Result<Self, Invalid> {
-        match find_unquoted(value, b'<') {
+        let open = if value.starts_with(b"<") { Some(0) } else { find_unquoted(value, b'<') };
+        match open {
             Some(open) => Self::parse_bracketed(value, open),
             None => Self::parse_bare(value),
         }
