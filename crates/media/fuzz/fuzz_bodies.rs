@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use media::comfort_noise::ComfortNoise;
 use media::dtmf::Digit;
 use media::dtmf::telephone_event::TelephoneEvent;
+use media::one_way::Verdict;
 use media::rtcp::{self, Compound, is_rtcp};
 use media::rtp::{self, HEADER_LEN, Packet, write_header};
 use media::srtp::{ControlProtector, ControlUnprotector, Keys, MasterKey, Protector, Refusal, Suite, Unprotector};
@@ -131,7 +132,8 @@ pub fn session(data: &[u8]) {
             3 => line.configure(how),
             4 => line.pass(how.into()),
             5 => line.oversleep(u64::from(how) * 100),
-            6..=8 => line.well_formed(how),
+            6 | 7 => line.well_formed(how),
+            8 => line.order(Order::Answered { signals: (how % 2 == 0).then_some(SIGNALS.into()) }),
             9 => line.play(how),
             10 => line.order(Order::Flush(UtteranceId(u32::from(how % 8)))),
             11 => line.dial(how),
@@ -150,6 +152,7 @@ pub fn session(data: &[u8]) {
 
 const PEER: ([u8; 4], u16) = ([192, 0, 2, 1], 4000);
 const STRANGER: ([u8; 4], u16) = ([192, 0, 2, 9], 4000);
+const SIGNALS: [u8; 4] = [192, 0, 2, 5];
 
 fn key(suite: u8, secret: u8) -> MasterKey {
     let suite = Suite::ALL[usize::from(suite) % Suite::ALL.len()];
@@ -315,7 +318,10 @@ impl Line {
                 self.played = Some(frame.at);
             }
         }
+        let changed = self.session.poll_one_way();
         let statistics = self.session.statistics();
+        let is_one_way = |verdict| matches!(verdict, Verdict::Begun(_));
+        assert!(changed.is_none_or(|verdict| is_one_way(verdict) == statistics.one_way.is_some()));
         assert!((1.0..=4.5).contains(&quality::mos(&statistics)));
         assert!(statistics.remote.is_none_or(|remote| (0.0..=1.0).contains(&remote.loss)));
         assert!(!self.session.describe().is_empty());

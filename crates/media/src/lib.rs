@@ -50,6 +50,7 @@ mod frame;
 pub mod jitter;
 pub mod listen;
 pub mod music;
+pub mod one_way;
 pub mod progress;
 pub mod quality;
 pub mod recorder;

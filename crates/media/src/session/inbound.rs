@@ -12,6 +12,7 @@ use crate::dtmf::telephone_event::{self, TelephoneEvent};
 use crate::dtmf::{Digit, DigitSource};
 use crate::ear::{self, Ear, Heard};
 use crate::jitter::{DEFAULT_DELAY_MS, JitterBuffer, Popped};
+use crate::one_way::Cause;
 use crate::rtp::{Arrival, Latch, Packet, Reception};
 use crate::tones::DBM0_AMPLITUDE;
 use crate::{AudioFrame, FRAME_DURATION, FRAME_SAMPLES, SAMPLE_RATE};
@@ -103,7 +104,7 @@ impl Inbound {
         self.latch.as_ref().map(Latch::destination)
     }
 
-    /// Takes a datagram. Gives the digit that began with it, if one did.
+    /// Takes a datagram. Gives the digit that began with it, if one did, or why it cannot be heard.
     pub fn receive(
         &mut self,
         now: Instant,
@@ -111,15 +112,12 @@ impl Inbound {
         datagram: &[u8],
         config: Option<&StreamConfig>,
         events: &mut impl FnMut(Event),
-    ) -> Option<Digit> {
-        let digit = self.take(now, from, datagram, config, events);
-        if digit.is_none() {
-            self.ignored += 1;
-        }
-        digit?
+    ) -> Result<Option<Digit>, Cause> {
+        let taken = self.take(now, from, datagram, config, events);
+        self.ignored += u64::from(taken.is_err());
+        taken
     }
 
-    /// `None` for a packet that is not for us; else the digit that began with it.
     fn take(
         &mut self,
         now: Instant,
@@ -127,18 +125,20 @@ impl Inbound {
         datagram: &[u8],
         config: Option<&StreamConfig>,
         events: &mut impl FnMut(Event),
-    ) -> Option<Option<Digit>> {
-        let config = config?;
-        let packet = Packet::parse(datagram)?;
+    ) -> Result<Option<Digit>, Cause> {
+        let config = config.ok_or(Cause::NotRtp)?;
+        let packet = Packet::parse(datagram).ok_or(Cause::NotRtp)?;
         let codec = config.receive.iter().find(|(_, payload_type)| *payload_type == packet.payload_type);
         let is_event = codec.is_none() && config.telephone_event_receive == Some(packet.payload_type);
         let is_noise = codec.is_none() && !is_event && packet.payload_type == comfort_noise::PAYLOAD_TYPE;
-        if codec.is_none() && !is_event && !is_noise || packet.payload.is_empty() || packet.payload.len() > MAX_PAYLOAD
-        {
-            return None;
+        if codec.is_none() && !is_event && !is_noise {
+            return Err(Cause::PayloadType(packet.payload_type));
         }
-        if !self.latch.as_mut()?.accept(now, from) {
-            return None;
+        if packet.payload.is_empty() || packet.payload.len() > MAX_PAYLOAD {
+            return Err(Cause::NotRtp);
+        }
+        if !self.latch.as_mut().is_some_and(|latch| latch.accept(now, from)) {
+            return Err(Cause::Source(from));
         }
         if !self.first_packet_seen {
             self.first_packet_seen = true;
@@ -146,7 +146,7 @@ impl Inbound {
         }
         let at = self.media_time(now);
         match self.reception.arrive(at, &packet) {
-            Arrival::Duplicate => return Some(None),
+            Arrival::Duplicate => return Ok(None),
             Arrival::NewSource => {
                 self.jitter.restart();
                 self.pause.forget();
@@ -163,12 +163,12 @@ impl Inbound {
                 let until_pop = self.samples_until_pop(now);
                 self.jitter.push(packet.timestamp, until_pop, &samples[..packet.payload.len()]);
             }
-            return Some(None);
+            return Ok(None);
         }
         if is_noise {
-            return self.pause.describe(&packet).then_some(None);
+            return self.pause.describe(&packet).then_some(None).ok_or(Cause::NotRtp);
         }
-        Some(self.receive_event(at, &packet, events))
+        Ok(self.receive_event(at, &packet, events))
     }
 
     /// Plays out what is due.

@@ -23,8 +23,10 @@ pub use event::{Event, Statistics};
 pub use order::{DigitMethod, Order, SteadyTone, StreamConfig, UtteranceId};
 pub use play_queue::PLAY_QUEUE_FRAMES;
 
+use crate::one_way::{Cause, OneWay, Verdict};
 use crate::rtp::HEADER_LEN;
-use crate::{AudioFrame, FRAME_SAMPLES, ear, rtcp, srtp};
+use crate::srtp::{self, Refusal};
+use crate::{AudioFrame, FRAME_SAMPLES, ear, rtcp};
 use control::Control;
 use inbound::Inbound;
 use outbound::{Outbound, Route};
@@ -82,6 +84,7 @@ pub struct MediaSession {
     inbound: Inbound,
     outbound: Outbound,
     control: Control,
+    one_way: OneWay,
     events: VecDeque<Event>,
 }
 
@@ -97,6 +100,7 @@ impl MediaSession {
             config,
             stream: None,
             incoming: Incoming::default(),
+            one_way: OneWay::default(),
             events: VecDeque::with_capacity(USUAL_EVENTS),
         }
     }
@@ -107,14 +111,22 @@ impl MediaSession {
             self.control.receive(now, from, datagram, self.inbound.source());
             return;
         }
-        let Some(datagram) = self.incoming.open(datagram) else { return };
         let events = &mut self.events;
         let mut emit = |event| push_event(events, event);
-        let digit = self.inbound.receive(now, from, datagram, self.stream.as_ref(), &mut emit);
-        if let Some(digit) = digit
-            && self.outbound.is_echoing()
-        {
-            self.outbound.send_digit(digit, DigitMethod::Auto, ECHOED_DIGIT, self.stream.as_ref());
+        let taken = match self.incoming.open(datagram) {
+            Ok(datagram) => self.inbound.receive(now, from, datagram, self.stream.as_ref(), &mut emit),
+            Err(Refusal::Unauthentic) => Err(Cause::Unauthentic),
+            Err(Refusal::Malformed) => Err(Cause::NotRtp),
+            Err(Refusal::Replayed) => return,
+        };
+        match taken {
+            Ok(digit) => {
+                self.one_way.heard(now);
+                if let Some(digit) = digit.filter(|_| self.outbound.is_echoing()) {
+                    self.outbound.send_digit(digit, DigitMethod::Auto, ECHOED_DIGIT, self.stream.as_ref());
+                }
+            }
+            Err(cause) => self.one_way.unheard(cause),
         }
     }
 
@@ -126,10 +138,12 @@ impl MediaSession {
                 self.incoming.configure(stream.srtp.as_ref().map(|keys| &keys.receive));
                 self.inbound.configure(now, &stream);
                 self.control.configure(now, &stream);
+                self.one_way.configure(now, stream.remote, stream.receiving);
                 self.outbound.protect(stream.srtp.as_ref().map(|keys| &keys.send));
                 self.outbound.start(now);
                 self.stream = Some(stream);
             }
+            Order::Answered { signals } => self.one_way.answered(now, signals),
             Order::Play { utterance, frame, last } => {
                 let sending = self.stream.as_ref().is_some_and(|stream| stream.sending);
                 self.outbound.play(now, Queued { utterance, frame, last }, sending);
@@ -159,6 +173,7 @@ impl MediaSession {
                 emit(Event::Recorded { they: *they, we: AudioFrame { at: they.at, samples: we } });
             }
         });
+        self.one_way.handle_timeout(now);
         self.send_due(now);
     }
 
@@ -182,6 +197,11 @@ impl MediaSession {
         self.events.pop_front()
     }
 
+    /// Whether the line has begun or ceased to carry sound only one way since this was asked last.
+    pub fn poll_one_way(&mut self) -> Option<Verdict> {
+        self.one_way.poll()
+    }
+
     /// How many more `Play` frames fit before the queue (1 s) is full.
     pub fn room(&self) -> usize {
         self.outbound.queue.room()
@@ -203,6 +223,7 @@ impl MediaSession {
             level_dbm0: self.inbound.level_dbm0(),
             delay: Duration::from_millis(self.inbound.jitter().delay_ms().into()),
             remote: self.control.remote(),
+            one_way: self.one_way.cause(),
         }
     }
 

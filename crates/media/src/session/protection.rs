@@ -42,18 +42,18 @@ impl Incoming {
         }
     }
 
-    /// The RTP packet in a datagram; `None` for one that is dropped.
-    pub fn open<'a>(&'a mut self, datagram: &'a [u8]) -> Option<&'a [u8]> {
-        let Some(current) = &mut self.current else { return Some(datagram) };
+    /// The RTP packet in a datagram, or why it is dropped.
+    pub fn open<'a>(&'a mut self, datagram: &'a [u8]) -> Result<&'a [u8], Refusal> {
+        let Some(current) = &mut self.current else { return Ok(datagram) };
         match current.open(datagram) {
-            Ok(len) => current.buffer.get(..len),
+            Ok(len) => current.buffer.get(..len).ok_or(Refusal::Malformed),
             Err(refusal) => {
                 *match refusal {
                     Refusal::Malformed => &mut self.malformed,
                     Refusal::Unauthentic => &mut self.unauthentic,
                     Refusal::Replayed => &mut self.replayed,
                 } += 1;
-                None
+                Err(refusal)
             }
         }
     }

@@ -592,3 +592,20 @@ fn the_steady_tone_fills_silence_and_gives_way_to_speech() {
     line.run_until(100);
     assert_eq!(line.ladder(), ".@0 s@20 s@40 M.@50 s@80 s@100");
 }
+
+#[test]
+fn a_call_in_which_only_unknown_sound_arrives_is_one_way_until_it_is_known() {
+    use crate::one_way::{Cause, Verdict};
+    let mut line = Line::configured();
+    line.order(Order::Answered { signals: Some("192.0.2.1".parse().unwrap()) });
+    let mut verdicts = Vec::new();
+    for n in 0..100u16 {
+        line.run_until(u64::from(n) * 20);
+        let payload_type = if n < 90 { 97 } else { 0 };
+        line.receive_from(PEER, &packet(payload_type, n, u32::from(n) * 160, &[0x55; 160]));
+        verdicts.extend(line.session.poll_one_way().map(|verdict| (n * 20, verdict)));
+        let cause = (75..90).contains(&n).then_some(Cause::PayloadType(97));
+        assert_eq!(line.session.statistics().one_way, cause, "{n}");
+    }
+    assert_eq!(verdicts, [(1500, Verdict::Begun(Cause::PayloadType(97))), (1800, Verdict::Ended)]);
+}
