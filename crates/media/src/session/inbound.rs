@@ -10,7 +10,7 @@ use crate::comfort_noise;
 use crate::conceal::Concealer;
 use crate::dtmf::telephone_event::{self, TelephoneEvent};
 use crate::dtmf::{Digit, DigitSource};
-use crate::ear::{self, Ear, Heard};
+use crate::ear::{self, Ear, Heard, MOST_HEARD};
 use crate::jitter::{DEFAULT_DELAY_MS, JitterBuffer, Popped};
 use crate::one_way::Cause;
 use crate::rtp::{Arrival, Latch, Packet, Reception};
@@ -62,6 +62,7 @@ pub(super) struct Inbound {
 
 impl Inbound {
     pub fn new(ear: ear::Config) -> Self {
+        let ear = Ear::new(ear);
         Self {
             epoch: None,
             frames_played: 0,
@@ -74,8 +75,8 @@ impl Inbound {
             digits: telephone_event::Receiver::default(),
             last_event: None,
             last_inband: None,
-            ear: Ear::new(ear),
-            heard: Vec::with_capacity(16),
+            heard: Vec::with_capacity(if ear.is_deaf() { 0 } else { MOST_HEARD }),
+            ear,
             first_packet_seen: false,
             first_sound: None,
             ignored: 0,

@@ -31,7 +31,7 @@ use control::Control;
 use inbound::Inbound;
 use outbound::{Outbound, Route};
 use play_queue::Queued;
-use protection::Incoming;
+use protection::{Incoming, MAX_PROTECTED};
 
 /// Events that wait for the shell to take them; beyond, the oldest is lost.
 const EVENT_LIMIT: usize = 1024;
@@ -111,22 +111,14 @@ impl MediaSession {
             self.control.receive(now, from, datagram, self.inbound.source());
             return;
         }
-        let events = &mut self.events;
-        let mut emit = |event| push_event(events, event);
-        let taken = match self.incoming.open(datagram) {
-            Ok(datagram) => self.inbound.receive(now, from, datagram, self.stream.as_ref(), &mut emit),
-            Err(Refusal::Unauthentic) => Err(Cause::Unauthentic),
-            Err(Refusal::Malformed) => Err(Cause::NotRtp),
-            Err(Refusal::Replayed) => return,
-        };
-        match taken {
-            Ok(digit) => {
-                self.one_way.heard(now);
-                if let Some(digit) = digit.filter(|_| self.outbound.is_echoing()) {
-                    self.outbound.send_digit(digit, DigitMethod::Auto, ECHOED_DIGIT, self.stream.as_ref());
-                }
-            }
-            Err(cause) => self.one_way.unheard(cause),
+        if !self.incoming.is_protected() {
+            return self.receive_rtp(now, from, datagram);
+        }
+        match self.incoming.open(datagram, &mut [0; MAX_PROTECTED]) {
+            Ok(packet) => self.receive_rtp(now, from, packet),
+            Err(Refusal::Unauthentic) => self.one_way.unheard(Cause::Unauthentic),
+            Err(Refusal::Malformed) => self.one_way.unheard(Cause::NotRtp),
+            Err(Refusal::Replayed) => {}
         }
     }
 
@@ -146,7 +138,7 @@ impl MediaSession {
             Order::Answered { signals } => self.one_way.answered(now, signals),
             Order::Play { utterance, frame, last } => {
                 let sending = self.stream.as_ref().is_some_and(|stream| stream.sending);
-                self.outbound.play(now, Queued { utterance, frame, last }, sending);
+                self.outbound.play(now, Queued { utterance, samples: frame.samples, last }, sending);
             }
             Order::Flush(id) => self.outbound.flush(id, &mut |event| push_event(events, event)),
             Order::SendDigit { digit, method, duration } => {
@@ -240,6 +232,20 @@ impl MediaSession {
     /// Samples of theirs that were left out to shorten the delay, less those repeated.
     pub(crate) fn cut(&self) -> i64 {
         self.inbound.jitter().cut()
+    }
+
+    fn receive_rtp(&mut self, now: Instant, from: SocketAddr, packet: &[u8]) {
+        let events = &mut self.events;
+        let mut emit = |event| push_event(events, event);
+        match self.inbound.receive(now, from, packet, self.stream.as_ref(), &mut emit) {
+            Ok(digit) => {
+                self.one_way.heard(now);
+                if let Some(digit) = digit.filter(|_| self.outbound.is_echoing()) {
+                    self.outbound.send_digit(digit, DigitMethod::Auto, ECHOED_DIGIT, self.stream.as_ref());
+                }
+            }
+            Err(cause) => self.one_way.unheard(cause),
+        }
     }
 
     fn send_due(&mut self, now: Instant) {

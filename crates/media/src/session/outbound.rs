@@ -33,12 +33,12 @@ const RECORD_LIMIT: usize = 8;
 pub(super) struct Outbound {
     sender: Sender,
     encoder: Encoder,
-    protector: Option<Protector>,
+    protector: Option<Box<Protector>>,
     clock: Option<SlotClock>,
     pub queue: PlayQueue,
     digits: DigitQueue,
     tone: Option<Sine>,
-    echo: VecDeque<AudioFrame>,
+    echo: VecDeque<[i16; FRAME_SAMPLES]>,
     echoing: bool,
     /// What left, for the recorder.
     recorded: Option<VecDeque<[i16; FRAME_SAMPLES]>>,
@@ -78,7 +78,7 @@ impl Outbound {
             queue: PlayQueue::new(),
             digits: DigitQueue::new(),
             tone: None,
-            echo: VecDeque::with_capacity(ECHO_LIMIT),
+            echo: VecDeque::new(),
             echoing: false,
             recorded: record.then(|| VecDeque::with_capacity(RECORD_LIMIT)),
             transmits: VecDeque::with_capacity(1),
@@ -95,8 +95,8 @@ impl Outbound {
 
     /// With which key packets leave from now on. A key in use stays in use, and goes on counting.
     pub fn protect(&mut self, key: Option<&MasterKey>) {
-        if self.protector.as_ref().map(Protector::key) != key {
-            self.protector = key.cloned().map(Protector::new);
+        if self.protector.as_ref().map(|protector| protector.key()) != key {
+            self.protector = key.cloned().map(|key| Box::new(Protector::new(key)));
         }
     }
 
@@ -133,6 +133,9 @@ impl Outbound {
     pub fn set_echo(&mut self, echoing: bool) {
         self.echoing = echoing;
         self.echo.clear();
+        if echoing {
+            self.echo.reserve_exact(ECHO_LIMIT);
+        }
     }
 
     pub fn set_tone(&mut self, tone: Option<SteadyTone>) {
@@ -144,7 +147,7 @@ impl Outbound {
         if self.echo.len() >= ECHO_LIMIT {
             self.echo.pop_front();
         }
-        self.echo.push_back(*frame);
+        self.echo.push_back(frame.samples);
     }
 
     /// Queues a frame; a talk spurt leaves at once.
@@ -280,7 +283,7 @@ impl Outbound {
             self.transmit_audio(route, clock.slots, false, &samples);
             return false;
         };
-        self.transmit_audio(route, clock.slots, !clock.speaking, &queued.frame.samples);
+        self.transmit_audio(route, clock.slots, !clock.speaking, &queued.samples);
         let own = |said: &Said| said.utterance == queued.utterance;
         let ended: [Option<Said>; 2] = ended;
         for said in ended.into_iter().flatten().filter(|said| !own(said)) {
@@ -297,8 +300,8 @@ impl Outbound {
 
     /// What is sent when there is nothing to say.
     fn filler(&mut self) -> [i16; FRAME_SAMPLES] {
-        if let Some(frame) = self.echo.pop_front() {
-            return frame.samples;
+        if let Some(samples) = self.echo.pop_front() {
+            return samples;
         }
         let mut samples = [0; FRAME_SAMPLES];
         if let Some(tone) = &mut self.tone {

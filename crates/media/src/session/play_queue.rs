@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::UtteranceId;
-use crate::{AudioFrame, FRAME_DURATION};
+use crate::{FRAME_DURATION, FRAME_SAMPLES};
 
 /// Frames that wait to be said: one second.
 pub const PLAY_QUEUE_FRAMES: usize = 50;
@@ -13,7 +13,7 @@ pub const PLAY_QUEUE_FRAMES: usize = 50;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Queued {
     pub utterance: UtteranceId,
-    pub frame: AudioFrame,
+    pub samples: [i16; FRAME_SAMPLES],
     pub last: bool,
 }
 
