@@ -49,6 +49,7 @@ pub mod ear;
 mod frame;
 pub mod jitter;
 pub mod listen;
+pub mod mixer;
 pub mod music;
 pub mod one_way;
 pub mod progress;
