@@ -48,6 +48,7 @@ pub mod dtmf;
 pub mod ear;
 mod frame;
 pub mod jitter;
+pub mod level_control;
 pub mod listen;
 pub mod mixer;
 pub mod music;

@@ -12,6 +12,7 @@ use crate::dtmf::telephone_event::{self, TelephoneEvent};
 use crate::dtmf::{Digit, DigitSource};
 use crate::ear::{self, Ear, Heard, MOST_HEARD};
 use crate::jitter::{DEFAULT_DELAY_MS, JitterBuffer, Popped};
+use crate::level_control::LevelControl;
 use crate::one_way::Cause;
 use crate::rtp::{Arrival, Latch, Packet, Reception};
 use crate::tones::DBM0_AMPLITUDE;
@@ -23,6 +24,8 @@ const MAX_PAYLOAD: usize = 1920;
 const MAX_CATCH_UP: u32 = 50;
 /// Frames ahead of the lost one that concealment may know.
 const AHEAD: usize = 2;
+/// Speech from this probability on.
+const SPEECH: f32 = 0.5;
 /// Two packets lost within this time: the line is lossy.
 const LOSSY: Duration = Duration::from_secs(10);
 /// A digit heard by ear and as telephone-event within this time is one digit.
@@ -48,6 +51,7 @@ pub(super) struct Inbound {
     last_inband: Option<(Digit, Duration)>,
     ear: Ear,
     heard: Vec<Heard>,
+    level_control: Option<LevelControl>,
     first_packet_seen: bool,
     /// Media time of the first frame with sound from the peer, for those who map media time to arrival time.
     first_sound: Option<Duration>,
@@ -77,6 +81,7 @@ impl Inbound {
             last_inband: None,
             heard: Vec::with_capacity(if ear.is_deaf() { 0 } else { MOST_HEARD }),
             ear,
+            level_control: None,
             first_packet_seen: false,
             first_sound: None,
             ignored: 0,
@@ -98,6 +103,11 @@ impl Inbound {
         if config.telephone_event_receive.is_none() {
             self.last_event = None;
         }
+    }
+
+    /// Whether what is handed over is raised where they are hardly heard.
+    pub fn raise_quiet(&mut self, on: bool) {
+        self.level_control = on.then(LevelControl::default);
     }
 
     /// Where our packets go.
@@ -250,8 +260,17 @@ impl Inbound {
             self.concealed_frames += 1;
         }
         let frame = AudioFrame { at, samples: popped.samples };
-        events(Event::Audio(frame));
+        events(Event::Audio(self.adjusted(frame)));
         self.listen(&frame, events);
+        frame
+    }
+
+    /// The frame as it is handed over.
+    fn adjusted(&mut self, mut frame: AudioFrame) -> AudioFrame {
+        if let Some(control) = &mut self.level_control {
+            // The ear has not heard this frame yet; the one before tells as well.
+            control.adjust(&mut frame.samples, self.ear.speech_probability() > SPEECH);
+        }
         frame
     }
 
@@ -277,7 +296,7 @@ impl Inbound {
     fn listen(&mut self, frame: &AudioFrame, events: &mut impl FnMut(Event)) {
         self.heard.clear();
         self.ear.hear(frame, &mut self.heard);
-        if self.ear.speech_probability() > 0.5 {
+        if self.ear.speech_probability() > SPEECH {
             self.speech_energy += frame.samples.iter().map(|s| f64::from(*s) * f64::from(*s)).sum::<f64>();
             self.speech_samples += FRAME_SAMPLES as u64;
         }

@@ -145,6 +145,7 @@ impl MediaSession {
                 self.outbound.send_digit(digit, method, duration, self.stream.as_ref());
             }
             Order::SendPause(duration) => self.outbound.send_pause(duration),
+            Order::RaiseQuiet(on) => self.inbound.raise_quiet(on),
             Order::Echo(on) => self.outbound.set_echo(on),
             Order::Tone(tone) => self.outbound.set_tone(tone),
         }

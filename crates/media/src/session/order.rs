@@ -89,6 +89,9 @@ pub enum Order {
     },
     /// Wait this long between digits (`w`, `,`).
     SendPause(Duration),
+    /// Raise what they say where it is hardly heard, in [`crate::Event::Audio`] only: detectors, echo and recording get the
+    /// line as it is. Wants voice activity among the detectors.
+    RaiseQuiet(bool),
     /// Send everything we receive back (the echo route).
     Echo(bool),
     /// Send this tone whenever nothing else is to be said (the milliwatt route).

@@ -609,3 +609,29 @@ fn a_call_in_which_only_unknown_sound_arrives_is_one_way_until_it_is_known() {
     }
     assert_eq!(verdicts, [(1500, Verdict::Begun(Cause::PayloadType(97))), (1800, Verdict::Ended)]);
 }
+
+#[test]
+fn a_quiet_line_is_raised_for_who_listens_and_stays_as_it_is_for_the_recorder() {
+    let heard = |raise| {
+        let mut line =
+            Line::with(Config { ear: ear::Config { dtmf: true, progress: true, voice: true }, record: true });
+        line.order(Order::Configure(stream()));
+        line.order(Order::RaiseQuiet(raise));
+        let quiet = crate::testing::Signal::default().speech(12_000.0, -38.0, &mut crate::testing::Dice::new(5));
+        say(&mut line, &quiet.frames(), 0.0, 0.0, 0);
+        let recorded = line.events.iter().filter_map(|(_, event)| match event {
+            Event::Recorded { they, .. } => Some(*they),
+            _ => None,
+        });
+        let power = |frames: &[AudioFrame]| {
+            frames.iter().flat_map(|frame| frame.samples).map(|sample| f64::from(sample).powi(2)).sum::<f64>()
+        };
+        let recorded: Vec<_> = recorded.collect();
+        (power(&line.audio()[400..600]), power(&recorded[400..600]), line.session.statistics().level_dbm0)
+    };
+    let (raised, as_it_was) = (heard(true), heard(false));
+    assert_eq!(as_it_was.0, as_it_was.1);
+    assert_eq!((raised.1, raised.2), (as_it_was.1, as_it_was.2));
+    let db = 10.0 * (raised.0 / raised.1).log10();
+    assert!((8.0..15.1).contains(&db), "{db} dB");
+}
