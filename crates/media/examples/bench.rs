@@ -40,7 +40,7 @@ const PROTECTED_FRAMES: u32 = 50 * FRAMES;
 /// The times that all detectors may take of eight Goertzel filters.
 const EAR_BOUND: f64 = 30.0;
 /// Bytes of a session, queues and all.
-const SESSION_BOUND: f64 = 44_000.0;
+const SESSION_BOUND: f64 = 40_000.0;
 
 const DEAF: ear::Config = ear::Config { dtmf: false, progress: false, voice: false };
 const KEYS: ear::Config = ear::Config { dtmf: true, ..DEAF };

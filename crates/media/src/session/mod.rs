@@ -1,5 +1,6 @@
 //! [`MediaSession`]: the one public machine: one call's audio, both ways.
 
+mod companded;
 mod control;
 mod describe;
 mod digit_queue;
@@ -26,7 +27,8 @@ pub use play_queue::PLAY_QUEUE_FRAMES;
 use crate::one_way::{Cause, OneWay, Verdict};
 use crate::rtp::HEADER_LEN;
 use crate::srtp::{self, Refusal};
-use crate::{AudioFrame, FRAME_SAMPLES, ear, rtcp};
+use crate::{AudioFrame, Codec, FRAME_SAMPLES, ear, rtcp};
+use companded::Companded;
 use control::Control;
 use inbound::Inbound;
 use outbound::{Outbound, Route};
@@ -138,7 +140,9 @@ impl MediaSession {
             Order::Answered { signals } => self.one_way.answered(now, signals),
             Order::Play { utterance, frame, last } => {
                 let sending = self.stream.as_ref().is_some_and(|stream| stream.sending);
-                self.outbound.play(now, Queued { utterance, samples: frame.samples, last }, sending);
+                let codec = self.stream.as_ref().map_or(Codec::Pcmu, |stream| stream.send.0);
+                let sound = Companded::new(codec, &frame.samples);
+                self.outbound.play(now, Queued { utterance, sound, last }, sending);
             }
             Order::Flush(id) => self.outbound.flush(id, &mut |event| push_event(events, event)),
             Order::SendDigit { digit, method, duration } => {

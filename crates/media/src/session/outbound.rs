@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use rand_chacha::ChaCha12Rng;
 
+use super::companded::Companded;
 use super::digit_queue::{DigitQueue, SlotContent};
 use super::play_queue::{PlayQueue, Queued, Said};
 use super::{DigitMethod, Event, SteadyTone, StreamConfig, Transmit, UtteranceId};
@@ -283,7 +284,7 @@ impl Outbound {
             self.transmit_audio(route, clock.slots, false, &samples);
             return false;
         };
-        self.transmit_audio(route, clock.slots, !clock.speaking, &queued.samples);
+        self.transmit_speech(route, clock.slots, !clock.speaking, &queued.sound);
         let own = |said: &Said| said.utterance == queued.utterance;
         let ended: [Option<Said>; 2] = ended;
         for said in ended.into_iter().flatten().filter(|said| !own(said)) {
@@ -308,6 +309,17 @@ impl Outbound {
             samples.fill_with(|| tone.next_sample() as i16);
         }
         samples
+    }
+
+    fn transmit_speech(&mut self, route: Route<'_>, slot: u64, marker: bool, sound: &Companded) {
+        let (codec, payload_type) = route.config.send;
+        let Some(payload) = sound.payload(codec) else {
+            return self.transmit_audio(route, slot, marker, &sound.samples());
+        };
+        if self.recorded.is_some() {
+            self.record(sound.samples());
+        }
+        self.transmit(route.to, marker, payload_type, self.sender.timestamp(slot), payload);
     }
 
     fn transmit_audio(&mut self, route: Route<'_>, slot: u64, marker: bool, samples: &[i16; FRAME_SAMPLES]) {

@@ -526,7 +526,8 @@ fn both_sides_are_recorded_side_by_side() {
             if let Event::Recorded { they, we } = e { Some((they.at.as_millis(), we.samples[0])) } else { None }
         })
         .collect();
-    assert_eq!(we[..6], [(0, 0), (20, 0), (40, 0), (60, 1000), (80, 1000), (100, 0)]);
+    // 1000 as µ-law has it.
+    assert_eq!(we[..6], [(0, 0), (20, 0), (40, 0), (60, 988), (80, 988), (100, 0)]);
 }
 
 // RFC 3389 §4.
@@ -634,4 +635,26 @@ fn a_quiet_line_is_raised_for_who_listens_and_stays_as_it_is_for_the_recorder() 
     assert_eq!((raised.1, raised.2), (as_it_was.1, as_it_was.2));
     let db = 10.0 * (raised.0 / raised.1).log10();
     assert!((8.0..15.1).contains(&db), "{db} dB");
+}
+
+#[test]
+fn what_waits_is_said_in_the_codec_of_its_time() {
+    let mut line = Line::configured();
+    line.play(1, 1000, false);
+    line.play(1, 1000, false);
+    line.play(1, 1000, true);
+    for (codec, payload_type, until) in [(Codec::Pcma, 8, 25), (Codec::G722, 9, 45)] {
+        line.order(Order::Configure(StreamConfig { send: (codec, payload_type), ..stream() }));
+        line.run_until(until);
+    }
+    let said: Vec<_> = line.sent.iter().filter(|sent| sent.payload.iter().any(|byte| *byte != 0xFF)).collect();
+    let first = |codec: Codec, sample: i16| {
+        let mut payload = [0; 1];
+        codec.encode(&[sample], &mut payload);
+        payload[0]
+    };
+    assert_eq!(said.iter().map(|sent| sent.payload_type).collect::<Vec<_>>(), [0, 8, 9]);
+    assert_eq!(said[0].payload, [first(Codec::Pcmu, 1000); 160]);
+    assert_eq!(said[1].payload, [first(Codec::Pcma, 988); 160]);
+    assert_eq!(said[2].payload[0], first(Codec::G722, 988));
 }
