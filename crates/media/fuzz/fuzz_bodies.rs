@@ -19,7 +19,7 @@ use media::{
 /// Packets that one input of a session may leave to be sent.
 const MAX_TRANSMITS: usize = 16;
 /// Bytes of a long datagram.
-const LONG: usize = 2000;
+const LONG: usize = 1500;
 /// In a datagram these stand for our SSRC, which nobody knows beforehand.
 const OURS: &[u8; 4] = b"OURS";
 
@@ -138,7 +138,10 @@ pub fn session(data: &[u8]) {
             10 => line.order(Order::Flush(UtteranceId(u32::from(how % 8)))),
             11 => line.dial(how),
             12 => line.order(Order::SendPause(Duration::from_millis(u64::from(how) * 10))),
-            13 => line.order(Order::Echo(how % 2 == 0)),
+            13 => {
+                line.order(Order::Echo(how & 1 == 0));
+                line.order(Order::RaiseQuiet(how & 2 == 0));
+            }
             14 => {
                 let tone = SteadyTone { hertz: f32::from(how) * 20.0, dbm0: -f32::from(how % 64) };
                 line.order(Order::Tone((how % 2 == 0).then_some(tone)));
@@ -252,7 +255,7 @@ impl Line {
     fn well_formed(&mut self, how: u8) {
         let Some(stream) = &self.stream else { return };
         let payload_type = [stream.send.1, 9, 13, 101][usize::from(how & 3)];
-        let len = [160, 80, 480, 4][usize::from(how >> 4 & 3)];
+        let len = [160, 80, 480, 1920][usize::from(how >> 4 & 3)];
         self.sequence = self.sequence.wrapping_add(1 + u16::from(how >> 2 & 3));
         self.timestamp = self.timestamp.wrapping_add(160 * (1 + u32::from(how >> 2 & 3)));
         let mut packet = vec![how; HEADER_LEN + len + 16];
