@@ -52,7 +52,7 @@ pub fn rtcp(data: &[u8]) {
             rtcp::Packet::Other(_) => {}
         }
     }
-    let mut line = Line::new(ear::Config { dtmf: false, progress: false, voice: false });
+    let mut line = Line::new(ear::Config::DEAF);
     line.configure(0);
     for _ in 0..4 {
         line.well_formed(0);
@@ -113,7 +113,7 @@ fn protected_once(
 /// A session gets orders, packets and time in any order: two bytes each say what and how, bytes of a datagram follow. It
 /// never asks to be woken at once, plays out in order, and what leaves is what was agreed on.
 pub fn session(data: &[u8]) {
-    let mut line = Line::new(ear::Config { dtmf: true, progress: false, voice: false });
+    let mut line = Line::new(ear::Config { dtmf: true, ..ear::Config::DEAF });
     let mut rest = data;
     while let Some((&[what, how], after)) = rest.split_first_chunk() {
         rest = after;

@@ -21,6 +21,11 @@ pub struct Config {
     pub voice: bool,
 }
 
+impl Config {
+    /// None of them.
+    pub const DEAF: Self = Self { dtmf: false, progress: false, voice: false };
+}
+
 /// Tones of the network and of machines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tone {
@@ -114,11 +119,6 @@ impl Ear {
             digits: config.dtmf.then(|| Box::new(inband::Detector::new())),
             sound: (config.progress || config.voice).then(|| Box::new(Sound::new(config))),
         }
-    }
-
-    /// Whether it hears anything at all.
-    pub fn is_deaf(&self) -> bool {
-        self.digits.is_none() && self.sound.is_none()
     }
 
     /// Hears 20 ms; appends what it makes of them.

@@ -66,7 +66,6 @@ pub(super) struct Inbound {
 
 impl Inbound {
     pub fn new(ear: ear::Config) -> Self {
-        let ear = Ear::new(ear);
         Self {
             epoch: None,
             frames_played: 0,
@@ -79,8 +78,8 @@ impl Inbound {
             digits: telephone_event::Receiver::default(),
             last_event: None,
             last_inband: None,
-            heard: Vec::with_capacity(if ear.is_deaf() { 0 } else { MOST_HEARD }),
-            ear,
+            heard: Vec::with_capacity(if ear == ear::Config::DEAF { 0 } else { MOST_HEARD }),
+            ear: Ear::new(ear),
             level_control: None,
             first_packet_seen: false,
             first_sound: None,

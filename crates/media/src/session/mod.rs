@@ -37,8 +37,10 @@ use protection::{Incoming, MAX_PROTECTED};
 
 /// Events that wait for the shell to take them; beyond, the oldest is lost.
 const EVENT_LIMIT: usize = 1024;
-/// Events of one slot: there is room for them from the start.
+/// Events of one slot, for which there is room from the start: what they say, and what is heard in it or recorded.
 const USUAL_EVENTS: usize = 4;
+/// The same where nothing is heard nor recorded: what they say, and that it is the first.
+const LEAST_EVENTS: usize = 2;
 /// How long a digit sounds that the echo route sends back.
 const ECHOED_DIGIT: Duration = Duration::from_millis(100);
 /// The largest packet we send: header, 20 ms of G.711 and what SRTP adds.
@@ -95,6 +97,7 @@ impl MediaSession {
     pub fn new(_now: Instant, config: Config, seed: [u8; 32]) -> Self {
         let mut rng = ChaCha12Rng::from_seed(seed);
         let outbound = Outbound::new(&mut rng, config.record);
+        let only_audio = config.ear == ear::Config::DEAF && !config.record;
         Self {
             inbound: Inbound::new(config.ear),
             control: Control::new(outbound.ssrc(), &mut rng),
@@ -103,7 +106,7 @@ impl MediaSession {
             stream: None,
             incoming: Incoming::default(),
             one_way: OneWay::default(),
-            events: VecDeque::with_capacity(USUAL_EVENTS),
+            events: VecDeque::with_capacity(if only_audio { LEAST_EVENTS } else { USUAL_EVENTS }),
         }
     }
 
