@@ -7,7 +7,7 @@ mutations=$2
 cargo=${CARGO:-cargo}
 if ! $cargo +nightly fuzz --version >/dev/null 2>&1; then
   echo "fuzz: for libFuzzer run \`rustup toolchain install nightly && cargo install cargo-fuzz\`; mutating the corpora instead"
-  FUZZ_COUNT=$mutations exec $cargo test -p sip --test fuzz_corpus -- --nocapture
+  FUZZ_COUNT=$mutations exec $cargo test -p sip -p media --test fuzz_corpus -- --nocapture
 fi
 for crate in crates/*/fuzz; do
   cd "$crate/.."

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use measure::{Table, allocations, live_bytes, nanoseconds};
 use media::codec::g711;
 use media::conceal::Concealer;
+use media::mixer::{Audience, Mixer};
 use media::rtp::{HEADER_LEN, write_header};
 use media::srtp::{Keys, MasterKey, Protector, Suite};
 use media::{
@@ -39,7 +40,7 @@ const PROTECTED_FRAMES: u32 = 50 * FRAMES;
 /// The times that all detectors may take of eight Goertzel filters.
 const EAR_BOUND: f64 = 30.0;
 /// Bytes of a session, queues and all.
-const SESSION_BOUND: f64 = 64_000.0;
+const SESSION_BOUND: f64 = 40_000.0;
 
 const DEAF: ear::Config = ear::Config { dtmf: false, progress: false, voice: false };
 const KEYS: ear::Config = ear::Config { dtmf: true, ..DEAF };
@@ -55,6 +56,7 @@ fn main() -> ExitCode {
     protected(&mut table, now);
     ears(&mut table, now, deaf);
     lost(&mut table);
+    mixed(&mut table);
     jitter::jitter(&mut table);
     memory(&mut table, now);
     table.finish()
@@ -136,6 +138,28 @@ fn lost(table: &mut Table) {
         || (),
     );
     table.beside("a lost frame made up, and the next blended in", 2.0 * time, "ns", "");
+}
+
+fn mixed(table: &mut Table) {
+    let speech = speech();
+    for count in [3, 10] {
+        let mut mixer = Mixer::default();
+        let ids: Vec<_> = (0..count).filter_map(|_| mixer.join(Audience::Everyone)).collect();
+        let mut at = 0;
+        let (time, _) = nanoseconds(
+            FRAMES,
+            || {
+                for id in &ids {
+                    at = (at + 7) % speech.len();
+                    mixer.say(*id, &speech[at]);
+                }
+                ids.iter().for_each(|id| _ = black_box(mixer.mix(*id)));
+                mixer.next_frame();
+            },
+            || (),
+        );
+        table.beside(&format!("a frame of {count} mixed for each of them"), time, "ns", "");
+    }
 }
 
 fn memory(table: &mut Table, now: Instant) {

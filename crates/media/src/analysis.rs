@@ -67,32 +67,24 @@ pub(crate) struct Analysis {
 /// Analyses frames in order.
 #[derive(Debug)]
 pub(crate) struct Analyser {
-    fft: Fft,
-    history: [f32; HISTORY],
+    history: [i16; HISTORY],
     voicing: Voicing,
     before: [[Peak; PEAKS]; 2],
 }
 
 impl Analyser {
     pub fn new() -> Self {
-        Self {
-            fft: Fft::new(),
-            history: [0.0; HISTORY],
-            voicing: Voicing::new(),
-            before: [[Peak::default(); PEAKS]; 2],
-        }
+        Self { history: [0; HISTORY], voicing: Voicing::new(), before: [[Peak::default(); PEAKS]; 2] }
     }
 
     pub fn hear(&mut self, samples: &[i16; FRAME_SAMPLES]) -> Analysis {
         self.history.copy_within(FRAME_SAMPLES.., 0);
-        for (slot, sample) in self.history[HISTORY - FRAME_SAMPLES..].iter_mut().zip(samples) {
-            *slot = f32::from(*sample);
-        }
+        self.history[HISTORY - FRAME_SAMPLES..].copy_from_slice(samples);
         let voicing = self.voicing.hear(samples);
         let (peaks, concentration) = self.spectrum();
-        let frame = &self.history[HISTORY - FRAME_SAMPLES..];
+        let frame = samples.map(f32::from);
         let analysis = Analysis {
-            level: level(frame),
+            level: level(&frame),
             parts: std::array::from_fn(|n| level(&frame[n * FRAME_SAMPLES / PARTS..(n + 1) * FRAME_SAMPLES / PARTS])),
             peaks,
             concentration,
@@ -104,13 +96,14 @@ impl Analyser {
         analysis
     }
 
-    fn spectrum(&mut self) -> ([Peak; PEAKS], f32) {
+    fn spectrum(&self) -> ([Peak; PEAKS], f32) {
         let (earlier, later) = (&self.history[..SIZE], &self.history[HOP..]);
-        self.fft.transform_pair(earlier, later);
+        let mut fft = Fft::new();
+        fft.transform_pair(earlier, later);
         let mut power = [0.0; SIZE / 2];
         let mut total = 1.0;
         for (bin, power) in power.iter_mut().enumerate().take(LAST_BIN + 2).skip(FIRST_BIN - 1) {
-            let (_, later) = self.fft.pair(bin);
+            let (_, later) = fft.pair(bin);
             *power = later.re * later.re + later.im * later.im;
             total += *power;
         }
@@ -136,22 +129,22 @@ impl Analyser {
             *peak = Peak::default();
         }
         for (peak, bin) in peaks.iter_mut().zip(bins).filter(|(peak, _)| peak.share > 0.0) {
-            peak.hertz = self.frequency(bin);
+            peak.hertz = frequency(&fft, bin);
         }
         let around = strongest.saturating_sub(PEAK_WIDTH).max(FIRST_BIN)..=(strongest + PEAK_WIDTH).min(LAST_BIN);
         (peaks, power[around].iter().sum::<f32>() / total)
     }
+}
 
-    /// The true frequency of a peak, from how far its phase advanced from window to window.
-    fn frequency(&self, bin: usize) -> f32 {
-        let (earlier, later) = self.fft.pair(bin);
-        let re = later.re * earlier.re + later.im * earlier.im;
-        let im = later.im * earlier.re - later.re * earlier.im;
-        let expected = TAU * (bin * HOP % SIZE) as f32 / SIZE as f32;
-        let mut ahead = im.atan2(re) - expected;
-        ahead -= TAU * (ahead / TAU).round();
-        bin as f32 * BIN + ahead / TAU * SAMPLE_RATE as f32 / HOP as f32
-    }
+/// The true frequency of a peak, from how far its phase advanced from window to window.
+fn frequency(fft: &Fft, bin: usize) -> f32 {
+    let (earlier, later) = fft.pair(bin);
+    let re = later.re * earlier.re + later.im * earlier.im;
+    let im = later.im * earlier.re - later.re * earlier.im;
+    let expected = TAU * (bin * HOP % SIZE) as f32 / SIZE as f32;
+    let mut ahead = im.atan2(re) - expected;
+    ahead -= TAU * (ahead / TAU).round();
+    bin as f32 * BIN + ahead / TAU * SAMPLE_RATE as f32 / HOP as f32
 }
 
 /// The sum of products, in eight sums side by side: one alone waits for each addition before the next.

@@ -1,8 +1,5 @@
 //! [`ComfortNoise`]: the background that a peer describes instead of sending it (RFC 3389).
 
-use rand_chacha::ChaCha12Rng;
-use rand_chacha::rand_core::{Rng, SeedableRng};
-
 /// The payload type that needs no negotiation (RFC 3551 §6).
 pub const PAYLOAD_TYPE: u8 = 13;
 /// The finest spectrum taken; what is finer is left out.
@@ -13,7 +10,8 @@ const OVERLOAD: f32 = 32_124.0;
 /// Noise with the level and the spectrum that were described last.
 #[derive(Debug)]
 pub struct ComfortNoise {
-    rng: ChaCha12Rng,
+    /// The latest number of a linear congruential generator.
+    random: u32,
     /// Root mean square of what goes into the filter.
     drive: f32,
     /// Reflection coefficients of an all-pole filter, and its state.
@@ -25,8 +23,7 @@ impl ComfortNoise {
     /// Silence, until something is described.
     pub fn new() -> Self {
         // One noise is as good as another.
-        let rng = ChaCha12Rng::from_seed([0; 32]);
-        Self { rng, drive: 0.0, reflections: [0.0; MAX_ORDER], backward: [0.0; MAX_ORDER] }
+        Self { random: 1, drive: 0.0, reflections: [0.0; MAX_ORDER], backward: [0.0; MAX_ORDER] }
     }
 
     /// Takes the payload of a packet. False if there is none.
@@ -47,7 +44,8 @@ impl ComfortNoise {
     /// The next sample.
     pub fn next_sample(&mut self) -> i16 {
         // Uniform, so of a third of the square of its bound in power.
-        let uniform = self.rng.next_u32() as i32 as f32 / -(i32::MIN as f32);
+        self.random = self.random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        let uniform = self.random as i32 as f32 / -(i32::MIN as f32);
         let mut forward = uniform * 3f32.sqrt() * self.drive;
         for order in (0..MAX_ORDER).rev() {
             let (reflection, delayed) = (self.reflections[order], self.backward[order]);

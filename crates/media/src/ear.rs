@@ -21,6 +21,11 @@ pub struct Config {
     pub voice: bool,
 }
 
+impl Config {
+    /// None of them.
+    pub const DEAF: Self = Self { dtmf: false, progress: false, voice: false };
+}
+
 /// Tones of the network and of machines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tone {
@@ -86,11 +91,20 @@ pub enum Heard {
 /// Speech this recent makes a single low tone a beep: networks do not talk before they ring.
 const SPEECH_BEFORE_BEEP: Duration = Duration::from_secs(8);
 
-/// The detectors of one line.
+/// What one frame may make heard: a digit, a tone, and a change of speech and of music.
+pub const MOST_HEARD: usize = 4;
+
+/// The detectors of one line; those that nobody wants take no room.
 #[derive(Debug)]
 pub struct Ear {
+    digits: Option<Box<inband::Detector>>,
+    sound: Option<Box<Sound>>,
+}
+
+/// What analyses sound.
+#[derive(Debug)]
+struct Sound {
     config: Config,
-    digits: inband::Detector,
     analyser: Analyser,
     progress: CallProgress,
     voice: VoiceActivity,
@@ -102,8 +116,35 @@ impl Ear {
     /// Detectors as configured.
     pub fn new(config: Config) -> Self {
         Self {
+            digits: config.dtmf.then(|| Box::new(inband::Detector::new())),
+            sound: (config.progress || config.voice).then(|| Box::new(Sound::new(config))),
+        }
+    }
+
+    /// Hears 20 ms; appends what it makes of them.
+    pub fn hear(&mut self, frame: &AudioFrame, heard: &mut Vec<Heard>) {
+        let mut is_digit = false;
+        if let Some(digits) = &mut self.digits {
+            if let Some((digit, into)) = digits.hear(&frame.samples) {
+                heard.push(Heard::Digit { at: frame.at + into, digit, source: DigitSource::Inband });
+            }
+            is_digit = digits.is_sounding();
+        }
+        if let Some(sound) = &mut self.sound {
+            sound.hear(frame, is_digit, heard);
+        }
+    }
+
+    /// The probability of speech in the last frame, raw, without hangover.
+    pub fn speech_probability(&self) -> f32 {
+        self.sound.as_ref().map_or(0.0, |sound| sound.voice.probability())
+    }
+}
+
+impl Sound {
+    fn new(config: Config) -> Self {
+        Self {
             config,
-            digits: inband::Detector::new(),
             analyser: Analyser::new(),
             progress: CallProgress::new(),
             voice: VoiceActivity::new(),
@@ -112,16 +153,7 @@ impl Ear {
         }
     }
 
-    /// Hears 20 ms; appends what it makes of them.
-    pub fn hear(&mut self, frame: &AudioFrame, heard: &mut Vec<Heard>) {
-        if self.config.dtmf
-            && let Some((digit, into)) = self.digits.hear(&frame.samples)
-        {
-            heard.push(Heard::Digit { at: frame.at + into, digit, source: DigitSource::Inband });
-        }
-        if !self.config.progress && !self.config.voice {
-            return;
-        }
+    fn hear(&mut self, frame: &AudioFrame, is_digit: bool, heard: &mut Vec<Heard>) {
         let analysis = self.analyser.hear(&frame.samples);
         if self.config.progress {
             let speech_before = self.last_speech.is_some_and(|when| frame.at.saturating_sub(when) < SPEECH_BEFORE_BEEP);
@@ -132,17 +164,12 @@ impl Ear {
             }
         }
         if self.config.voice {
-            self.hear_voice(frame, &analysis, heard);
+            self.hear_voice(frame, is_digit, &analysis, heard);
         }
     }
 
-    /// The probability of speech in the last frame, raw, without hangover.
-    pub fn speech_probability(&self) -> f32 {
-        self.voice.probability()
-    }
-
-    fn hear_voice(&mut self, frame: &AudioFrame, analysis: &Analysis, heard: &mut Vec<Heard>) {
-        let tone = self.digits.is_sounding() || self.progress.is_sounding() && !self.voice.is_speaking();
+    fn hear_voice(&mut self, frame: &AudioFrame, is_digit: bool, analysis: &Analysis, heard: &mut Vec<Heard>) {
+        let tone = is_digit || self.progress.is_sounding() && !self.voice.is_speaking();
         match self.voice.hear(frame.at, analysis, tone, self.music.is_playing()) {
             Some(vad::Change::Started(at)) => heard.push(Heard::SpeechStarted { at }),
             Some(vad::Change::Ended(at)) => heard.push(Heard::SpeechEnded { at }),

@@ -26,6 +26,8 @@ pub const DEFAULT_DELAY_MS: u32 = 40;
 pub const MAX_DELAY_MS: u32 = 240;
 /// Samples the ring holds: the longest wait, the longest packet (240 ms) and the frame played last fit, a power of two.
 const CAPACITY: usize = 4096;
+/// Stands for a sample that has not come. One of that value, the loudest of all, is kept as its neighbour.
+const MISSING: i16 = i16::MIN;
 /// A timestamp further than this from the play-out position is a jump of the sender's clock.
 const JUMP: i64 = 1000 * MS;
 /// Late packets in a row after which the position moves to where they are.
@@ -70,7 +72,8 @@ pub struct Popped {
 pub struct JitterBuffer {
     initial_delay: i64,
     ring: Box<[i16; CAPACITY]>,
-    present: Box<[bool; CAPACITY]>,
+    /// The frame popped last.
+    latest: [i16; FRAME_SAMPLES],
     /// Extended timestamp of the next sample to play; `None` until the first packet.
     position: Option<i64>,
     /// Frames taken: the clock against which the slack of packets is measured.
@@ -99,8 +102,8 @@ impl JitterBuffer {
         let initial_delay = i64::from(delay_ms.min(MAX_DELAY_MS)) * MS;
         Self {
             initial_delay,
-            ring: Box::new([0; CAPACITY]),
-            present: Box::new([false; CAPACITY]),
+            ring: Box::new([MISSING; CAPACITY]),
+            latest: [0; FRAME_SAMPLES],
             position: None,
             frames: 0,
             suspect: None,
@@ -161,6 +164,7 @@ impl JitterBuffer {
         let popped = self.adapt(position).unwrap_or_else(|| self.take_frame());
         self.frames += 1;
         self.was_whole = popped.present.iter().all(|present| *present);
+        self.latest = popped.samples;
         popped
     }
 
@@ -169,8 +173,9 @@ impl JitterBuffer {
         let Some(position) = self.position else { return };
         let places = (position..).zip(samples.iter_mut().zip(present));
         for (timestamp, (sample, present)) in places {
-            *present = self.present[index(timestamp)];
-            *sample = if *present { self.ring[index(timestamp)] } else { 0 };
+            let known = self.ring[index(timestamp)];
+            *present = known != MISSING;
+            *sample = if *present { known } else { 0 };
         }
     }
 
@@ -191,7 +196,7 @@ impl JitterBuffer {
 
     /// Forgets everything but the counters: another source begins.
     pub fn restart(&mut self) {
-        self.present.fill(false);
+        self.ring.fill(MISSING);
         self.position = None;
         self.suspect = None;
         self.slack.forget();
@@ -216,7 +221,7 @@ impl JitterBuffer {
 
     /// Milliseconds of sound that wait to be played.
     pub fn depth_ms(&self) -> u32 {
-        let waiting = self.present.iter().filter(|present| **present).count();
+        let waiting = self.ring.iter().filter(|sample| **sample != MISSING).count();
         (waiting as i64 / MS) as u32
     }
 
@@ -270,7 +275,9 @@ impl JitterBuffer {
         if !self.was_whole || self.run(position, true) < FRAME_SAMPLES {
             return None;
         }
-        let sound = self.copy(position - MAX_LAG as i64);
+        let mut sound = [0; MAX_LAG + FRAME_SAMPLES];
+        sound[..MAX_LAG].copy_from_slice(&self.latest);
+        sound[MAX_LAG..].copy_from_slice(&self.copy::<FRAME_SAMPLES>(position));
         let longest = ((deficit + SURPLUS) as usize).min(MAX_LAG);
         let fit = if self.waited > REPEAT_PATIENCE { Fit::Any } else { Fit::Alike };
         let lag = stretch::lag_to_repeat(&sound, longest, fit)?;
@@ -280,10 +287,10 @@ impl JitterBuffer {
     /// How many samples from a position on are present, or missing; counted no further than it matters.
     fn run(&self, position: i64, present: bool) -> usize {
         let far = position + (FRAME_SAMPLES + MAX_LAG) as i64;
-        (position..far).take_while(|timestamp| self.present[index(*timestamp)] == present).count()
+        (position..far).take_while(|timestamp| (self.ring[index(*timestamp)] != MISSING) == present).count()
     }
 
-    fn copy(&self, from: i64) -> [i16; FRAME_SAMPLES + MAX_LAG] {
+    fn copy<const LEN: usize>(&self, from: i64) -> [i16; LEN] {
         let mut timestamp = from;
         std::array::from_fn(|_| {
             timestamp += 1;
@@ -298,11 +305,10 @@ impl JitterBuffer {
         for slots in slots(from, samples.len()) {
             let (here, after) = rest.split_at(slots.len());
             rest = after;
-            let places = self.ring[slots.clone()].iter_mut().zip(&mut self.present[slots]);
-            for ((place, present), sample) in places.zip(here) {
-                *place = if *present { *place } else { *sample };
-                news |= !*present;
-                *present = true;
+            for (place, sample) in self.ring[slots].iter_mut().zip(here) {
+                let is_new = *place == MISSING;
+                *place = if is_new { (*sample).max(MISSING + 1) } else { *place };
+                news |= is_new;
             }
         }
         news
@@ -313,13 +319,14 @@ impl JitterBuffer {
         if let Some(position) = self.position {
             let mut taken = 0;
             for slots in slots(position, FRAME_SAMPLES) {
-                let (samples, present) = (&self.ring[slots.clone()], &mut self.present[slots]);
+                let samples = &mut self.ring[slots];
                 let after = taken + samples.len();
-                for ((into, sample), present) in popped.samples[taken..after].iter_mut().zip(samples).zip(&*present) {
+                let into = popped.samples[taken..after].iter_mut().zip(&mut popped.present[taken..after]);
+                for ((into, present), sample) in into.zip(&mut *samples) {
+                    *present = *sample != MISSING;
                     *into = if *present { *sample } else { 0 };
                 }
-                popped.present[taken..after].copy_from_slice(present);
-                present.fill(false);
+                samples.fill(MISSING);
                 taken = after;
             }
             self.position = Some(position + FRAME);
@@ -355,12 +362,12 @@ impl JitterBuffer {
         let from = self.position.unwrap_or(position);
         if position > from {
             for timestamp in from..position.min(from + CAPACITY as i64) {
-                self.present[index(timestamp)] = false;
+                self.ring[index(timestamp)] = MISSING;
             }
         } else {
             // Samples past the ring's new end would be taken for older ones.
             for timestamp in position + CAPACITY as i64..from + CAPACITY as i64 {
-                self.present[index(timestamp)] = false;
+                self.ring[index(timestamp)] = MISSING;
             }
         }
         self.position = Some(position);

@@ -13,8 +13,7 @@ pub(super) struct Complex {
     pub im: f32,
 }
 
-/// The workspace; real and imaginary parts apart, so that several points are turned at once.
-#[derive(Debug)]
+/// Real and imaginary parts apart, so that several points are turned at once.
 pub(super) struct Fft {
     re: [f32; SIZE],
     im: [f32; SIZE],
@@ -51,11 +50,11 @@ impl Fft {
     }
 
     /// Windows and transforms two real signals of [`SIZE`] samples, as real and imaginary part of one.
-    pub fn transform_pair(&mut self, first: &[f32], second: &[f32]) {
+    pub fn transform_pair(&mut self, first: &[i16], second: &[i16]) {
         let tables = &*TABLES;
         for (((a, b), w), reversed) in first.iter().zip(second).zip(&tables.window).zip(&tables.reversed) {
-            self.re[usize::from(*reversed)] = a * w;
-            self.im[usize::from(*reversed)] = b * w;
+            self.re[usize::from(*reversed)] = f32::from(*a) * w;
+            self.im[usize::from(*reversed)] = f32::from(*b) * w;
         }
         self.first_two_stages();
         let mut half = 4;

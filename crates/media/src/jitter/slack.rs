@@ -11,14 +11,16 @@ const MOST_SPARED: usize = WINDOW / ONE_LATE_IN + 1;
 /// Packets after which the target is reckoned anew.
 const RECKON_EVERY: u32 = 50;
 /// No packet waits longer than this: 220 ms in samples, a frame below the longest wait.
-const MAX_SPREAD: i32 = 220 * 8;
+const MAX_SPREAD: i16 = 220 * 8;
+/// So far slack may move from where it began: two seconds in samples.
+const MAX_DRIFT: i64 = 2 * 8000;
 
 /// Slack is the timestamp of a packet less the timestamp of the frames taken when it came: a position that was ahead of the
 /// frames taken by no more would have had it in time.
 #[derive(Debug)]
 pub(super) struct Slack {
     /// Relative to `origin`.
-    window: Box<[i32; WINDOW]>,
+    window: Box<[i16; WINDOW]>,
     origin: i64,
     len: usize,
     next: usize,
@@ -36,8 +38,11 @@ impl Slack {
         if self.len == 0 {
             self.origin = slack;
         }
+        if (slack - self.origin).abs() > MAX_DRIFT {
+            self.move_origin(slack);
+        }
         // Timestamps that jump further than this restart the buffer.
-        self.window[self.next] = (slack - self.origin) as i32;
+        self.window[self.next] = narrowed(slack - self.origin);
         self.next = (self.next + 1) % WINDOW;
         self.len = (self.len + 1).min(WINDOW);
         self.unreckoned += 1;
@@ -64,6 +69,13 @@ impl Slack {
         self.target = None;
     }
 
+    /// Clocks that drift for hours take what is remembered with them.
+    fn move_origin(&mut self, origin: i64) {
+        let change = origin - self.origin;
+        self.window.iter_mut().for_each(|slack| *slack = narrowed(i64::from(*slack) - change));
+        self.origin = origin;
+    }
+
     fn reckon(&mut self) {
         self.unreckoned = 0;
         let spared = (self.len / ONE_LATE_IN).max(ALWAYS_SPARED);
@@ -71,9 +83,9 @@ impl Slack {
             return;
         }
         // The least of all, in order.
-        let mut least = [i32::MAX; MOST_SPARED];
+        let mut least = [i16::MAX; MOST_SPARED];
         let least = &mut least[..=spared];
-        let mut most = i32::MIN;
+        let mut most = i16::MIN;
         for slack in &self.window[..self.len] {
             most = most.max(*slack);
             if *slack < least[spared] {
@@ -84,6 +96,10 @@ impl Slack {
         }
         self.target = Some(self.origin + i64::from(least[spared].max(most.saturating_sub(MAX_SPREAD))));
     }
+}
+
+fn narrowed(slack: i64) -> i16 {
+    slack.clamp(i16::MIN.into(), i16::MAX.into()) as i16
 }
 
 #[cfg(test)]
@@ -106,6 +122,12 @@ mod tests {
         assert_eq!(target(lossy(0)), Some(10_000));
         assert_eq!(target((0..512).map(|n| if n < 4 { 9_900 } else { 10_000 })), Some(10_000));
         assert_eq!(target((0..512).map(|n| if n < 5 { 9_900 } else { 10_000 })), Some(9_900));
+    }
+
+    #[test]
+    fn clocks_may_drift_for_hours() {
+        assert_eq!(target(0..200_000), Some(199_999 - 511 + 4));
+        assert_eq!(target((0..200_000).map(|n| -n)), Some(-199_999 + 4));
     }
 
     #[test]

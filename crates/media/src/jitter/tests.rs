@@ -246,3 +246,13 @@ fn where_packets_are_lost_the_one_after_is_known_in_time() {
     }
     assert!(broken >= 50 && known == broken, "{known} of {broken}");
 }
+
+#[test]
+fn the_loudest_sample_is_not_taken_for_a_missing_one() {
+    let mut buffer = JitterBuffer::new(0);
+    buffer.push(0, 0, &[i16::MIN; FRAME_SAMPLES]);
+    assert_eq!(buffer.depth_ms(), 20);
+    let popped = buffer.pop();
+    assert!(popped.present.iter().all(|present| *present));
+    assert_eq!(popped.samples, [i16::MIN + 1; FRAME_SAMPLES]);
+}

@@ -63,7 +63,7 @@ enum Active {
 
 impl DigitQueue {
     pub fn new() -> Self {
-        Self { waiting: VecDeque::with_capacity(DIGIT_QUEUE_LEN), active: None, quiet_slots: 0 }
+        Self { waiting: VecDeque::new(), active: None, quiet_slots: 0 }
     }
 
     /// Queues a digit behind what is queued to be said. False if the queue is full.

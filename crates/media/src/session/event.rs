@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::UtteranceId;
 use crate::ear::Heard;
 use crate::frame::AudioFrame;
+use crate::one_way;
 use crate::rtcp::Remote;
 
 /// What media tells the call.
@@ -47,7 +48,7 @@ pub enum Event {
     },
 }
 
-/// Counters of one stream; all but jitter and level only grow.
+/// Counters of one stream, which only grow, and how it is now.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Statistics {
     /// Packets we sent.
@@ -74,4 +75,6 @@ pub struct Statistics {
     pub delay: Duration,
     /// How we arrive at the other end, once they have told.
     pub remote: Option<Remote>,
+    /// Why they are not heard, now, if they should be.
+    pub one_way: Option<one_way::Cause>,
 }

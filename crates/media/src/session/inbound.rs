@@ -10,8 +10,10 @@ use crate::comfort_noise;
 use crate::conceal::Concealer;
 use crate::dtmf::telephone_event::{self, TelephoneEvent};
 use crate::dtmf::{Digit, DigitSource};
-use crate::ear::{self, Ear, Heard};
+use crate::ear::{self, Ear, Heard, MOST_HEARD};
 use crate::jitter::{DEFAULT_DELAY_MS, JitterBuffer, Popped};
+use crate::level_control::LevelControl;
+use crate::one_way::Cause;
 use crate::rtp::{Arrival, Latch, Packet, Reception};
 use crate::tones::DBM0_AMPLITUDE;
 use crate::{AudioFrame, FRAME_DURATION, FRAME_SAMPLES, SAMPLE_RATE};
@@ -22,6 +24,8 @@ const MAX_PAYLOAD: usize = 1920;
 const MAX_CATCH_UP: u32 = 50;
 /// Frames ahead of the lost one that concealment may know.
 const AHEAD: usize = 2;
+/// Speech from this probability on.
+const SPEECH: f32 = 0.5;
 /// Two packets lost within this time: the line is lossy.
 const LOSSY: Duration = Duration::from_secs(10);
 /// A digit heard by ear and as telephone-event within this time is one digit.
@@ -47,6 +51,7 @@ pub(super) struct Inbound {
     last_inband: Option<(Digit, Duration)>,
     ear: Ear,
     heard: Vec<Heard>,
+    level_control: Option<LevelControl>,
     first_packet_seen: bool,
     /// Media time of the first frame with sound from the peer, for those who map media time to arrival time.
     first_sound: Option<Duration>,
@@ -73,8 +78,9 @@ impl Inbound {
             digits: telephone_event::Receiver::default(),
             last_event: None,
             last_inband: None,
+            heard: Vec::with_capacity(if ear == ear::Config::DEAF { 0 } else { MOST_HEARD }),
             ear: Ear::new(ear),
-            heard: Vec::with_capacity(16),
+            level_control: None,
             first_packet_seen: false,
             first_sound: None,
             ignored: 0,
@@ -98,12 +104,17 @@ impl Inbound {
         }
     }
 
+    /// Whether what is handed over is raised where they are hardly heard.
+    pub fn raise_quiet(&mut self, on: bool) {
+        self.level_control = on.then(LevelControl::default);
+    }
+
     /// Where our packets go.
     pub fn destination(&self) -> Option<SocketAddr> {
         self.latch.as_ref().map(Latch::destination)
     }
 
-    /// Takes a datagram. Gives the digit that began with it, if one did.
+    /// Takes a datagram. Gives the digit that began with it, if one did, or why it cannot be heard.
     pub fn receive(
         &mut self,
         now: Instant,
@@ -111,15 +122,12 @@ impl Inbound {
         datagram: &[u8],
         config: Option<&StreamConfig>,
         events: &mut impl FnMut(Event),
-    ) -> Option<Digit> {
-        let digit = self.take(now, from, datagram, config, events);
-        if digit.is_none() {
-            self.ignored += 1;
-        }
-        digit?
+    ) -> Result<Option<Digit>, Cause> {
+        let taken = self.take(now, from, datagram, config, events);
+        self.ignored += u64::from(taken.is_err());
+        taken
     }
 
-    /// `None` for a packet that is not for us; else the digit that began with it.
     fn take(
         &mut self,
         now: Instant,
@@ -127,18 +135,20 @@ impl Inbound {
         datagram: &[u8],
         config: Option<&StreamConfig>,
         events: &mut impl FnMut(Event),
-    ) -> Option<Option<Digit>> {
-        let config = config?;
-        let packet = Packet::parse(datagram)?;
+    ) -> Result<Option<Digit>, Cause> {
+        let config = config.ok_or(Cause::NotRtp)?;
+        let packet = Packet::parse(datagram).ok_or(Cause::NotRtp)?;
         let codec = config.receive.iter().find(|(_, payload_type)| *payload_type == packet.payload_type);
         let is_event = codec.is_none() && config.telephone_event_receive == Some(packet.payload_type);
         let is_noise = codec.is_none() && !is_event && packet.payload_type == comfort_noise::PAYLOAD_TYPE;
-        if codec.is_none() && !is_event && !is_noise || packet.payload.is_empty() || packet.payload.len() > MAX_PAYLOAD
-        {
-            return None;
+        if codec.is_none() && !is_event && !is_noise {
+            return Err(Cause::PayloadType(packet.payload_type));
         }
-        if !self.latch.as_mut()?.accept(now, from) {
-            return None;
+        if packet.payload.is_empty() || packet.payload.len() > MAX_PAYLOAD {
+            return Err(Cause::NotRtp);
+        }
+        if !self.latch.as_mut().is_some_and(|latch| latch.accept(now, from)) {
+            return Err(Cause::Source(from));
         }
         if !self.first_packet_seen {
             self.first_packet_seen = true;
@@ -146,7 +156,7 @@ impl Inbound {
         }
         let at = self.media_time(now);
         match self.reception.arrive(at, &packet) {
-            Arrival::Duplicate => return Some(None),
+            Arrival::Duplicate => return Ok(None),
             Arrival::NewSource => {
                 self.jitter.restart();
                 self.pause.forget();
@@ -163,12 +173,12 @@ impl Inbound {
                 let until_pop = self.samples_until_pop(now);
                 self.jitter.push(packet.timestamp, until_pop, &samples[..packet.payload.len()]);
             }
-            return Some(None);
+            return Ok(None);
         }
         if is_noise {
-            return self.pause.describe(&packet).then_some(None);
+            return self.pause.describe(&packet).then_some(None).ok_or(Cause::NotRtp);
         }
-        Some(self.receive_event(at, &packet, events))
+        Ok(self.receive_event(at, &packet, events))
     }
 
     /// Plays out what is due.
@@ -249,8 +259,17 @@ impl Inbound {
             self.concealed_frames += 1;
         }
         let frame = AudioFrame { at, samples: popped.samples };
-        events(Event::Audio(frame));
+        events(Event::Audio(self.adjusted(frame)));
         self.listen(&frame, events);
+        frame
+    }
+
+    /// The frame as it is handed over.
+    fn adjusted(&mut self, mut frame: AudioFrame) -> AudioFrame {
+        if let Some(control) = &mut self.level_control {
+            // The ear has not heard this frame yet; the one before tells as well.
+            control.adjust(&mut frame.samples, self.ear.speech_probability() > SPEECH);
+        }
         frame
     }
 
@@ -276,7 +295,7 @@ impl Inbound {
     fn listen(&mut self, frame: &AudioFrame, events: &mut impl FnMut(Event)) {
         self.heard.clear();
         self.ear.hear(frame, &mut self.heard);
-        if self.ear.speech_probability() > 0.5 {
+        if self.ear.speech_probability() > SPEECH {
             self.speech_energy += frame.samples.iter().map(|s| f64::from(*s) * f64::from(*s)).sum::<f64>();
             self.speech_samples += FRAME_SAMPLES as u64;
         }

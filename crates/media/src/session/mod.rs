@@ -1,5 +1,6 @@
 //! [`MediaSession`]: the one public machine: one call's audio, both ways.
 
+mod companded;
 mod control;
 mod describe;
 mod digit_queue;
@@ -23,18 +24,23 @@ pub use event::{Event, Statistics};
 pub use order::{DigitMethod, Order, SteadyTone, StreamConfig, UtteranceId};
 pub use play_queue::PLAY_QUEUE_FRAMES;
 
+use crate::one_way::{Cause, OneWay, Verdict};
 use crate::rtp::HEADER_LEN;
-use crate::{AudioFrame, FRAME_SAMPLES, ear, rtcp, srtp};
+use crate::srtp::{self, Refusal};
+use crate::{AudioFrame, Codec, FRAME_SAMPLES, ear, rtcp};
+use companded::Companded;
 use control::Control;
 use inbound::Inbound;
 use outbound::{Outbound, Route};
 use play_queue::Queued;
-use protection::Incoming;
+use protection::{Incoming, MAX_PROTECTED};
 
 /// Events that wait for the shell to take them; beyond, the oldest is lost.
 const EVENT_LIMIT: usize = 1024;
-/// Events of one slot: there is room for them from the start.
+/// Events of one slot, for which there is room from the start: what they say, and what is heard in it or recorded.
 const USUAL_EVENTS: usize = 4;
+/// The same where nothing is heard nor recorded: what they say, and that it is the first.
+const LEAST_EVENTS: usize = 2;
 /// How long a digit sounds that the echo route sends back.
 const ECHOED_DIGIT: Duration = Duration::from_millis(100);
 /// The largest packet we send: header, 20 ms of G.711 and what SRTP adds.
@@ -82,6 +88,7 @@ pub struct MediaSession {
     inbound: Inbound,
     outbound: Outbound,
     control: Control,
+    one_way: OneWay,
     events: VecDeque<Event>,
 }
 
@@ -90,6 +97,7 @@ impl MediaSession {
     pub fn new(_now: Instant, config: Config, seed: [u8; 32]) -> Self {
         let mut rng = ChaCha12Rng::from_seed(seed);
         let outbound = Outbound::new(&mut rng, config.record);
+        let only_audio = config.ear == ear::Config::DEAF && !config.record;
         Self {
             inbound: Inbound::new(config.ear),
             control: Control::new(outbound.ssrc(), &mut rng),
@@ -97,7 +105,8 @@ impl MediaSession {
             config,
             stream: None,
             incoming: Incoming::default(),
-            events: VecDeque::with_capacity(USUAL_EVENTS),
+            one_way: OneWay::default(),
+            events: VecDeque::with_capacity(if only_audio { LEAST_EVENTS } else { USUAL_EVENTS }),
         }
     }
 
@@ -107,14 +116,14 @@ impl MediaSession {
             self.control.receive(now, from, datagram, self.inbound.source());
             return;
         }
-        let Some(datagram) = self.incoming.open(datagram) else { return };
-        let events = &mut self.events;
-        let mut emit = |event| push_event(events, event);
-        let digit = self.inbound.receive(now, from, datagram, self.stream.as_ref(), &mut emit);
-        if let Some(digit) = digit
-            && self.outbound.is_echoing()
-        {
-            self.outbound.send_digit(digit, DigitMethod::Auto, ECHOED_DIGIT, self.stream.as_ref());
+        if !self.incoming.is_protected() {
+            return self.receive_rtp(now, from, datagram);
+        }
+        match self.incoming.open(datagram, &mut [0; MAX_PROTECTED]) {
+            Ok(packet) => self.receive_rtp(now, from, packet),
+            Err(Refusal::Unauthentic) => self.one_way.unheard(Cause::Unauthentic),
+            Err(Refusal::Malformed) => self.one_way.unheard(Cause::NotRtp),
+            Err(Refusal::Replayed) => {}
         }
     }
 
@@ -126,19 +135,24 @@ impl MediaSession {
                 self.incoming.configure(stream.srtp.as_ref().map(|keys| &keys.receive));
                 self.inbound.configure(now, &stream);
                 self.control.configure(now, &stream);
+                self.one_way.configure(now, stream.remote, stream.receiving);
                 self.outbound.protect(stream.srtp.as_ref().map(|keys| &keys.send));
                 self.outbound.start(now);
                 self.stream = Some(stream);
             }
+            Order::Answered { signals } => self.one_way.answered(now, signals),
             Order::Play { utterance, frame, last } => {
                 let sending = self.stream.as_ref().is_some_and(|stream| stream.sending);
-                self.outbound.play(now, Queued { utterance, frame, last }, sending);
+                let codec = self.stream.as_ref().map_or(Codec::Pcmu, |stream| stream.send.0);
+                let sound = Companded::new(codec, &frame.samples);
+                self.outbound.play(now, Queued { utterance, sound, last }, sending);
             }
             Order::Flush(id) => self.outbound.flush(id, &mut |event| push_event(events, event)),
             Order::SendDigit { digit, method, duration } => {
                 self.outbound.send_digit(digit, method, duration, self.stream.as_ref());
             }
             Order::SendPause(duration) => self.outbound.send_pause(duration),
+            Order::RaiseQuiet(on) => self.inbound.raise_quiet(on),
             Order::Echo(on) => self.outbound.set_echo(on),
             Order::Tone(tone) => self.outbound.set_tone(tone),
         }
@@ -159,6 +173,7 @@ impl MediaSession {
                 emit(Event::Recorded { they: *they, we: AudioFrame { at: they.at, samples: we } });
             }
         });
+        self.one_way.handle_timeout(now);
         self.send_due(now);
     }
 
@@ -182,6 +197,11 @@ impl MediaSession {
         self.events.pop_front()
     }
 
+    /// Whether the line has begun or ceased to carry sound only one way since this was asked last.
+    pub fn poll_one_way(&mut self) -> Option<Verdict> {
+        self.one_way.poll()
+    }
+
     /// How many more `Play` frames fit before the queue (1 s) is full.
     pub fn room(&self) -> usize {
         self.outbound.queue.room()
@@ -203,6 +223,7 @@ impl MediaSession {
             level_dbm0: self.inbound.level_dbm0(),
             delay: Duration::from_millis(self.inbound.jitter().delay_ms().into()),
             remote: self.control.remote(),
+            one_way: self.one_way.cause(),
         }
     }
 
@@ -219,6 +240,20 @@ impl MediaSession {
     /// Samples of theirs that were left out to shorten the delay, less those repeated.
     pub(crate) fn cut(&self) -> i64 {
         self.inbound.jitter().cut()
+    }
+
+    fn receive_rtp(&mut self, now: Instant, from: SocketAddr, packet: &[u8]) {
+        let events = &mut self.events;
+        let mut emit = |event| push_event(events, event);
+        match self.inbound.receive(now, from, packet, self.stream.as_ref(), &mut emit) {
+            Ok(digit) => {
+                self.one_way.heard(now);
+                if let Some(digit) = digit.filter(|_| self.outbound.is_echoing()) {
+                    self.outbound.send_digit(digit, DigitMethod::Auto, ECHOED_DIGIT, self.stream.as_ref());
+                }
+            }
+            Err(cause) => self.one_way.unheard(cause),
+        }
     }
 
     fn send_due(&mut self, now: Instant) {

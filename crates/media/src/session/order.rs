@@ -1,6 +1,6 @@
 //! What the call tells its media.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use crate::codec::Codec;
@@ -61,6 +61,12 @@ pub struct SteadyTone {
 pub enum Order {
     /// The stream was (re)negotiated.
     Configure(StreamConfig),
+    /// The call was answered, by a peer that signals from there: from now on they should be heard, and that they are not is
+    /// told ([`crate::MediaSession::poll_one_way`]).
+    Answered {
+        /// Where their signalling comes from, which their description may contradict.
+        signals: Option<IpAddr>,
+    },
     /// 20 ms of an utterance to say, in order. `last` marks its end.
     Play {
         /// Which utterance.
@@ -83,6 +89,9 @@ pub enum Order {
     },
     /// Wait this long between digits (`w`, `,`).
     SendPause(Duration),
+    /// Raise what they say where it is hardly heard, in [`crate::Event::Audio`] only: detectors, echo and recording get the
+    /// line as it is. Wants voice activity among the detectors.
+    RaiseQuiet(bool),
     /// Send everything we receive back (the echo route).
     Echo(bool),
     /// Send this tone whenever nothing else is to be said (the milliwatt route).

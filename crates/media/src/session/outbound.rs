@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use rand_chacha::ChaCha12Rng;
 
+use super::companded::Companded;
 use super::digit_queue::{DigitQueue, SlotContent};
 use super::play_queue::{PlayQueue, Queued, Said};
 use super::{DigitMethod, Event, SteadyTone, StreamConfig, Transmit, UtteranceId};
@@ -33,12 +34,12 @@ const RECORD_LIMIT: usize = 8;
 pub(super) struct Outbound {
     sender: Sender,
     encoder: Encoder,
-    protector: Option<Protector>,
+    protector: Option<Box<Protector>>,
     clock: Option<SlotClock>,
     pub queue: PlayQueue,
     digits: DigitQueue,
     tone: Option<Sine>,
-    echo: VecDeque<AudioFrame>,
+    echo: VecDeque<[i16; FRAME_SAMPLES]>,
     echoing: bool,
     /// What left, for the recorder.
     recorded: Option<VecDeque<[i16; FRAME_SAMPLES]>>,
@@ -78,7 +79,7 @@ impl Outbound {
             queue: PlayQueue::new(),
             digits: DigitQueue::new(),
             tone: None,
-            echo: VecDeque::with_capacity(ECHO_LIMIT),
+            echo: VecDeque::new(),
             echoing: false,
             recorded: record.then(|| VecDeque::with_capacity(RECORD_LIMIT)),
             transmits: VecDeque::with_capacity(1),
@@ -95,8 +96,8 @@ impl Outbound {
 
     /// With which key packets leave from now on. A key in use stays in use, and goes on counting.
     pub fn protect(&mut self, key: Option<&MasterKey>) {
-        if self.protector.as_ref().map(Protector::key) != key {
-            self.protector = key.cloned().map(Protector::new);
+        if self.protector.as_ref().map(|protector| protector.key()) != key {
+            self.protector = key.cloned().map(|key| Box::new(Protector::new(key)));
         }
     }
 
@@ -133,6 +134,9 @@ impl Outbound {
     pub fn set_echo(&mut self, echoing: bool) {
         self.echoing = echoing;
         self.echo.clear();
+        if echoing {
+            self.echo.reserve_exact(ECHO_LIMIT);
+        }
     }
 
     pub fn set_tone(&mut self, tone: Option<SteadyTone>) {
@@ -144,7 +148,7 @@ impl Outbound {
         if self.echo.len() >= ECHO_LIMIT {
             self.echo.pop_front();
         }
-        self.echo.push_back(*frame);
+        self.echo.push_back(frame.samples);
     }
 
     /// Queues a frame; a talk spurt leaves at once.
@@ -280,7 +284,7 @@ impl Outbound {
             self.transmit_audio(route, clock.slots, false, &samples);
             return false;
         };
-        self.transmit_audio(route, clock.slots, !clock.speaking, &queued.frame.samples);
+        self.transmit_speech(route, clock.slots, !clock.speaking, &queued.sound);
         let own = |said: &Said| said.utterance == queued.utterance;
         let ended: [Option<Said>; 2] = ended;
         for said in ended.into_iter().flatten().filter(|said| !own(said)) {
@@ -297,14 +301,25 @@ impl Outbound {
 
     /// What is sent when there is nothing to say.
     fn filler(&mut self) -> [i16; FRAME_SAMPLES] {
-        if let Some(frame) = self.echo.pop_front() {
-            return frame.samples;
+        if let Some(samples) = self.echo.pop_front() {
+            return samples;
         }
         let mut samples = [0; FRAME_SAMPLES];
         if let Some(tone) = &mut self.tone {
             samples.fill_with(|| tone.next_sample() as i16);
         }
         samples
+    }
+
+    fn transmit_speech(&mut self, route: Route<'_>, slot: u64, marker: bool, sound: &Companded) {
+        let (codec, payload_type) = route.config.send;
+        let Some(payload) = sound.payload(codec) else {
+            return self.transmit_audio(route, slot, marker, &sound.samples());
+        };
+        if self.recorded.is_some() {
+            self.record(sound.samples());
+        }
+        self.transmit(route.to, marker, payload_type, self.sender.timestamp(slot), payload);
     }
 
     fn transmit_audio(&mut self, route: Route<'_>, slot: u64, marker: bool, samples: &[i16; FRAME_SAMPLES]) {

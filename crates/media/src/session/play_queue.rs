@@ -4,7 +4,8 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::UtteranceId;
-use crate::{AudioFrame, FRAME_DURATION};
+use super::companded::Companded;
+use crate::FRAME_DURATION;
 
 /// Frames that wait to be said: one second.
 pub const PLAY_QUEUE_FRAMES: usize = 50;
@@ -13,7 +14,7 @@ pub const PLAY_QUEUE_FRAMES: usize = 50;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Queued {
     pub utterance: UtteranceId,
-    pub frame: AudioFrame,
+    pub sound: Companded,
     pub last: bool,
 }
 

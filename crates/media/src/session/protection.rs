@@ -3,7 +3,7 @@
 use crate::srtp::{MasterKey, Refusal, Unprotector};
 
 /// The longest protected packet taken: 240 ms of G.711, a long header, a tag.
-const MAX_PROTECTED: usize = 2048;
+pub(super) const MAX_PROTECTED: usize = 2048;
 
 /// Their protection, while there is one, and what it kept out.
 #[derive(Debug, Default)]
@@ -19,7 +19,6 @@ struct Protected {
     unprotector: Unprotector,
     /// From before the key changed: heard until the new key has proved itself.
     previous: Option<Unprotector>,
-    buffer: [u8; MAX_PROTECTED],
 }
 
 impl Incoming {
@@ -37,25 +36,26 @@ impl Incoming {
             }
             None => {
                 let unprotector = Unprotector::new(key.clone());
-                self.current = Some(Box::new(Protected { unprotector, previous: None, buffer: [0; MAX_PROTECTED] }));
+                self.current = Some(Box::new(Protected { unprotector, previous: None }));
             }
         }
     }
 
-    /// The RTP packet in a datagram; `None` for one that is dropped.
-    pub fn open<'a>(&'a mut self, datagram: &'a [u8]) -> Option<&'a [u8]> {
-        let Some(current) = &mut self.current else { return Some(datagram) };
-        match current.open(datagram) {
-            Ok(len) => current.buffer.get(..len),
-            Err(refusal) => {
-                *match refusal {
-                    Refusal::Malformed => &mut self.malformed,
-                    Refusal::Unauthentic => &mut self.unauthentic,
-                    Refusal::Replayed => &mut self.replayed,
-                } += 1;
-                None
-            }
-        }
+    /// Whether packets have a protection to be taken off.
+    pub fn is_protected(&self) -> bool {
+        self.current.is_some()
+    }
+
+    /// The RTP packet in a datagram, or why it is dropped.
+    pub fn open<'a>(&mut self, datagram: &[u8], space: &'a mut [u8; MAX_PROTECTED]) -> Result<&'a [u8], Refusal> {
+        let current = self.current.as_mut().ok_or(Refusal::Malformed)?;
+        current.open(datagram, space).inspect_err(|refusal| {
+            *match refusal {
+                Refusal::Malformed => &mut self.malformed,
+                Refusal::Unauthentic => &mut self.unauthentic,
+                Refusal::Replayed => &mut self.replayed,
+            } += 1;
+        })
     }
 
     /// Packets that were no SRTP.
@@ -75,18 +75,18 @@ impl Incoming {
 }
 
 impl Protected {
-    /// Leaves the packet in front of the buffer and gives its length.
-    fn open(&mut self, datagram: &[u8]) -> Result<usize, Refusal> {
-        let into = self.buffer.get_mut(..datagram.len()).ok_or(Refusal::Malformed)?;
-        into.copy_from_slice(datagram);
-        match (self.unprotector.unprotect(into), &mut self.previous) {
+    fn open<'a>(&mut self, datagram: &[u8], space: &'a mut [u8; MAX_PROTECTED]) -> Result<&'a [u8], Refusal> {
+        let packet = space.get_mut(..datagram.len()).ok_or(Refusal::Malformed)?;
+        packet.copy_from_slice(datagram);
+        let len = match (self.unprotector.unprotect(packet), &mut self.previous) {
             (Ok(len), _) => {
                 self.previous = None;
                 Ok(len)
             }
-            (Err(Refusal::Unauthentic), Some(previous)) => previous.unprotect(into),
+            (Err(Refusal::Unauthentic), Some(previous)) => previous.unprotect(packet),
             (Err(refusal), _) => Err(refusal),
-        }
+        };
+        packet.get(..len?).ok_or(Refusal::Malformed)
     }
 }
 

@@ -526,7 +526,8 @@ fn both_sides_are_recorded_side_by_side() {
             if let Event::Recorded { they, we } = e { Some((they.at.as_millis(), we.samples[0])) } else { None }
         })
         .collect();
-    assert_eq!(we[..6], [(0, 0), (20, 0), (40, 0), (60, 1000), (80, 1000), (100, 0)]);
+    // 1000 as µ-law has it.
+    assert_eq!(we[..6], [(0, 0), (20, 0), (40, 0), (60, 988), (80, 988), (100, 0)]);
 }
 
 // RFC 3389 §4.
@@ -591,4 +592,69 @@ fn the_steady_tone_fills_silence_and_gives_way_to_speech() {
     line.play(1, 0, true);
     line.run_until(100);
     assert_eq!(line.ladder(), ".@0 s@20 s@40 M.@50 s@80 s@100");
+}
+
+#[test]
+fn a_call_in_which_only_unknown_sound_arrives_is_one_way_until_it_is_known() {
+    use crate::one_way::{Cause, Verdict};
+    let mut line = Line::configured();
+    line.order(Order::Answered { signals: Some("192.0.2.1".parse().unwrap()) });
+    let mut verdicts = Vec::new();
+    for n in 0..100u16 {
+        line.run_until(u64::from(n) * 20);
+        let payload_type = if n < 90 { 97 } else { 0 };
+        line.receive_from(PEER, &packet(payload_type, n, u32::from(n) * 160, &[0x55; 160]));
+        verdicts.extend(line.session.poll_one_way().map(|verdict| (n * 20, verdict)));
+        let cause = (75..90).contains(&n).then_some(Cause::PayloadType(97));
+        assert_eq!(line.session.statistics().one_way, cause, "{n}");
+    }
+    assert_eq!(verdicts, [(1500, Verdict::Begun(Cause::PayloadType(97))), (1800, Verdict::Ended)]);
+}
+
+#[test]
+fn a_quiet_line_is_raised_for_who_listens_and_stays_as_it_is_for_the_recorder() {
+    let heard = |raise| {
+        let mut line =
+            Line::with(Config { ear: ear::Config { dtmf: true, progress: true, voice: true }, record: true });
+        line.order(Order::Configure(stream()));
+        line.order(Order::RaiseQuiet(raise));
+        let quiet = crate::testing::Signal::default().speech(12_000.0, -38.0, &mut crate::testing::Dice::new(5));
+        say(&mut line, &quiet.frames(), 0.0, 0.0, 0);
+        let recorded = line.events.iter().filter_map(|(_, event)| match event {
+            Event::Recorded { they, .. } => Some(*they),
+            _ => None,
+        });
+        let power = |frames: &[AudioFrame]| {
+            frames.iter().flat_map(|frame| frame.samples).map(|sample| f64::from(sample).powi(2)).sum::<f64>()
+        };
+        let recorded: Vec<_> = recorded.collect();
+        (power(&line.audio()[400..600]), power(&recorded[400..600]), line.session.statistics().level_dbm0)
+    };
+    let (raised, as_it_was) = (heard(true), heard(false));
+    assert_eq!(as_it_was.0, as_it_was.1);
+    assert_eq!((raised.1, raised.2), (as_it_was.1, as_it_was.2));
+    let db = 10.0 * (raised.0 / raised.1).log10();
+    assert!((8.0..15.1).contains(&db), "{db} dB");
+}
+
+#[test]
+fn what_waits_is_said_in_the_codec_of_its_time() {
+    let mut line = Line::configured();
+    line.play(1, 1000, false);
+    line.play(1, 1000, false);
+    line.play(1, 1000, true);
+    for (codec, payload_type, until) in [(Codec::Pcma, 8, 25), (Codec::G722, 9, 45)] {
+        line.order(Order::Configure(StreamConfig { send: (codec, payload_type), ..stream() }));
+        line.run_until(until);
+    }
+    let said: Vec<_> = line.sent.iter().filter(|sent| sent.payload.iter().any(|byte| *byte != 0xFF)).collect();
+    let first = |codec: Codec, sample: i16| {
+        let mut payload = [0; 1];
+        codec.encode(&[sample], &mut payload);
+        payload[0]
+    };
+    assert_eq!(said.iter().map(|sent| sent.payload_type).collect::<Vec<_>>(), [0, 8, 9]);
+    assert_eq!(said[0].payload, [first(Codec::Pcmu, 1000); 160]);
+    assert_eq!(said[1].payload, [first(Codec::Pcma, 988); 160]);
+    assert_eq!(said[2].payload[0], first(Codec::G722, 988));
 }

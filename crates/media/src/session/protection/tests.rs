@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use crate::one_way::Cause;
 use crate::rtp::{HEADER_LEN, Packet};
 use crate::srtp::{Keys, MasterKey, Suite};
 use crate::testing::Dice;
@@ -288,4 +289,19 @@ fn the_suite_is_named_in_the_pipeline() {
     let words = call.ends[0].describe();
     assert!(words.contains("← SRTP AEAD_AES_128_GCM ← 192.0.2.1:4002"), "{words}");
     assert!(words.contains("→ SRTP AEAD_AES_128_GCM → 192.0.2.1:4002"), "{words}");
+}
+
+#[test]
+fn a_call_in_which_nothing_is_authentic_is_one_way_until_the_keys_are_right() {
+    let suite = Suite::AesCm128HmacSha1_80;
+    let mut call = Call::protected(suite);
+    call.configure(1, Some(next_keys(suite, 1)));
+    call.ends[0].order(call.now, Order::Answered { signals: None });
+    call.run(74);
+    assert_eq!(call.statistics()[0].one_way, None);
+    call.run(3);
+    assert_eq!(call.statistics()[0].one_way, Some(Cause::Unauthentic));
+    call.configure(0, Some(next_keys(suite, 0)));
+    call.run(2);
+    assert_eq!(call.statistics()[0].one_way, None);
 }

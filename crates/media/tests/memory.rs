@@ -1,0 +1,105 @@
+//! What a session holds of the memory, all that it points to included, and that a frame takes no more.
+//!
+//! One test, for it counts what the whole program allocates.
+
+#[path = "../../../scripts/bench/measure.rs"]
+mod measure;
+
+use std::time::{Duration, Instant};
+
+use measure::{allocations, live_bytes};
+use media::rtp::{HEADER_LEN, write_header};
+use media::srtp::{Keys, MasterKey, Protector, Suite};
+use media::{
+    AudioFrame, Codec, Config, FRAME_DURATION, FRAME_SAMPLES, MediaSession, Order, StreamConfig, Transmit, UtteranceId,
+    ear,
+};
+
+#[global_allocator]
+static ALLOCATOR: measure::Counting = measure::Counting;
+
+/// Frames after which all that is allocated once has been.
+const WARM_UP: u32 = 600;
+const FRAMES: u32 = 600;
+
+const ALL: ear::Config = ear::Config { dtmf: true, progress: true, voice: true };
+
+#[test]
+fn a_session_stays_small_and_a_frame_allocates_nothing() {
+    // What it is, and the most bytes that it may hold.
+    let echoing = Call::new(Config { ear: ear::Config::DEAF, record: false }, None, true);
+    check("echo", echoing, 18_000);
+    check("deaf, says something", Call::new(Config { ear: ear::Config::DEAF, record: false }, None, false), 28_000);
+    check("all ears, recorded, says something", Call::new(Config { ear: ALL, record: true }, None, false), 34_000);
+    for suite in Suite::ALL {
+        let keys = |secret| MasterKey::new(suite, &vec![secret; suite.key_len() + suite.salt_len()]).unwrap();
+        let keys = Keys { send: keys(1), receive: keys(2) };
+        let call = Call::new(Config { ear: ALL, record: true }, Some(keys), false);
+        check(suite.name(), call, 39_000);
+    }
+}
+
+fn check(what: &str, mut call: Call, most: u64) {
+    (0..WARM_UP).for_each(|_| call.turn());
+    let held = live_bytes() - call.before;
+    let before = allocations();
+    (0..FRAMES).for_each(|_| call.turn());
+    assert_eq!(allocations() - before, 0, "{what}: allocations in {FRAMES} frames");
+    assert_eq!(call.session.statistics().packets_received, u64::from(WARM_UP + FRAMES), "{what}");
+    assert!(held <= most, "{what}: {held} bytes, {} of them the value itself", size_of::<MediaSession>());
+}
+
+/// Both sides talk all the time, or what they say comes back.
+struct Call {
+    before: u64,
+    now: Instant,
+    session: Box<MediaSession>,
+    theirs: Option<Protector>,
+    echoes: bool,
+    turns: u32,
+}
+
+impl Call {
+    fn new(config: Config, srtp: Option<Keys>, echoes: bool) -> Self {
+        let now = Instant::now();
+        let theirs = srtp.as_ref().map(|keys| Protector::new(keys.receive.clone()));
+        let stream = StreamConfig {
+            remote: ([192, 0, 2, 1], 4000).into(),
+            rtcp: Some(([192, 0, 2, 1], 4000).into()),
+            send: (Codec::Pcmu, 0),
+            receive: vec![(Codec::Pcmu, 0)],
+            telephone_event_send: Some(101),
+            telephone_event_receive: Some(101),
+            sending: true,
+            receiving: true,
+            srtp,
+        };
+        let before = live_bytes();
+        let mut session = Box::new(MediaSession::new(now, config, [1; 32]));
+        session.order(now, Order::Configure(stream));
+        session.order(now, Order::Echo(echoes));
+        Self { before, now, session, theirs, echoes, turns: 0 }
+    }
+
+    fn turn(&mut self) {
+        self.now += FRAME_DURATION;
+        let mut packet = [0x35; 256];
+        if let Some(header) = packet.first_chunk_mut() {
+            write_header(header, false, 0, self.turns as u16, self.turns * FRAME_SAMPLES as u32, 7);
+        }
+        let mut len = HEADER_LEN + FRAME_SAMPLES;
+        if let Some(theirs) = &mut self.theirs {
+            len = theirs.protect(&mut packet, len).unwrap();
+        }
+        self.session.receive(self.now - FRAME_DURATION / 2, ([192, 0, 2, 1], 4000).into(), &packet[..len]);
+        if !self.echoes {
+            let frame = AudioFrame { at: Duration::ZERO, samples: [1000; FRAME_SAMPLES] };
+            self.session.order(self.now, Order::Play { utterance: UtteranceId(1), frame, last: false });
+        }
+        self.session.handle_timeout(self.now);
+        let mut transmit = Transmit::default();
+        while self.session.poll_transmit(&mut transmit) {}
+        while self.session.poll_event().is_some() {}
+        self.turns += 1;
+    }
+}
