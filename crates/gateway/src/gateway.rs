@@ -16,7 +16,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::call::CallTask;
 use crate::dns::Dns;
-use crate::endpoint::{self, Endpoint, EndpointCommand, Named};
+use crate::endpoint::{self, Acquaintances, Endpoint, EndpointCommand, Named};
 use crate::media_threads::MediaThreads;
 use crate::ports::Ports;
 use crate::registrations::{Registrations, Standing};
@@ -145,6 +145,7 @@ impl Gateway {
             penalties: Penalties::default(),
             located: None,
             named: Named::default(),
+            acquaintances: Acquaintances::default(),
             traces: Traces::default(),
             stopped: endpoint_stopped.clone(),
         };
