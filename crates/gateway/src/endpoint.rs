@@ -132,7 +132,9 @@ impl Endpoint {
                 () = self.resolver.changed(), if book.stopping.is_none() => self.register_trunks(),
                 Some(Located { session, uri, target }) = located.recv() => {
                     let flow = target.as_ref().and_then(|target| self.flow_to(target.peer));
-                    self.named.learn(target);
+                    if let Some(target) = target {
+                        self.named.learn(target);
+                    }
                     self.user_agent.located(clock::now(), session, &uri, flow);
                 }
                 came = turn.next(received(&mut self.stream_events), arrivals.next()) => match came {
@@ -197,13 +199,27 @@ impl Endpoint {
 
     fn drain(&mut self, book: &mut Book) {
         loop {
-            while let Some(transmit) = self.user_agent.poll_transmit() {
+            if let Some(transmit) = self.user_agent.poll_transmit() {
                 self.send(transmit);
+            } else if self.tell_lost() {
+                // What goes another way now is sent first.
+            } else if let Some(event) = self.user_agent.poll_event() {
+                self.handle_event(event, book);
+            } else {
+                break;
             }
-            let Some(event) = self.user_agent.poll_event() else { break };
-            self.handle_event(event, book);
         }
         self.traces.settle();
+    }
+
+    /// Tells the user agent of connections that were given up; whether there were any.
+    fn tell_lost(&mut self) -> bool {
+        let mut any = false;
+        while let Some((flow, why)) = self.streams.poll_lost() {
+            self.user_agent.handle_input(clock::now(), sip::Input::Closed { flow, why });
+            any = true;
+        }
+        any
     }
 
     fn send(&mut self, transmit: sip::Transmit) {
