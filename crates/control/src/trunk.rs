@@ -215,6 +215,7 @@ mod tests {
             host: "sip.example.com".into(),
             caller_id: "+15550111".into(),
             calls_apart: Some(Duration::from_secs_f64(3.0_f64.recip())),
+            inbound_only: false,
         }
     }
 

@@ -461,6 +461,29 @@ async fn calls_beyond_the_pace_of_their_trunk_wait_as_queued() {
 }
 
 #[tokio::test]
+async fn a_call_that_names_no_trunk_goes_by_the_first_that_leads_out() {
+    let app = App::with(|config| {
+        let only_theirs = TrunkInfo {
+            name: "theirs".into(),
+            caller_id: "+15550122".into(),
+            calls_apart: Some(Duration::from_secs(3600)),
+            inbound_only: true,
+            ..TrunkInfo::default()
+        };
+        config.trunks.insert(0, only_theirs);
+    })
+    .await;
+    for _ in 0..2 {
+        let id = app.place().await;
+        // At the pace of its own trunk, which has none.
+        let line = app.line().await;
+        assert_eq!(line.dial.trunk.as_deref(), Some("carrier"));
+        let call = app.call(&id).await;
+        assert_eq!((&call["trunk"], &call["from"]), (&json!("carrier"), &json!("+15550111")));
+    }
+}
+
+#[tokio::test]
 async fn a_call_can_be_placed_and_waited_for_without_http() {
     let app = App::start().await;
     let mut kinds = Vec::new();

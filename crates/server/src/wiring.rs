@@ -99,6 +99,7 @@ fn trunk_info(Trunk { gateway, calls_apart }: &Trunk) -> TrunkInfo {
         host: gateway.domain.clone(),
         caller_id: gateway.caller_id.clone(),
         calls_apart: *calls_apart,
+        inbound_only: gateway.next_hop == NextHop::Nowhere,
     }
 }
 

@@ -82,7 +82,7 @@ impl App {
                 name: "carrier".into(),
                 host: "sip.example.com".into(),
                 caller_id: "+15550111".into(),
-                calls_apart: None,
+                ..TrunkInfo::default()
             }],
             routes: Vec::new(),
             dial_allow: vec!["+1".into(), "20".into()],
