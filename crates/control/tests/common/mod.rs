@@ -320,6 +320,7 @@ fn standing(trunk: &TrunkInfo) -> TrunkStatus {
         since: UNIX_EPOCH + Duration::from_secs(1_800_000_000),
         expires_at: None,
         retry_at: None,
+        foreign_contact: None,
         learnt_address: None,
         calls: 0,
         max_calls: 50,

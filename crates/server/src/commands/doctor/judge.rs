@@ -227,6 +227,7 @@ mod tests {
             since: UNIX_EPOCH,
             expires_at: None,
             retry_at: None,
+            foreign_contact: None,
             learnt_address: None,
             calls: 0,
             max_calls: 50,
