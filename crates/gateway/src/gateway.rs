@@ -192,13 +192,13 @@ impl Gateway {
         let permits = inner.admit(Some(&trunk.name)).ok_or(Error::Full { limit: inner.config.max_calls })?;
         let standing = inner.standing(&trunk.name);
         let mut prepared = setup::outbound(inner, trunk, standing.seen(flow), &dial)?;
-        let caller = dial.caller_id.as_deref().unwrap_or(&trunk.caller_id);
+        let caller = setup::escaped_user(dial.caller_id.as_deref().unwrap_or(&trunk.caller_id));
         let invite = sip::Invite {
             hops,
             request_uri,
             from: format!("sip:{caller}@{}", trunk.domain),
             display_name: None,
-            contact_user: caller.to_owned(),
+            contact_user: caller,
             credentials: trunk.credentials.clone(),
             registration: standing.id,
             offer: prepared.offer(),

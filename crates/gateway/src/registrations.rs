@@ -9,7 +9,7 @@ use sip::{Flow, Hop, RegistrationId, UserAgent};
 use tokio::sync::{broadcast, watch};
 
 use crate::resolver::{Place, Resolver};
-use crate::{Config, Registration, RegistrationChanged, Trunk, clock};
+use crate::{Config, Registration, RegistrationChanged, Trunk, clock, setup};
 
 /// How long a registration is asked for.
 const EXPIRES: Duration = Duration::from_secs(3600);
@@ -217,11 +217,12 @@ impl Registrations {
 
 fn register(config: &Config, trunk: &Trunk, hops: Vec<Hop>) -> sip::Register {
     let user = trunk.credentials.as_ref().map_or(&trunk.caller_id, |credentials| &credentials.username);
+    let user = setup::escaped_user(user);
     sip::Register {
         hops,
         registrar: format!("sip:{}", trunk.domain),
         address_of_record: format!("sip:{user}@{}", trunk.domain),
-        contact_user: user.clone(),
+        contact_user: user,
         credentials: trunk.credentials.clone(),
         expires: EXPIRES,
         keep_alive: config.keep_alive,

@@ -11,7 +11,7 @@ use speech::LanguageModel;
 use speech::providers::openai::{OpenAi, OpenAiConfig};
 use store::Store;
 
-use crate::config::{Config, Destination, Limits, Provider, Trunk};
+use crate::config::{Config, Destination, INBOUND, Limits, Provider, Trunk};
 
 /// Where `[llm] provider = "openai"` is when no `base_url` is configured.
 pub const OPENAI_URL: &str = "https://api.openai.com/v1";
@@ -67,8 +67,8 @@ pub async fn start(config: &Config) -> anyhow::Result<Parts> {
 pub fn gateway_config(config: &Config) -> gateway::Config {
     let mut trunks: Vec<_> = config.trunks.iter().map(|trunk| trunk.gateway.clone()).collect();
     if !config.allow_from.is_empty() {
-        let anybody = gateway::Trunk::new("inbound", "", NextHop::Nowhere);
-        trunks.push(gateway::Trunk { allow_from: config.allow_from.clone(), max_calls: usize::MAX, ..anybody });
+        let anybody = gateway::Trunk::new(INBOUND, "", NextHop::Nowhere);
+        trunks.push(gateway::Trunk { allow_from: config.allow_from.clone(), max_calls: MAX_INBOUND_CALLS, ..anybody });
     }
     gateway::Config {
         listen: config.listen.clone(),
