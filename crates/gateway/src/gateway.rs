@@ -34,6 +34,8 @@ use crate::{
 const MAX_INCOMING: usize = 1024;
 /// Session interval to ask for, as RFC 4028 §4 recommends.
 const SESSION_EXPIRES: Duration = Duration::from_secs(1800);
+/// Room for sessions beside those of calls under way: some are being refused, some have ended and wait for a last answer.
+const SESSIONS_PER_CALL: usize = 4;
 /// How long calls that were told to end may take over it.
 const LEAVE: Duration = Duration::from_secs(5);
 
@@ -315,6 +317,7 @@ fn signalling(config: &Config) -> sip::Config {
     let simulates_a_trunk = config.registrar.is_some();
     sip::Config {
         registrar: config.registrar.clone(),
+        max_sessions: config.max_calls.saturating_mul(SESSIONS_PER_CALL),
         session_expires: (!simulates_a_trunk).then_some(SESSION_EXPIRES),
         reliable_provisionals: !simulates_a_trunk,
         ..sip::Config::default()
