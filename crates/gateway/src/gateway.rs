@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
-use sip::{Penalties, UserAgent};
+use sip::{Peer, Penalties, UserAgent};
 use tokio::sync::{Mutex as AsyncMutex, OwnedSemaphorePermit, Semaphore, broadcast, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -22,7 +22,7 @@ use crate::ports::Ports;
 use crate::registrations::{Registrations, Standing};
 use crate::resolver::Resolver;
 use crate::sockets::{self, Listener};
-use crate::streams::{Streams, Tls};
+use crate::streams::{self, Streams, Tls};
 use crate::trace::Traces;
 use crate::trunk_state::MAX_CHANGES;
 use crate::{
@@ -232,6 +232,11 @@ impl Gateway {
     /// files change nothing.
     pub fn reload_tls(&self, files: &TlsFiles) -> Result<(), TlsError> {
         self.inner.tls.reload(files)
+    }
+
+    /// Connects to a target of a trunk over TCP or TLS as its calls would, certificates included, and hangs up.
+    pub async fn connect(&self, peer: Peer) -> io::Result<()> {
+        streams::try_out(&self.inner.tls, peer, self.inner.resolver.domain_of(peer)).await
     }
 
     /// Calls under way.
