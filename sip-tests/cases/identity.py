@@ -6,6 +6,8 @@ from cases.inbound import acknowledge, final_answer
 from cases.registration import TRUNK
 from harness import case, expect, wait_for
 
+# A host that belongs to no trunk.
+ELSEWHERE = "127.0.0.2"
 # Users of a trunk whose calls we challenge.
 USER, PASSWORD = "front-desk", "sip-tests-front-desk"
 USERS = f'inbound_users = [{{ username = "{USER}", password = "{PASSWORD}" }}]'
@@ -14,10 +16,10 @@ USERS = f'inbound_users = [{{ username = "{USER}", password = "{PASSWORD}" }}]'
 @case
 def outbound_follows_an_allowed_redirection(t):
     """302 to a host that `redirects` names: the same number is called there, without our credentials, and it answers."""
-    elsewhere = t.callee("answer", audio_port=t.phone().port)
-    callee = t.callee("redirect", number="+15550123", elsewhere=elsewhere.port)
+    elsewhere = t.callee("answer", audio_port=t.phone().port, host=ELSEWHERE)
+    callee = t.callee("redirect", number="+15550123", elsewhere=f"{ELSEWHERE}:{elsewhere.port}")
     account = TRUNK.replace("register = true", "register = false")
-    server = t.offhook(callee.port, trunk=account + 'redirects = ["127.0.0.1"]')
+    server = t.offhook(callee.port, trunk=account + f'redirects = ["{ELSEWHERE}"]')
     call_id = server.dial()
     server.wait_status(call_id, "answered")
     server.post(f"/v1/calls/{call_id}/actions/hangup", {})
@@ -25,7 +27,9 @@ def outbound_follows_an_allowed_redirection(t):
     elsewhere.wait_done()
     server.wait_ended(call_id)
     invite = elsewhere.received(method="INVITE")[0]
-    expect(invite.start.startswith("INVITE sip:+15550123@127.0.0.1:"), f"the INVITE is {invite.start!r}")
+    expect(invite.start.startswith(f"INVITE sip:+15550123@{ELSEWHERE}:"), f"the INVITE is {invite.start!r}")
+    proven = [message for message in callee.received(method="INVITE") if message.get("Proxy-Authorization")]
+    expect(len(proven) == 1, f"the trunk was told {len(proven)} times who we are, not once")
     proofs = [message for message in elsewhere.received() if message.get("Authorization") or
               message.get("Proxy-Authorization")]
     expect(not proofs, f"the host of the redirection got credentials: {proofs}")

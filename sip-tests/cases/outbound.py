@@ -143,8 +143,8 @@ def outbound_unavailable(t):
 def outbound_redirected(t):
     """302: the call ends as it says, and nobody is called in its place."""
     elsewhere = t.prober(None)
-    callee = t.callee("redirect", number="+15550123", elsewhere=elsewhere.address[1])
-    server = t.offhook(callee.port)
+    callee = t.callee("redirect", number="+15550123", elsewhere=f"127.0.0.1:{elsewhere.address[1]}")
+    server = t.offhook(callee.port, trunk='username = "gateway"\npassword = "sip-tests-password"')
     call = server.wait_ended(server.dial())
     callee.wait_done()
     told = (call["end_reason"], call["sip_status"])

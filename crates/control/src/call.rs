@@ -68,6 +68,9 @@ pub struct Call {
     pub disposition: Option<String>,
     /// How long they ask us to wait before the next try.
     pub retry_after_s: Option<i64>,
+    /// Their Reason header (RFC 3326) of a refusal, a BYE or a CANCEL, as it came.
+    #[schema(example = "Q.850;cause=17;text=\"User busy\"")]
+    pub reason_header: Option<String>,
 }
 
 impl Call {
@@ -84,6 +87,7 @@ impl Call {
             caller: read(row.caller_json.as_ref())?,
             disposition: row.disposition,
             retry_after_s: row.retry_after_s,
+            reason_header: row.reason_header,
             id: row.id,
             status: row.status,
             direction: row.direction,

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use agent::AgentConfig;
-use gateway::{CallStatus, Dial};
+use gateway::CallStatus;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -217,12 +217,6 @@ impl Calls {
             *counts.entry(live.status()).or_default() += 1;
         }
         counts
-    }
-
-    /// The trunk of a call: the first, unless it names another.
-    pub(crate) fn trunk_of<'a>(&'a self, dial: &'a Dial) -> &'a str {
-        let first = || self.inner.config.trunks.first().map_or("", |trunk| &trunk.name);
-        dial.trunk.as_deref().unwrap_or_else(first)
     }
 
     /// Takes a call that has ended off the list.

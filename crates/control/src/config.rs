@@ -17,7 +17,7 @@ pub struct ControlConfig {
     pub gateway: Option<Gateway>,
     /// Makes an agent for a call.
     pub agents: AgentFactory,
-    /// Trunks, the default one first.
+    /// Trunks. A call that names none goes by the first that it can go out by.
     pub trunks: Vec<TrunkInfo>,
     /// Inbound calls: the first route that matches the called number counts; none refuses.
     pub routes: Vec<InboundRoute>,
@@ -55,6 +55,8 @@ pub struct TrunkInfo {
     pub host: String,
     /// Who calls, when a call does not say.
     pub caller_id: String,
+    /// It has no address: no call can go out by it.
+    pub inbound_only: bool,
     /// New calls are dialed at least so far apart; those that come faster wait as `queued`.
     pub calls_apart: Option<Duration>,
 }

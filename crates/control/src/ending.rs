@@ -18,6 +18,7 @@ pub(crate) struct FinalWords {
     pub(crate) sip_status: Option<u16>,
     pub(crate) words: Option<String>,
     pub(crate) disposition: Option<Disposition>,
+    pub(crate) reason_header: Option<String>,
     pub(crate) result: CallResult,
     pub(crate) latency: Latency,
     pub(crate) quality: Option<Quality>,
@@ -50,6 +51,7 @@ impl FinalWords {
             recording: self.recording.clone(),
             disposition: self.disposition.map(|disposition| disposition::name(disposition).to_owned()),
             retry_after_s: self.disposition.and_then(disposition::retry_after_s),
+            reason_header: self.reason_header.clone(),
         };
         let mut events = Vec::new();
         if let Some(quality) = &self.quality {
@@ -97,6 +99,7 @@ pub(crate) async fn end_interrupted(calls: &Calls) -> Result<(), Error> {
             sip_status: None,
             words: None,
             disposition: None,
+            reason_header: None,
             result: CallResult::plain(outcome, summary("interrupted", reached, None)),
             latency: Latency::of(&[]),
             quality: None,

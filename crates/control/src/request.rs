@@ -30,7 +30,7 @@ pub struct NewCall {
     /// Which agent; `default` when left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent_id: Option<String>,
-    /// Which trunk; the first when left out.
+    /// Which trunk; the first that has an address to call out by when left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trunk: Option<String>,
     /// Who calls, instead of the trunk's caller id.

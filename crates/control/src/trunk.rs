@@ -46,6 +46,8 @@ pub struct TrunkRegistration {
     pub expires_at: Option<String>,
     /// RFC 3339: when it is tried again after a failure; `null` for never, or when the trunk has been found.
     pub retry_at: Option<String>,
+    /// The Contact of somebody else who is registered as us, as was seen last: calls may go there as well.
+    pub foreign_contact: Option<String>,
 }
 
 /// What the calls of a trunk are held to.
@@ -85,6 +87,7 @@ impl Trunk {
                 since: clock::rfc3339_of(status.since),
                 expires_at: status.expires_at.map(clock::rfc3339_of),
                 retry_at: status.retry_at.map(clock::rfc3339_of),
+                foreign_contact: status.foreign_contact.clone(),
             },
             calls: status.calls,
             limits: TrunkLimits { max_calls: status.max_calls, max_calls_per_second: info.calls_apart.map(per_second) },
@@ -121,6 +124,9 @@ pub(crate) fn registration(registration: &Registration) -> (&'static str, Option
 pub(crate) fn tell(change: &RegistrationChanged, host: &str) -> Option<(&'static str, Map<String, Value>)> {
     let after = |wait| change.at.checked_add(wait).map(clock::rfc3339_of);
     let (kind, more) = match &change.state {
+        _ if change.foreign_contact.is_some() => {
+            ("registration.foreign_binding", json!({"contact": change.foreign_contact}))
+        }
         Registration::Registered => {
             ("registration.succeeded", json!({"reason": null, "expires_at": change.expires.and_then(after)}))
         }
@@ -158,6 +164,7 @@ mod tests {
                 "registration": {
                     "state": "registered", "sip_status": null, "reason": null, "since": "2027-01-15T08:00:00.000Z",
                     "expires_at": "2027-01-15T09:00:00.000Z", "retry_at": null,
+                    "foreign_contact": "sip:us@192.0.2.9",
                 },
                 "calls": 3,
                 "limits": {"max_calls": 50, "max_calls_per_second": 3.0},
@@ -181,6 +188,7 @@ mod tests {
             state,
             expires,
             retry_in,
+            foreign_contact: None,
             at: time(),
         };
         let told = |change| tell(&change, "sip.example.com").map(|(kind, data)| (kind, Value::Object(data)));
@@ -207,6 +215,20 @@ mod tests {
             ))
         );
         assert_eq!(told(change(Registration::Unregistered, None, None)), None);
+        let shared = RegistrationChanged {
+            foreign_contact: Some("sip:us@192.0.2.9".into()),
+            ..change(Registration::Registered, None, None)
+        };
+        assert_eq!(
+            told(shared),
+            Some((
+                "registration.foreign_binding",
+                json!({
+                    "trunk": "carrier", "host": "sip.example.com", "at": "2027-01-15T08:00:00.000Z",
+                    "contact": "sip:us@192.0.2.9",
+                })
+            ))
+        );
     }
 
     fn info() -> TrunkInfo {
@@ -215,6 +237,7 @@ mod tests {
             host: "sip.example.com".into(),
             caller_id: "+15550111".into(),
             calls_apart: Some(Duration::from_secs_f64(3.0_f64.recip())),
+            inbound_only: false,
         }
     }
 
@@ -229,6 +252,7 @@ mod tests {
             since: time(),
             expires_at: Some(time() + Duration::from_secs(3600)),
             retry_at: None,
+            foreign_contact: Some("sip:us@192.0.2.9".into()),
             learnt_address: Some(([192, 0, 2, 7], 5060).into()),
             calls: 3,
             max_calls: 50,

@@ -6,7 +6,8 @@ use agent::{
     AgentCommand, AgentEnd, AgentEvent, AnsweredBy, Evidence, Outcome, OutcomeKind, Refused, Speaker, TurnLatency,
 };
 use common::{App, GOOD, ended, new_call, until};
-use gateway::{CallEnd, CallStatus, EndCause};
+use control::TrunkInfo;
+use gateway::{CallEnd, CallStatus, Disposition, EndCause};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
@@ -31,6 +32,7 @@ async fn a_call_goes_from_queued_to_ended_with_everything_final() {
             "trunk": "carrier", "agent_id": "default", "created_at": "a time", "answered_at": null, "ended_at": null,
             "duration_ms": null, "end_reason": null, "sip_status": null, "reason": null, "answered_by": null,
             "digits_sent": "", "result": null, "latency": null, "quality": null, "cost": null, "warnings": [],
+            "caller": null, "disposition": null, "retry_after_s": null, "reason_header": null,
         })
     );
 
@@ -127,6 +129,26 @@ async fn unanswered_calls_have_a_result_in_plain_words() {
     }
     assert_eq!(std::fs::read_dir(app.directory.path().join("recordings")).unwrap().count(), 0);
     assert!(!app.get("/v1/events?limit=100").await.text.contains("call.recording.ready"));
+}
+
+// RFC 3326 §2: why the telephone network refused, beside the status. RFC 3261 §20.33: when to come again.
+#[tokio::test]
+async fn what_a_refusal_says_of_the_next_try_is_in_the_call() {
+    let app = App::start().await;
+    let header = "Q.850;cause=17;text=\"User busy\"";
+    let call = app
+        .played(async |_| {
+            let call_end = CallEnd {
+                sip_status: Some(486),
+                reason_header: Some(header.to_owned()),
+                disposition: Some(Disposition::Busy { after: Some(Duration::from_secs(90)) }),
+                ..CallEnd::because(EndCause::Busy)
+            };
+            Outcome { call_end, ..ended(EndCause::Busy) }
+        })
+        .await;
+    assert_eq!(call["reason_header"], header);
+    assert_eq!((&call["disposition"], &call["retry_after_s"]), (&json!("busy"), &json!(90)));
 }
 
 #[tokio::test]
@@ -436,6 +458,29 @@ async fn calls_beyond_the_pace_of_their_trunk_wait_as_queued() {
     assert_eq!(app.post(&format!("/v1/calls/{second}/actions/hangup"), "{}").await.status, 202);
     until(&mut events, "call.ended").await;
     assert_eq!(app.call(&second).await["result"]["summary"], "The call was canceled before it was dialed.");
+}
+
+#[tokio::test]
+async fn a_call_that_names_no_trunk_goes_by_the_first_that_leads_out() {
+    let app = App::with(|config| {
+        let only_theirs = TrunkInfo {
+            name: "theirs".into(),
+            caller_id: "+15550122".into(),
+            calls_apart: Some(Duration::from_secs(3600)),
+            inbound_only: true,
+            ..TrunkInfo::default()
+        };
+        config.trunks.insert(0, only_theirs);
+    })
+    .await;
+    for _ in 0..2 {
+        let id = app.place().await;
+        // At the pace of its own trunk, which has none.
+        let line = app.line().await;
+        assert_eq!(line.dial.trunk.as_deref(), Some("carrier"));
+        let call = app.call(&id).await;
+        assert_eq!((&call["trunk"], &call["from"]), (&json!("carrier"), &json!("+15550111")));
+    }
 }
 
 #[tokio::test]

@@ -55,6 +55,7 @@ async fn what_becomes_of_a_registration_is_in_the_journal() {
         trunk: "carrier".into(),
         expires: (state == Registration::Registered).then_some(hour),
         retry_in: (state != Registration::Registered).then_some(hour),
+        foreign_contact: None,
         state,
         at: UNIX_EPOCH + Duration::from_secs(1_800_000_000 + at_s),
     };
@@ -92,6 +93,7 @@ async fn nothing_is_told_when_the_gateway_stops() {
         state: Registration::Unregistered,
         expires: None,
         retry_in: None,
+        foreign_contact: None,
         at: UNIX_EPOCH,
     };
     app.registrations.send(gone).unwrap();

@@ -1,11 +1,13 @@
 //! The endpoint task: SIP sockets on one side, [`sip::UserAgent`] in the middle, calls on the other.
 
+mod acquaintances;
 mod arrivals;
 mod commands;
 mod intake;
 mod named;
 mod rate_limit;
 mod traffic;
+mod turn;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -13,6 +15,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures_util::future::Either;
 use sip::locate::Target;
 use sip::{Event, Flow, Peer, Penalties, SessionId, UserAgent};
 use tokio::sync::mpsc;
@@ -27,10 +30,14 @@ use crate::sockets::{self, Listener};
 use crate::streams::{self, StreamEvent, Streams};
 use crate::trace::{Trace, Traces};
 use crate::{Config, clock};
-use arrivals::Arrivals;
+pub(crate) use acquaintances::Acquaintances;
+use arrivals::{Arrivals, received};
 pub(crate) use commands::EndpointCommand;
+use intake::Gate;
 pub(crate) use named::Named;
 use rate_limit::RateLimit;
+use traffic::is_request;
+use turn::Turn;
 
 /// Commands of all calls waiting for the endpoint.
 pub(crate) const MAX_COMMANDS: usize = 256;
@@ -66,6 +73,8 @@ pub(crate) struct Endpoint {
     pub(crate) located: Option<mpsc::Sender<Located>>,
     /// Which names have led to which peers that belong to no trunk, for their certificates.
     pub(crate) named: Named,
+    /// Whom calls have led to that belong to no trunk.
+    pub(crate) acquaintances: Acquaintances,
     pub(crate) traces: Traces,
     pub(crate) stopped: CancellationToken,
 }
@@ -101,7 +110,9 @@ struct Stopping {
 
 impl Endpoint {
     pub(crate) async fn run(mut self) {
-        let mut arrivals = Arrivals::at(&self.listeners);
+        let gate = Gate { config: self.config.clone(), resolver: self.resolver.clone() };
+        let mut arrivals = Arrivals::at(&self.listeners, &gate);
+        let mut turn = Turn::default();
         let (found, mut located) = mpsc::channel(MAX_COMMANDS);
         self.located = Some(found);
         let mut book = Book::default();
@@ -121,13 +132,14 @@ impl Endpoint {
                 () = self.resolver.changed(), if book.stopping.is_none() => self.register_trunks(),
                 Some(Located { session, uri, target }) = located.recv() => {
                     let flow = target.as_ref().and_then(|target| self.flow_to(target.peer));
-                    self.named.learn(target);
+                    if let Some(target) = target {
+                        self.named.learn(target);
+                    }
                     self.user_agent.located(clock::now(), session, &uri, flow);
                 }
-                Some(event) = self.stream_events.recv() => self.handle_stream(event, &mut book),
-                arrival = arrivals.next() => match arrival {
-                    Some(arrival) => self.handle_arrival(arrival, &mut book),
-                    None => break,
+                came = turn.next(received(&mut self.stream_events), arrivals.next()) => match came {
+                    Either::Left(event) => self.handle_stream(event, &mut book),
+                    Either::Right(arrival) => self.handle_arrival(arrival, &mut book),
                 },
             }
             self.drain(&mut book);
@@ -160,7 +172,7 @@ impl Endpoint {
         match event {
             StreamEvent::Message { flow, payload } => {
                 self.streams.heard(flow);
-                self.handle_message(flow, &payload, book);
+                self.handle_message(flow, &payload, self.is_allowed(flow.remote.ip()), book);
             }
             StreamEvent::Closed { flow, number, ended } => {
                 let why = ended.as_ref().err().map_or_else(|| "closed".to_owned(), io::Error::to_string);
@@ -187,13 +199,27 @@ impl Endpoint {
 
     fn drain(&mut self, book: &mut Book) {
         loop {
-            while let Some(transmit) = self.user_agent.poll_transmit() {
+            if let Some(transmit) = self.user_agent.poll_transmit() {
                 self.send(transmit);
+            } else if self.tell_lost() {
+                // What goes another way now is sent first.
+            } else if let Some(event) = self.user_agent.poll_event() {
+                self.handle_event(event, book);
+            } else {
+                break;
             }
-            let Some(event) = self.user_agent.poll_event() else { break };
-            self.handle_event(event, book);
         }
         self.traces.settle();
+    }
+
+    /// Tells the user agent of connections that were given up; whether there were any.
+    fn tell_lost(&mut self) -> bool {
+        let mut any = false;
+        while let Some((flow, why)) = self.streams.poll_lost() {
+            self.user_agent.handle_input(clock::now(), sip::Input::Closed { flow, why });
+            any = true;
+        }
+        any
     }
 
     fn send(&mut self, transmit: sip::Transmit) {
@@ -203,6 +229,9 @@ impl Endpoint {
             let of_trunk = self.resolver.domain_of(flow.peer());
             let domain = of_trunk.as_deref().or_else(|| self.named.domain_of(flow.peer()));
             return self.streams.send(flow, domain, payload);
+        }
+        if is_request(&payload) && !self.is_allowed(flow.remote.ip()) {
+            self.acquaintances.learn(clock::now(), flow.remote.ip());
         }
         if let Some(socket) = sockets::datagrams_of(&self.listeners, flow)
             && let Err(error) = socket.send(&payload, flow.remote)

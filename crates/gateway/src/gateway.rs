@@ -9,20 +9,20 @@ use std::time::Duration;
 
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
-use sip::{Penalties, UserAgent};
+use sip::{Peer, Penalties, UserAgent};
 use tokio::sync::{Mutex as AsyncMutex, OwnedSemaphorePermit, Semaphore, broadcast, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::call::CallTask;
 use crate::dns::Dns;
-use crate::endpoint::{self, Endpoint, EndpointCommand, Named};
+use crate::endpoint::{self, Acquaintances, Endpoint, EndpointCommand, Named};
 use crate::media_threads::MediaThreads;
 use crate::ports::Ports;
 use crate::registrations::{Registrations, Standing};
 use crate::resolver::Resolver;
 use crate::sockets::{self, Listener};
-use crate::streams::{Streams, Tls};
+use crate::streams::{self, Streams, Tls};
 use crate::trace::Traces;
 use crate::trunk_state::MAX_CHANGES;
 use crate::{
@@ -34,6 +34,8 @@ use crate::{
 const MAX_INCOMING: usize = 1024;
 /// Session interval to ask for, as RFC 4028 §4 recommends.
 const SESSION_EXPIRES: Duration = Duration::from_secs(1800);
+/// Room for sessions beside those of calls under way: some are being refused, some have ended and wait for a last answer.
+const SESSIONS_PER_CALL: usize = 4;
 /// How long calls that were told to end may take over it.
 const LEAVE: Duration = Duration::from_secs(5);
 
@@ -145,6 +147,7 @@ impl Gateway {
             penalties: Penalties::default(),
             located: None,
             named: Named::default(),
+            acquaintances: Acquaintances::default(),
             traces: Traces::default(),
             stopped: endpoint_stopped.clone(),
         };
@@ -191,13 +194,13 @@ impl Gateway {
         let permits = inner.admit(Some(&trunk.name)).ok_or(Error::Full { limit: inner.config.max_calls })?;
         let standing = inner.standing(&trunk.name);
         let mut prepared = setup::outbound(inner, trunk, standing.seen(flow), &dial)?;
-        let caller = dial.caller_id.as_deref().unwrap_or(&trunk.caller_id);
+        let caller = setup::escaped_user(dial.caller_id.as_deref().unwrap_or(&trunk.caller_id));
         let invite = sip::Invite {
             hops,
             request_uri,
             from: format!("sip:{caller}@{}", trunk.domain),
             display_name: None,
-            contact_user: caller.to_owned(),
+            contact_user: caller,
             credentials: trunk.credentials.clone(),
             registration: standing.id,
             offer: prepared.offer(),
@@ -229,6 +232,11 @@ impl Gateway {
     /// files change nothing.
     pub fn reload_tls(&self, files: &TlsFiles) -> Result<(), TlsError> {
         self.inner.tls.reload(files)
+    }
+
+    /// Connects to a target of a trunk over TCP or TLS as its calls would, certificates included, and hangs up.
+    pub async fn connect(&self, peer: Peer) -> io::Result<()> {
+        streams::try_out(&self.inner.tls, peer, self.inner.resolver.domain_of(peer)).await
     }
 
     /// Calls under way.
@@ -314,6 +322,7 @@ fn signalling(config: &Config) -> sip::Config {
     let simulates_a_trunk = config.registrar.is_some();
     sip::Config {
         registrar: config.registrar.clone(),
+        max_sessions: config.max_calls.saturating_mul(SESSIONS_PER_CALL),
         session_expires: (!simulates_a_trunk).then_some(SESSION_EXPIRES),
         reliable_provisionals: !simulates_a_trunk,
         ..sip::Config::default()

@@ -122,6 +122,8 @@ pub struct CallEnd {
     pub sip_status: Option<u16>,
     /// The peer's own words.
     pub reason: Option<String>,
+    /// Their Reason header (RFC 3326), as it came.
+    pub reason_header: Option<String>,
     /// What a refusal says of the next try.
     pub disposition: Option<sip::Disposition>,
 }
@@ -129,7 +131,7 @@ pub struct CallEnd {
 impl CallEnd {
     /// An end that signalling has said nothing of.
     pub fn because(cause: EndCause) -> Self {
-        Self { cause, sip_status: None, reason: None, disposition: None }
+        Self { cause, sip_status: None, reason: None, reason_header: None, disposition: None }
     }
 }
 

@@ -9,7 +9,7 @@ use sip::{Flow, Hop, RegistrationId, UserAgent};
 use tokio::sync::{broadcast, watch};
 
 use crate::resolver::{Place, Resolver};
-use crate::{Config, Registration, RegistrationChanged, Trunk, clock};
+use crate::{Config, Registration, RegistrationChanged, Trunk, clock, setup};
 
 /// How long a registration is asked for.
 const EXPIRES: Duration = Duration::from_secs(3600);
@@ -25,13 +25,23 @@ pub(crate) struct Standing {
     /// When it is tried again after a failure.
     pub(crate) retry_at: Option<SystemTime>,
     pub(crate) id: Option<RegistrationId>,
+    /// The Contact of somebody else who has registered as us.
+    pub(crate) foreign_contact: Option<String>,
     /// Where the registrar sees us, when not where we are.
     seen_at: Option<SocketAddr>,
 }
 
 impl Standing {
     pub(crate) fn new(state: Registration) -> Self {
-        Self { state, since: clock::wall(), expires_at: None, retry_at: None, id: None, seen_at: None }
+        Self {
+            state,
+            since: clock::wall(),
+            expires_at: None,
+            retry_at: None,
+            id: None,
+            foreign_contact: None,
+            seen_at: None,
+        }
     }
 
     /// A path with the address that we are to tell the trunk.
@@ -104,8 +114,12 @@ impl Registrations {
 
     pub(crate) fn granted(&self, registration: RegistrationId, expires: Duration) {
         if let Some(Held { trunk, .. }) = self.held.get(&registration) {
-            tracing::info!(trunk, expires_s = expires.as_secs(), "registered");
-            self.set(trunk, Registration::Registered, Some(expires), None);
+            let expires_s = expires.as_secs();
+            if self.set(trunk, Registration::Registered, Some(expires), None) {
+                tracing::info!(trunk, expires_s, "registered");
+            } else {
+                tracing::debug!(trunk, expires_s, "registered again");
+            }
         }
     }
 
@@ -133,12 +147,25 @@ impl Registrations {
     pub(crate) fn shared(&self, registration: RegistrationId, contact: &str) {
         if let Some(Held { trunk, .. }) = self.held.get(&registration) {
             tracing::warn!(trunk, contact, "somebody else is registered as us; calls may go there");
+            let foreign_contact = Some(contact.to_owned());
+            self.change(trunk, |standing| standing.foreign_contact.clone_from(&foreign_contact));
+            let state = self.states.get(trunk).map_or(Registration::Off, |standing| standing.borrow().state.clone());
+            self.tell(RegistrationChanged {
+                trunk: trunk.clone(),
+                state,
+                expires: None,
+                retry_in: None,
+                foreign_contact,
+                at: clock::wall(),
+            });
         }
     }
 
     pub(crate) fn removed(&mut self, registration: RegistrationId) {
         if let Some(Held { trunk, .. }) = self.held.remove(&registration) {
-            self.change(&trunk, |standing| (standing.id, standing.seen_at) = (None, None));
+            self.change(&trunk, |standing| {
+                (standing.id, standing.seen_at, standing.foreign_contact) = (None, None, None);
+            });
             self.set(&trunk, Registration::Unregistered, None, None);
         }
     }
@@ -157,8 +184,8 @@ impl Registrations {
         self.set(trunk, Registration::Failed { status: None, reason }, None, None);
     }
 
-    /// Tells it where it was otherwise before.
-    fn set(&self, trunk: &str, state: Registration, expires: Option<Duration>, retry_in: Option<Duration>) {
+    /// Tells it where it was otherwise before; whether it was.
+    fn set(&self, trunk: &str, state: Registration, expires: Option<Duration>, retry_in: Option<Duration>) -> bool {
         let at = clock::wall();
         let mut is_news = false;
         self.change(trunk, |standing| {
@@ -170,9 +197,15 @@ impl Registrations {
             standing.retry_at = retry_in.and_then(|wait| at.checked_add(wait));
         });
         if is_news {
-            // Nobody has to listen.
-            let _ = self.changes.send(RegistrationChanged { trunk: trunk.to_owned(), state, expires, retry_in, at });
+            let (trunk, foreign_contact) = (trunk.to_owned(), None);
+            self.tell(RegistrationChanged { trunk, state, expires, retry_in, foreign_contact, at });
         }
+        is_news
+    }
+
+    fn tell(&self, change: RegistrationChanged) {
+        // Nobody has to listen.
+        let _ = self.changes.send(change);
     }
 
     fn change(&self, trunk: &str, change: impl FnOnce(&mut Standing)) {
@@ -184,11 +217,12 @@ impl Registrations {
 
 fn register(config: &Config, trunk: &Trunk, hops: Vec<Hop>) -> sip::Register {
     let user = trunk.credentials.as_ref().map_or(&trunk.caller_id, |credentials| &credentials.username);
+    let user = setup::escaped_user(user);
     sip::Register {
         hops,
         registrar: format!("sip:{}", trunk.domain),
         address_of_record: format!("sip:{user}@{}", trunk.domain),
-        contact_user: user.clone(),
+        contact_user: user,
         credentials: trunk.credentials.clone(),
         expires: EXPIRES,
         keep_alive: config.keep_alive,
@@ -227,6 +261,20 @@ mod tests {
         registrations.removed(ID);
         assert_eq!(told(), Some((Registration::Unregistered, None, None)));
         assert_eq!(state.borrow().expires_at, None);
+    }
+
+    // RFC 3261 §10.3: a registrar tells all bindings of the address, those of others too.
+    #[test]
+    fn somebody_else_who_is_registered_as_us_is_told_and_shown_until_we_are_so_no_longer() {
+        let (mut registrations, state, mut changes) = registrations();
+        registrations.granted(ID, Duration::from_secs(600));
+        assert_eq!(changes.try_recv().map(|change| change.foreign_contact), Ok(None));
+        registrations.shared(ID, "sip:us@192.0.2.9");
+        let told = changes.try_recv().expect("news");
+        assert_eq!((told.state, told.foreign_contact.as_deref()), (Registration::Registered, Some("sip:us@192.0.2.9")));
+        assert_eq!(state.borrow().foreign_contact.as_deref(), Some("sip:us@192.0.2.9"));
+        registrations.removed(ID);
+        assert_eq!(state.borrow().foreign_contact, None);
     }
 
     #[test]

@@ -3,6 +3,8 @@
 //! Nothing on the way of a message waits for a name server; only a call that is to be dialed waits for an answer, and then
 //! not for long.
 
+mod whereabouts;
+
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,13 +13,15 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
+use sip::Peer;
 use sip::locate::{Answer, Answers, Locate, Means, Question, Target, Unlocatable};
-use sip::{Peer, Transport};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
 
 use crate::dns::Dns;
 use crate::{Error, Network, NextHop, Trunk, clock};
+pub(crate) use whereabouts::Place;
+use whereabouts::{Whereabouts, not_found};
 
 /// Trunks are looked up again after this time; answers that still hold cost nothing.
 const FRESH: Duration = Duration::from_secs(30);
@@ -30,23 +34,14 @@ const IMPATIENCE: Duration = Duration::from_secs(1);
 /// Names of peers being looked up at once.
 const MAX_SEARCHES: usize = 32;
 
-/// What is known of where a trunk is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Place {
-    /// There has been no answer yet.
-    Pending,
-    /// In the order in which to try them; never empty.
-    Known(Vec<Target>),
-    /// It has never been found.
-    Unknown { why: String },
-    /// It has no address: it only sends us calls.
-    Nowhere,
-}
+/// By the names of the trunks.
+type Places = BTreeMap<String, Whereabouts>;
 
 /// Trunks and their addresses, kept fresh; clones see the same.
 #[derive(Debug, Clone)]
 pub(crate) struct Resolver {
-    places: watch::Receiver<BTreeMap<String, Place>>,
+    places: watch::Receiver<Places>,
+    found: Arc<watch::Sender<Places>>,
     finder: Finder,
     searches: Arc<Semaphore>,
 }
@@ -61,7 +56,7 @@ impl Resolver {
             answers: Arc::default(),
             rng: Arc::new(Mutex::new(ChaCha12Rng::from_seed(seed))),
         };
-        let places = trunks.iter().map(|trunk| (trunk.name.clone(), Place::of(&trunk.next_hop))).collect();
+        let places = trunks.iter().map(|trunk| (trunk.name.clone(), Whereabouts::of(&trunk.next_hop))).collect();
         let (sender, receiver) = watch::channel(places);
         let sender = Arc::new(sender);
         for trunk in trunks {
@@ -69,18 +64,21 @@ impl Resolver {
                 tokio::spawn(keep_fresh(finder.clone(), trunk.name.clone(), uri.clone(), sender.clone()));
             }
         }
-        Self { places: receiver, finder, searches: Arc::new(Semaphore::new(MAX_SEARCHES)) }
+        Self { places: receiver, found: sender, finder, searches: Arc::new(Semaphore::new(MAX_SEARCHES)) }
     }
 
     /// Where to send to for a call by that trunk, in order, with the lots drawn anew (RFC 2782).
     pub(crate) async fn targets(&self, trunk: &Trunk) -> Result<Vec<Target>, Error> {
         let mut places = self.places.clone();
-        let settled = places.wait_for(|places| places.get(&trunk.name) != Some(&Place::Pending));
+        let settled =
+            places.wait_for(|places| places.get(&trunk.name).is_none_or(|known| known.place != Place::Pending));
         // Silence, or the end of the task that looks, leaves what is known.
         let _ = timeout(PATIENCE, settled).await;
         if let NextHop::Uri(uri) = &trunk.next_hop
             && let Ok(Ok(targets)) = timeout(IMPATIENCE, self.finder.find(uri)).await
         {
+            // Whoever is called there may answer from there.
+            publish(&self.found, &trunk.name, uri, Ok(targets.clone()));
             return Ok(targets);
         }
         match self.place(&trunk.name) {
@@ -99,33 +97,24 @@ impl Resolver {
 
     /// What is known now.
     pub(crate) fn place(&self, trunk: &str) -> Place {
-        self.places.borrow().get(trunk).cloned().unwrap_or(Place::Nowhere)
+        self.places.borrow().get(trunk).map_or(Place::Nowhere, |known| known.place.clone())
     }
 
-    /// Whether that trunk sends from this address.
+    /// Whether that trunk sends from this address: it is there, or was of late.
     pub(crate) fn is_at(&self, trunk: &str, source: IpAddr) -> bool {
-        matches!(
-            self.places.borrow().get(trunk),
-            Some(Place::Known(targets)) if targets.iter().any(|target| target.peer.address.ip() == source)
-        )
+        self.places.borrow().get(trunk).is_some_and(|known| known.is_at(clock::now(), source))
     }
 
-    /// The domain of a trunk's target, for its certificate.
+    /// The domain of a trunk's target, for its certificate; of one that it has left of late, too.
     pub(crate) fn domain_of(&self, peer: Peer) -> Option<String> {
-        self.places.borrow().values().find_map(|place| match place {
-            Place::Known(targets) => {
-                targets.iter().find(|target| target.peer == peer).map(|target| target.domain.clone())
-            }
-            _ => None,
-        })
+        let now = clock::now();
+        self.places.borrow().values().find_map(|known| known.domain_of(now, peer)).map(str::to_owned)
     }
 
     /// Waits until something else is known. Cancel-safe.
     pub(crate) async fn changed(&mut self) {
-        if self.places.changed().await.is_err() {
-            // No trunk has a name.
-            std::future::pending().await
-        }
+        // We hold a sender ourselves, so that there is always one.
+        let _ = self.places.changed().await;
     }
 }
 
@@ -172,24 +161,29 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-async fn keep_fresh(finder: Finder, trunk: String, uri: String, places: Arc<watch::Sender<BTreeMap<String, Place>>>) {
+async fn keep_fresh(finder: Finder, trunk: String, uri: String, places: Arc<watch::Sender<Places>>) {
     let mut failures = 0;
     loop {
         let found = finder.find(&uri).await;
         failures = if found.is_ok() { 0 } else { failures + 1 };
-        places.send_if_modified(|places| {
-            let place = places.entry(trunk.clone()).or_insert(Place::Pending);
-            let changed = place.learn(&uri, found);
-            if changed {
-                tell(&trunk, place);
-            }
-            changed
-        });
+        publish(&places, &trunk, &uri, found);
         tokio::select! { biased;
             () = places.closed() => return,
             () = tokio::time::sleep(next_lookup(failures)) => {}
         }
     }
+}
+
+/// Lets all know what is new in an answer.
+fn publish(places: &watch::Sender<Places>, trunk: &str, uri: &str, found: Result<Vec<Target>, Unlocatable>) {
+    places.send_if_modified(|places| {
+        let Some(known) = places.get_mut(trunk) else { return false };
+        let changed = known.learn(clock::now(), uri, found);
+        if changed {
+            tell(trunk, &known.place);
+        }
+        changed
+    });
 }
 
 fn tell(trunk: &str, place: &Place) {
@@ -211,97 +205,13 @@ fn next_lookup(failures: u32) -> Duration {
     }
 }
 
-fn not_found(next_hop: &NextHop, why: Unlocatable) -> String {
-    match next_hop {
-        NextHop::Uri(uri) => format!("trunk host {} does not resolve: {why}", uri.trim_start_matches("sip:")),
-        NextHop::Address(_) | NextHop::Nowhere => why.to_string(),
-    }
-}
-
-impl Place {
-    fn of(next_hop: &NextHop) -> Self {
-        match next_hop {
-            NextHop::Address(address) => {
-                let peer = Peer { transport: Transport::Udp, address: *address };
-                Self::Known(vec![Target { peer, domain: address.ip().to_string() }])
-            }
-            NextHop::Uri(_) => Self::Pending,
-            NextHop::Nowhere => Self::Nowhere,
-        }
-    }
-
-    /// Takes an answer in; true if it says something new. What was found once is not forgotten for want of an answer,
-    /// and the target in use stays in use for as long as it is among the answers: name servers shuffle them.
-    fn learn(&mut self, uri: &str, found: Result<Vec<Target>, Unlocatable>) -> bool {
-        let known = match self {
-            Self::Known(targets) => targets.as_slice(),
-            _ => &[],
-        };
-        let learned = match found {
-            Ok(mut targets) => {
-                targets.sort_by_key(|target| (known.first() != Some(target), !known.contains(target)));
-                Self::Known(targets)
-            }
-            Err(_) if !known.is_empty() => return false,
-            Err(why) => Self::Unknown { why: not_found(&NextHop::Uri(uri.to_owned()), why) },
-        };
-        let is_news = match (&*self, &learned) {
-            (Self::Known(before), Self::Known(now)) => {
-                before.first() != now.first()
-                    || !now.iter().all(|target| before.contains(target))
-                    || before.len() != now.len()
-            }
-            (before, now) => before != now,
-        };
-        if is_news {
-            *self = learned;
-        }
-        is_news
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::net::SocketAddr;
-
     use super::*;
-
-    #[test]
-    fn the_target_in_use_stays_while_it_is_among_the_answers_and_gives_way_when_it_is_not() {
-        let mut place = Place::Pending;
-        assert!(place.learn(URI, Ok(targets(&[1, 2]))));
-        assert!(!place.learn(URI, Ok(targets(&[2, 1]))), "shuffled is the same");
-        assert_eq!(place, Place::Known(targets(&[1, 2])));
-        assert!(place.learn(URI, Ok(targets(&[3, 1]))));
-        assert_eq!(place, Place::Known(targets(&[1, 3])));
-        assert!(place.learn(URI, Ok(targets(&[4, 3]))));
-        assert_eq!(place, Place::Known(targets(&[3, 4])));
-    }
-
-    #[test]
-    fn what_was_found_is_kept_when_no_answer_comes() {
-        let mut place = Place::Pending;
-        assert!(place.learn(URI, Err(Unlocatable::NoAddress)));
-        let why = "trunk host trunk.test does not resolve: DNS knows no address".to_owned();
-        assert_eq!(place, Place::Unknown { why });
-        assert!(place.learn(URI, Ok(targets(&[1]))));
-        assert!(!place.learn(URI, Err(Unlocatable::NoAnswer)));
-        assert_eq!(place, Place::Known(targets(&[1])));
-    }
 
     #[test]
     fn failures_are_followed_by_longer_and_longer_waits_up_to_that_after_a_success() {
         let waits = [0, 1, 2, 3, 6, 7, 1000].map(|failures| next_lookup(failures).as_secs());
         assert_eq!(waits, [30, 1, 2, 4, 30, 30, 30]);
-    }
-
-    const URI: &str = "sip:trunk.test";
-
-    fn targets(last: &[u8]) -> Vec<Target> {
-        let target = |last: &u8| Target {
-            peer: Peer { transport: Transport::Udp, address: SocketAddr::from(([192, 0, 2, *last], 5060)) },
-            domain: "trunk.test".to_owned(),
-        };
-        last.iter().map(target).collect()
     }
 }

@@ -207,6 +207,12 @@ pub(crate) fn target(to: &str, domain: &str) -> Result<String, Error> {
     }
 }
 
+/// A user name as the user part of a URI (RFC 3261 §19.1.2, §25.1): what may not stand there is escaped.
+pub(crate) fn escaped_user(name: &str) -> String {
+    let stands = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.!~*'()&=+$,;?/".contains(&byte);
+    name.bytes().map(|byte| if stands(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
+}
+
 /// The user of a URI, or its number; the whole of it when it has neither.
 pub(crate) fn user_of(uri: &str) -> String {
     let rest = uri.split_once(':').map_or(uri, |(_, rest)| rest);
@@ -232,6 +238,20 @@ mod tests {
         check("bob@example.org", None);
         check("sip:", None);
         check("sip:bob@example.org>\r\nX: y", None);
+    }
+
+    // RFC 3261 §19.1.2: what may not stand in a user part is written as % and two digits.
+    #[test]
+    fn a_name_that_is_no_user_part_is_escaped() {
+        for (name, user) in [
+            ("+15550100", "+15550100"),
+            ("front-desk", "front-desk"),
+            ("alice@example.com", "alice%40example.com"),
+            ("a b:c%", "a%20b%3Ac%25"),
+            ("\u{fc}", "%C3%BC"),
+        ] {
+            assert_eq!(escaped_user(name), user);
+        }
     }
 
     #[test]

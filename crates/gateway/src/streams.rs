@@ -2,7 +2,8 @@
 //!
 //! The endpoint hands over whole messages and never waits: each connection has a queue of its own and a deadline for
 //! each write, so a peer that stops reading stops nobody but itself. Connections are reused in both directions
-//! (RFC 3261 §18, RFC 5923 in spirit): what we send to an address goes over the connection it opened to us.
+//! (RFC 3261 §18, RFC 5923 in spirit): what we send to an address goes over the connection it opened to us, unless over
+//! TLS we have to know for which domain it speaks. Its certificate shows that, and we see that only where we connect.
 //!
 //! Who only connects keeps nobody out: where there is no room, one of theirs that is not in use gives way.
 
@@ -11,7 +12,7 @@ mod loss;
 mod patience;
 mod tls;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -49,20 +50,29 @@ pub(crate) enum StreamEvent {
 /// All connections.
 #[derive(Debug)]
 pub(crate) struct Streams {
-    open: BTreeMap<Peer, Connection>,
+    open: BTreeMap<(Peer, Opened), Connection>,
+    /// Given up with what waited for them, and not yet told.
+    lost: VecDeque<(Flow, Option<&'static str>)>,
     events: mpsc::Sender<StreamEvent>,
     tls: Tls,
     next_number: u64,
     stop: CancellationToken,
 }
 
+/// How a connection came about; one for each domain, since a certificate for one says nothing of another. In the order
+/// in which they are preferred.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Opened {
+    /// By us; over TLS its certificate names that domain, or else its address.
+    ByUs { domain: Option<String> },
+    /// By the peer: nothing is known of it but its address.
+    ByPeer,
+}
+
 #[derive(Debug)]
 struct Connection {
     number: u64,
     queue: mpsc::Sender<Vec<u8>>,
-    /// Whom its certificate was checked against; a certificate for one domain says nothing of another.
-    domain: Option<String>,
-    inbound: bool,
     /// A message has come or gone by it.
     in_use: bool,
     /// Ends its task.
@@ -79,7 +89,14 @@ pub(crate) enum Declined {
 
 impl Streams {
     pub(crate) fn new(tls: Tls, events: mpsc::Sender<StreamEvent>) -> Self {
-        Self { open: BTreeMap::new(), events, tls, next_number: 0, stop: CancellationToken::new() }
+        Self {
+            open: BTreeMap::new(),
+            lost: VecDeque::new(),
+            events,
+            tls,
+            next_number: 0,
+            stop: CancellationToken::new(),
+        }
     }
 
     /// Takes a connection that a peer opened; `local` is our address as we tell it to that peer.
@@ -95,37 +112,44 @@ impl Streams {
             _ => Opening::Accepted(stream),
         };
         self.make_room(remote.ip())?;
-        self.spawn(Flow { transport, local, remote }, None, true, opening);
+        let flow = Flow { transport, local, remote };
+        // The peer can use its port again only when it has done with the connection before.
+        if self.give_up(&(flow.peer(), Opened::ByPeer)) {
+            self.lost.push_back((flow, None));
+        }
+        self.spawn(flow, Opened::ByPeer, opening);
         Ok(())
     }
 
     /// A message came by that connection.
     pub(crate) fn heard(&mut self, flow: Flow) {
-        if let Some(connection) = self.open.get_mut(&flow.peer()) {
+        if let Some(connection) = self.open.get_mut(&(flow.peer(), Opened::ByPeer)) {
             connection.in_use = true;
         }
     }
 
-    /// Sends over the connection to that address, opening one if there is none. Never waits; what cannot be sent is told
-    /// by [`StreamEvent::Closed`]. `domain` is whom the peer's certificate must name (RFC 5922 §7); without one it must
-    /// name the address.
+    /// Sends over a connection to that address, opening one if there is none. Never waits; what cannot be sent is told
+    /// by [`poll_lost`](Self::poll_lost) or [`StreamEvent::Closed`]. `domain` is whom the certificate of a peer over TLS
+    /// must name (RFC 5922 §7); without one it must name the address. Answers go to whoever has asked (RFC 3261
+    /// §18.2.2).
     pub(crate) fn send(&mut self, flow: Flow, domain: Option<&str>, mut payload: Vec<u8>) {
-        if let Some(connection) = self.open.get_mut(&flow.peer())
-            && connection.serves(domain)
-        {
+        let domain = domain.filter(|_| flow.transport == Transport::Tls);
+        if let Some(connection) = self.serving(flow.peer(), domain, is_answer(&payload)) {
             connection.in_use = true;
+            let number = connection.number;
             match connection.queue.try_send(payload) {
                 Ok(()) => return,
                 Err(TrySendError::Full(unsent) | TrySendError::Closed(unsent)) => payload = unsent,
             }
+            // It has ended, or its peer takes nothing: what waits for an answer over it waits in vain.
+            self.remove(flow.peer(), number);
+            self.lost.push_back((flow, None));
+            if !is_sent_by_us_anew(&payload) {
+                return;
+            }
         }
-        // Nobody there, another domain's connection, or a peer that takes nothing: start anew.
-        self.give_up(flow.peer());
         if self.open.len() >= MAX_CONNECTIONS {
-            let number = self.take_number();
-            let ended = Err(io::Error::other("too many connections are open"));
-            let _ = self.events.try_send(StreamEvent::Closed { flow, number, ended });
-            return;
+            return self.lost.push_back((flow, Some("too many connections are open")));
         }
         let opening = match flow.transport {
             Transport::Tls => {
@@ -134,24 +158,52 @@ impl Streams {
             }
             _ => Opening::Connect,
         };
-        let queue = self.spawn(flow, domain.map(str::to_owned), false, opening);
+        let queue = self.spawn(flow, Opened::ByUs { domain: domain.map(str::to_owned) }, opening);
         // Its queue is new and empty.
         let _ = queue.try_send(payload);
     }
 
-    /// A connection's own last word; false when another has taken its place meanwhile.
-    pub(crate) fn closed(&mut self, flow: Flow, number: u64) -> bool {
-        let replaced = self.open.get(&flow.peer()).is_some_and(|connection| connection.number != number);
-        if !replaced {
-            self.open.remove(&flow.peer());
+    /// Gives up the connections of that path that have ended, though their last word is still to come.
+    pub(crate) fn bury(&mut self, flow: Flow) {
+        let ended = self.of(flow.peer()).filter(|(_, connection)| connection.queue.is_closed());
+        let ended: Vec<_> = ended.map(|(_, connection)| connection.number).collect();
+        for number in ended {
+            self.remove(flow.peer(), number);
+            self.lost.push_back((flow, None));
         }
-        !replaced
+    }
+
+    /// The next path whose connection was given up with what waited for it, and why.
+    pub(crate) fn poll_lost(&mut self) -> Option<(Flow, Option<&'static str>)> {
+        self.lost.pop_front()
+    }
+
+    /// A connection's own last word; whether anybody may still wait for something over it.
+    pub(crate) fn closed(&mut self, flow: Flow, number: u64) -> bool {
+        let Some(opened) = self.remove(flow.peer(), number) else { return false };
+        // While there are connections of ours to it, our requests go by these.
+        opened != Opened::ByPeer || self.of(flow.peer()).next().is_none()
+    }
+
+    /// All connections to a peer, the best first.
+    fn of(&self, peer: Peer) -> impl Iterator<Item = (&(Peer, Opened), &Connection)> {
+        self.open.range((peer, Opened::ByUs { domain: None })..=(peer, Opened::ByPeer))
+    }
+
+    /// The connection to send by: one whose peer is known to speak for that domain, if there is one to speak for.
+    fn serving(&mut self, peer: Peer, domain: Option<&str>, answers: bool) -> Option<&mut Connection> {
+        let serves = |opened: &Opened| match opened {
+            Opened::ByUs { domain: checked } => domain.is_none() || checked.as_deref() == domain,
+            Opened::ByPeer => domain.is_none() || answers,
+        };
+        let mut open = self.open.range_mut((peer, Opened::ByUs { domain: None })..=(peer, Opened::ByPeer));
+        open.find(|((_, opened), _)| serves(opened)).map(|(_, connection)| connection)
     }
 
     /// For one more connection from there.
     fn make_room(&mut self, source: IpAddr) -> Result<(), Declined> {
-        let inbound: Vec<_> = self.open.iter().filter(|(_, connection)| connection.inbound).collect();
-        let from_there: Vec<_> = inbound.iter().filter(|(peer, _)| peer.address.ip() == source).copied().collect();
+        let inbound: Vec<_> = self.open.iter().filter(|((_, opened), _)| *opened == Opened::ByPeer).collect();
+        let from_there: Vec<_> = inbound.iter().filter(|((peer, _), _)| peer.address.ip() == source).copied().collect();
         let (crowd, declined) = if from_there.len() >= MAX_FROM_ONE_SOURCE {
             (from_there, Declined::TooManyFromThere)
         } else if inbound.len() >= MAX_INBOUND || self.open.len() >= MAX_CONNECTIONS {
@@ -160,25 +212,32 @@ impl Streams {
             return Ok(());
         };
         let idle = crowd.into_iter().filter(|(_, connection)| !connection.in_use);
-        let oldest = idle.min_by_key(|(_, connection)| connection.number).map(|(peer, _)| *peer);
-        self.give_up(oldest.ok_or(declined)?);
+        let oldest = idle.min_by_key(|(_, connection)| connection.number).map(|(key, _)| key.clone());
+        self.give_up(&oldest.ok_or(declined)?);
         Ok(())
     }
 
-    fn give_up(&mut self, peer: Peer) {
-        if let Some(connection) = self.open.remove(&peer) {
-            connection.stop.cancel();
-        }
+    /// Gives up the connection of that number, and says how it came about.
+    fn remove(&mut self, peer: Peer, number: u64) -> Option<Opened> {
+        let key = self.of(peer).find(|(_, connection)| connection.number == number).map(|(key, _)| key.clone())?;
+        self.give_up(&key);
+        Some(key.1)
     }
 
-    fn spawn(&mut self, flow: Flow, domain: Option<String>, inbound: bool, opening: Opening) -> mpsc::Sender<Vec<u8>> {
+    /// Whether there was one.
+    fn give_up(&mut self, key: &(Peer, Opened)) -> bool {
+        let connection = self.open.remove(key);
+        connection.map(|connection| connection.stop.cancel()).is_some()
+    }
+
+    fn spawn(&mut self, flow: Flow, opened: Opened, opening: Opening) -> mpsc::Sender<Vec<u8>> {
         let number = self.take_number();
         let (queue, outgoing) = mpsc::channel(MAX_QUEUED);
         let stop = self.stop.child_token();
         let task = Task { flow, number, opening, outgoing, events: self.events.clone(), stop: stop.clone() };
         tokio::spawn(task.run());
-        let connection = Connection { number, queue: queue.clone(), domain, inbound, in_use: false, stop };
-        self.open.insert(flow.peer(), connection);
+        let connection = Connection { number, queue: queue.clone(), in_use: false, stop };
+        self.open.insert((flow.peer(), opened), connection);
         queue
     }
 
@@ -194,68 +253,26 @@ impl Drop for Streams {
     }
 }
 
-impl Connection {
-    /// Whether its peer may speak for that domain: it opened the connection itself (its source was checked), or its
-    /// certificate was checked against this very domain.
-    fn serves(&self, domain: Option<&str>) -> bool {
-        self.inbound || domain.is_none() || self.domain.as_deref() == domain
+/// Connects to a peer as a message to it would, and hangs up; the error is in words where we have some.
+pub(crate) async fn try_out(tls: &Tls, peer: Peer, domain: Option<String>) -> io::Result<()> {
+    let name = domain.unwrap_or_else(|| peer.address.ip().to_string());
+    let tls = (peer.transport == Transport::Tls).then(|| (tls.connector(), name));
+    let ended = connection::try_out(peer.address, tls).await;
+    match phrase(&ended) {
+        Some(why) => Err(io::Error::other(why)),
+        None => ended,
     }
+}
+
+fn is_answer(message: &[u8]) -> bool {
+    message.starts_with(b"SIP/")
+}
+
+/// Whether a message that its connection took down with it goes by another one without further ado. For a request that
+/// waits for an answer the user agent decides: it may have another target, where the phone must not ring twice.
+fn is_sent_by_us_anew(message: &[u8]) -> bool {
+    is_answer(message) || message.starts_with(b"ACK ") || message.starts_with(b"CANCEL ")
 }
 
 #[cfg(test)]
-mod tests {
-    use std::net::Ipv4Addr;
-
-    use super::*;
-
-    #[test]
-    fn where_one_address_has_its_share_the_oldest_that_is_not_in_use_gives_way() {
-        let mut streams = streams();
-        let tokens: Vec<_> = (0..MAX_FROM_ONE_SOURCE).map(|n| open(&mut streams, source(1), n, n % 2 == 0)).collect();
-        assert_eq!(streams.make_room(source(2)), Ok(()));
-        assert_eq!(given_up(&tokens), [], "another address has its own share");
-        assert_eq!(streams.make_room(source(1)), Ok(()));
-        assert_eq!(given_up(&tokens), [1], "0 is in use");
-        for n in (3..MAX_FROM_ONE_SOURCE).step_by(2) {
-            open(&mut streams, source(1), 100 + n, true);
-            assert_eq!(streams.make_room(source(1)), Ok(()));
-        }
-        open(&mut streams, source(1), 200, true);
-        assert_eq!(streams.make_room(source(1)), Err(Declined::TooManyFromThere), "all of them are in use");
-        assert!(given_up(&tokens).iter().all(|n| n % 2 == 1), "none that is in use was given up");
-    }
-
-    #[test]
-    fn others_cannot_take_the_room_of_our_own_connections() {
-        let mut streams = streams();
-        let tokens: Vec<_> = (0..MAX_INBOUND).map(|n| open(&mut streams, source(n), 0, n != 7)).collect();
-        assert!(streams.open.len() < MAX_CONNECTIONS);
-        assert_eq!(streams.make_room(source(5000)), Ok(()));
-        assert_eq!(given_up(&tokens), [7]);
-        open(&mut streams, source(5000), 0, true);
-        assert_eq!(streams.make_room(source(5001)), Err(Declined::TooMany));
-    }
-
-    fn streams() -> Streams {
-        let tls = Tls::load(&TlsFiles::default()).expect("no files are needed");
-        Streams::new(tls, mpsc::channel(1).0)
-    }
-
-    fn source(number: usize) -> IpAddr {
-        Ipv4Addr::from_bits(0x0a00_0000 + u32::try_from(number).expect("a small number")).into()
-    }
-
-    /// One more connection from there, which may be in use.
-    fn open(streams: &mut Streams, source: IpAddr, port: usize, in_use: bool) -> CancellationToken {
-        let address = SocketAddr::new(source, u16::try_from(port).expect("a port"));
-        let (number, stop) = (streams.take_number(), CancellationToken::new());
-        let (queue, domain) = (mpsc::channel(1).0, None);
-        let connection = Connection { number, queue, domain, inbound: true, in_use, stop: stop.clone() };
-        streams.open.insert(Peer { transport: Transport::Tcp, address }, connection);
-        stop
-    }
-
-    fn given_up(tokens: &[CancellationToken]) -> Vec<usize> {
-        tokens.iter().enumerate().filter(|(_, token)| token.is_cancelled()).map(|(n, _)| n).collect()
-    }
-}
+mod tests;

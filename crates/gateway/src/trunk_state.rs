@@ -47,6 +47,8 @@ pub struct RegistrationChanged {
     pub expires: Option<Duration>,
     /// When it is tried again after a failure; `None` for never, or for when the trunk has been found.
     pub retry_in: Option<Duration>,
+    /// The Contact of somebody else who has registered as us; then that is the news, and the state is as it was.
+    pub foreign_contact: Option<String>,
     /// When it changed.
     pub at: SystemTime,
 }
@@ -72,6 +74,8 @@ pub struct TrunkStatus {
     pub expires_at: Option<SystemTime>,
     /// When a registration that failed is tried again.
     pub retry_at: Option<SystemTime>,
+    /// The Contact of somebody else who has registered as us since we have: calls may go there as well.
+    pub foreign_contact: Option<String>,
     /// Our address as the registrar sees it, where that is not our own.
     pub learnt_address: Option<SocketAddr>,
     /// Calls under way, both directions.
@@ -138,6 +142,7 @@ impl Inner {
             since: standing.since,
             expires_at: standing.expires_at,
             retry_at: standing.retry_at,
+            foreign_contact: standing.foreign_contact,
             calls: self.calls_by(trunk),
             max_calls: trunk.max_calls,
         }

@@ -4,7 +4,7 @@ mod sim;
 
 use std::time::Duration;
 
-use gateway::{Config, Gateway, LineEvent, NextHop, Registration, Trunk};
+use gateway::{Config, EndCause, Gateway, LineEvent, NextHop, Registration, Trunk};
 use sim::{CALLEE, CALLER, address, at, callee, callee_config, caller, dial, network, trunk, until};
 
 fn named_trunk() -> Trunk {
@@ -109,4 +109,26 @@ async fn a_trunk_that_moves_is_followed() {
     until(&mut call.line, |event| *event == LineEvent::Answered).await;
     assert_eq!(other.call_count(), 1);
     assert_eq!(caller.registration("sim"), Some(Registration::Registered));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_trunk_that_has_just_moved_is_itself_at_both_places() {
+    let network = network(14);
+    network.name("trunk.test", &[address(CALLEE).ip()]);
+    let left = callee(&network).await;
+    let caller = at(&network, CALLER, vec![named_trunk()]).await;
+    caller.registered().await;
+    let mut standing = caller.dial(dial("echo")).await.expect("dialed");
+    until(&mut standing.line, |event| *event == LineEvent::Answered).await;
+    let moved = "10.0.0.3:5060";
+    let other =
+        Gateway::start(Config { listen: vec![address(moved).into()], ..callee_config(&network) }).await.expect("room");
+    network.name("trunk.test", &[address(moved).ip()]);
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let mut fresh = caller.dial(dial("echo")).await.expect("dialed");
+    until(&mut fresh.line, |event| *event == LineEvent::Answered).await;
+    assert_eq!(other.call_count(), 1);
+    left.stop().await;
+    assert_eq!(standing.handle.ended().await.cause, EndCause::CalleeHungUp);
+    assert_eq!(caller.trunks().await[0].calls, 1, "the other goes on");
 }

@@ -14,6 +14,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+/// The trunk that stands for what `[sip] allow_from` lets in; no configured one has this name.
+pub const INBOUND: &str = "inbound";
+
 /// A checked configuration: nothing past this point is checked twice.
 #[derive(Debug, Clone)]
 pub struct Config {

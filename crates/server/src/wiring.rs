@@ -11,7 +11,7 @@ use speech::LanguageModel;
 use speech::providers::openai::{OpenAi, OpenAiConfig};
 use store::Store;
 
-use crate::config::{Config, Destination, Limits, Provider, Trunk};
+use crate::config::{Config, Destination, INBOUND, Limits, Provider, Trunk};
 
 /// Where `[llm] provider = "openai"` is when no `base_url` is configured.
 pub const OPENAI_URL: &str = "https://api.openai.com/v1";
@@ -23,6 +23,8 @@ const MEDIA_TIMEOUT: Duration = Duration::from_secs(30);
 const SILENCE: Duration = Duration::from_secs(8);
 /// Tool calls of one conversation before it counts as going in circles.
 const MAX_TOOL_CALLS: u32 = 200;
+/// Calls at once from sources that belong to no trunk.
+const MAX_INBOUND_CALLS: usize = 1000;
 
 /// The running parts.
 pub struct Parts {
@@ -67,9 +69,11 @@ pub async fn start(config: &Config) -> anyhow::Result<Parts> {
 pub fn gateway_config(config: &Config) -> gateway::Config {
     let mut trunks: Vec<_> = config.trunks.iter().map(|trunk| trunk.gateway.clone()).collect();
     if !config.allow_from.is_empty() {
-        let anybody = gateway::Trunk::new("inbound", "", NextHop::Nowhere);
-        trunks.push(gateway::Trunk { allow_from: config.allow_from.clone(), max_calls: usize::MAX, ..anybody });
+        let anybody = gateway::Trunk::new(INBOUND, "", NextHop::Nowhere);
+        trunks.push(gateway::Trunk { allow_from: config.allow_from.clone(), max_calls: MAX_INBOUND_CALLS, ..anybody });
     }
+    // So that each trunk may have as many as it is allowed.
+    let max_calls = trunks.iter().map(|trunk| trunk.max_calls).sum();
     gateway::Config {
         listen: config.listen.clone(),
         name_servers: config.name_servers.clone(),
@@ -77,6 +81,7 @@ pub fn gateway_config(config: &Config) -> gateway::Config {
         advertise: config.advertise,
         keep_alive: config.keep_alive,
         trunks,
+        max_calls,
         rtp_ports: config.rtp_ports,
         media_threads: config.media_threads,
         built_in: config
@@ -99,6 +104,7 @@ fn trunk_info(Trunk { gateway, calls_apart }: &Trunk) -> TrunkInfo {
         host: gateway.domain.clone(),
         caller_id: gateway.caller_id.clone(),
         calls_apart: *calls_apart,
+        inbound_only: gateway.next_hop == NextHop::Nowhere,
     }
 }
 
@@ -193,4 +199,22 @@ pub fn random_key() -> anyhow::Result<String> {
 pub fn random_number() -> anyhow::Result<u64> {
     let seed = random_seed()?;
     Ok(u64::from(u32::from_le_bytes([seed[0], seed[1], seed[2], seed[3]])))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn each_trunk_may_have_as_many_calls_as_it_is_allowed() {
+        let max_calls = |text: &str| {
+            let config = crate::config::parse(text, Path::new("."), &|_| None).expect("a good configuration");
+            gateway_config(&config).max_calls
+        };
+        let trunks = "[[trunk]]\nmax_calls = 3000\n[[trunk]]\nmax_calls = 500\n";
+        assert_eq!(max_calls(trunks), 3500);
+        assert_eq!(max_calls(&format!("sip.allow_from = [\"192.0.2.0/24\"]\n{trunks}")), 3500 + MAX_INBOUND_CALLS);
+    }
 }

@@ -63,6 +63,8 @@ pub struct CallRow {
     pub disposition: Option<String>,
     /// Least wait before the next try, in seconds.
     pub retry_after_s: Option<i64>,
+    /// Their Reason header at the end, as it came.
+    pub reason_header: Option<String>,
 }
 
 /// What may change while a call lives; `None` leaves as it is.
@@ -97,6 +99,7 @@ pub struct CallEnding {
     pub recording: Option<String>,
     pub disposition: Option<String>,
     pub retry_after_s: Option<i64>,
+    pub reason_header: Option<String>,
 }
 
 /// Which calls to list.
@@ -153,7 +156,7 @@ impl Store {
             "UPDATE calls SET status = 'ended', answered_at = COALESCE(answered_at, ?), ended_at = ?, duration_ms = ?, \
              end_reason = ?, sip_status = ?, reason = ?, answered_by = COALESCE(?, answered_by), digits_sent = ?, \
              result_json = ?, latency_json = ?, quality_json = ?, cost_json = ?, recording = ?, \
-             disposition = ?, retry_after_s = ? WHERE id = ? AND status <> 'ended'",
+             disposition = ?, retry_after_s = ?, reason_header = ? WHERE id = ? AND status <> 'ended'",
         )
         .bind(&ending.answered_at)
         .bind(&ending.ended_at)
@@ -170,6 +173,7 @@ impl Store {
         .bind(&ending.recording)
         .bind(&ending.disposition)
         .bind(ending.retry_after_s)
+        .bind(&ending.reason_header)
         .bind(id)
         .execute(&mut *transaction)
         .await?;

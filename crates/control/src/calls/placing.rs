@@ -28,6 +28,7 @@ impl Calls {
             return Err(Error::NotAllowed { to: request.to });
         }
         let trunk = self.trunk(request.trunk.as_deref())?;
+        let by = trunk.map(|trunk| trunk.name.clone());
         let max_duration = request.duration(inner.config.limits.call)?;
         let agent_id = request.agent_id.clone().unwrap_or_else(|| DEFAULT_AGENT.to_owned());
         let id = self.new_id();
@@ -45,7 +46,7 @@ impl Calls {
             direction: "outbound".to_owned(),
             to: request.to.clone(),
             from: request.caller_id.clone().or(trunk.map(|trunk| trunk.caller_id.clone())),
-            trunk: trunk.map(|trunk| trunk.name.clone()).or(request.trunk.clone()),
+            trunk: by.clone(),
             agent_id: Some(agent_id),
             request_json: serde_json::to_string(&request)?,
             created_at: clock::rfc3339(clock::now()),
@@ -61,7 +62,7 @@ impl Calls {
 
         let dial = Dial {
             to: request.to,
-            trunk: request.trunk,
+            trunk: by,
             caller_id: request.caller_id,
             limits: CallLimits {
                 ring: inner.config.limits.ring,
@@ -97,10 +98,11 @@ impl Calls {
         self.call(&call.id).await
     }
 
+    /// The trunk of a call; `None` where there is none to call out by, which the gateway says in words.
     fn trunk(&self, name: Option<&str>) -> Result<Option<&TrunkInfo>, Error> {
         let trunks = &self.inner.config.trunks;
         match name {
-            None => Ok(trunks.first()),
+            None => Ok(trunks.iter().find(|trunk| !trunk.inbound_only)),
             Some(name) => match trunks.iter().find(|trunk| trunk.name == name) {
                 Some(trunk) => Ok(Some(trunk)),
                 None => Err(Error::invalid("trunk", "no trunk has this name")),

@@ -24,7 +24,7 @@ impl Carry {
         let agent = agent.map_err(|error| Ended::without_agent(EndCause::Failed, Some(error.to_string())))?;
         let deadline = Instant::now() + self.calls.config().limits.queue_wait;
         let calls = self.calls.clone();
-        let trunk = calls.trunk_of(&dial);
+        let trunk = dial.trunk.as_deref().unwrap_or_default();
         loop {
             let line = tokio::select! {
                 biased;

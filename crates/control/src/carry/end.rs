@@ -19,7 +19,7 @@ const END_RETRIES: [Duration; 4] =
 
 impl Carry {
     pub(super) async fn end(self, ended: Ended) {
-        let CallEnd { cause, sip_status, reason: words, disposition } = ended.call_end;
+        let CallEnd { cause, sip_status, reason: words, reason_header, disposition } = ended.call_end;
         let reason =
             End { cause, agent: ended.agent, answered: self.answered_at.is_some(), ordered: self.ordered }.reason();
         let recording = match self.calls.recording_of(&self.id) {
@@ -38,6 +38,7 @@ impl Carry {
             sip_status,
             words,
             disposition,
+            reason_header,
             result,
             latency: Latency::of(outcome.as_ref().map_or(&[], |outcome| &outcome.turns)),
             quality: ended.quality,

@@ -82,7 +82,7 @@ impl App {
                 name: "carrier".into(),
                 host: "sip.example.com".into(),
                 caller_id: "+15550111".into(),
-                calls_apart: None,
+                ..TrunkInfo::default()
             }],
             routes: Vec::new(),
             dial_allow: vec!["+1".into(), "20".into()],
@@ -320,6 +320,7 @@ fn standing(trunk: &TrunkInfo) -> TrunkStatus {
         since: UNIX_EPOCH + Duration::from_secs(1_800_000_000),
         expires_at: None,
         retry_at: None,
+        foreign_contact: None,
         learnt_address: None,
         calls: 0,
         max_calls: 50,

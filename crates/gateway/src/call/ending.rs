@@ -11,10 +11,11 @@ use crate::{CallEnd, EndCause};
 /// What signalling said, with our own reason first where we ended it.
 pub(crate) fn of(end: sip::SessionEnd, ours: Option<EndCause>, peer: Option<SocketAddr>) -> CallEnd {
     let theirs = match end {
-        sip::SessionEnd::Rejected { status, reason, disposition, .. } => CallEnd {
+        sip::SessionEnd::Rejected { status, reason, reason_header, disposition } => CallEnd {
             cause: cause_of(status, disposition),
             sip_status: Some(status),
             reason: Some(reason),
+            reason_header,
             disposition: Some(disposition),
         },
         sip::SessionEnd::Unanswered { why } => {
@@ -22,10 +23,10 @@ pub(crate) fn of(end: sip::SessionEnd, ours: Option<EndCause>, peer: Option<Sock
         }
         sip::SessionEnd::Local => CallEnd::because(EndCause::HungUp),
         sip::SessionEnd::Canceled { reason_header } => {
-            CallEnd { reason: reason_header, ..CallEnd::because(EndCause::Canceled) }
+            CallEnd { reason: reason_header.clone(), reason_header, ..CallEnd::because(EndCause::Canceled) }
         }
         sip::SessionEnd::Bye { reason_header } => {
-            CallEnd { reason: reason_header, ..CallEnd::because(EndCause::CalleeHungUp) }
+            CallEnd { reason: reason_header.clone(), reason_header, ..CallEnd::because(EndCause::CalleeHungUp) }
         }
         sip::SessionEnd::Failed { status, why } => {
             CallEnd { sip_status: status, reason: Some(why.to_owned()), ..CallEnd::because(EndCause::Failed) }
@@ -57,6 +58,7 @@ fn cause_of(status: u16, disposition: Disposition) -> EndCause {
 mod tests {
     use super::*;
 
+    // RFC 3326 §2: the Reason of a response, a BYE or a CANCEL.
     #[test]
     fn a_refusal_ends_a_call_for_what_it_means() {
         for (status, reason_header, cause) in [
@@ -78,11 +80,17 @@ mod tests {
         ] {
             let disposition = Disposition::of(status, None, reason_header);
             let reason_header = reason_header.map(str::to_owned);
-            let end = sip::SessionEnd::Rejected { status, reason: "As said".into(), reason_header, disposition };
+            let end = sip::SessionEnd::Rejected {
+                status,
+                reason: "As said".into(),
+                reason_header: reason_header.clone(),
+                disposition,
+            };
             let expected = CallEnd {
                 cause,
                 sip_status: Some(status),
                 reason: Some("As said".into()),
+                reason_header,
                 disposition: Some(disposition),
             };
             assert_eq!(of(end, None, None), expected);

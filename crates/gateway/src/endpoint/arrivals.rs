@@ -1,13 +1,17 @@
 //! What the sockets bring, and the tasks that wait for it.
 
+use std::future::pending;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::Either;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use super::intake::{Gate, ignore};
+use super::turn::Turn;
 use crate::clock;
 use crate::log_limit::{Class, LogLimit};
 use crate::network::SignallingSocket;
@@ -43,12 +47,13 @@ pub(super) enum Arrived {
 pub(super) struct Arrivals {
     datagrams: mpsc::Receiver<Arrival>,
     connections: mpsc::Receiver<Arrival>,
+    turn: Turn,
     tasks: Vec<JoinHandle<()>>,
 }
 
 impl Arrivals {
-    /// Receives at all of them.
-    pub(super) fn at(listeners: &[Listener]) -> Self {
+    /// Receives at all of them; `gate` says whose connections are taken.
+    pub(super) fn at(listeners: &[Listener], gate: &Gate) -> Self {
         let (arrived, datagrams) = mpsc::channel(MAX_DATAGRAMS);
         let (connected, connections) = mpsc::channel(MAX_CONNECTIONS);
         let tasks = listeners
@@ -60,20 +65,26 @@ impl Arrivals {
                     tokio::spawn(hear_of_unreachable(number, socket.clone(), arrived.clone())),
                 ],
                 Door::Connections(door) => {
-                    vec![tokio::spawn(take_connections(number, door.clone(), connected.clone()))]
+                    vec![tokio::spawn(take_connections(number, door.clone(), gate.clone(), connected.clone()))]
                 }
             })
             .collect();
-        Self { datagrams, connections, tasks }
+        Self { datagrams, connections, turn: Turn::default(), tasks }
     }
 
-    /// What came next; `None` when nothing more can come. Cancel-safe.
-    pub(super) async fn next(&mut self) -> Option<Arrival> {
-        tokio::select! { biased; // who takes connections is slower than we are, so that datagrams get their turn
-            Some(arrival) = self.connections.recv() => Some(arrival),
-            Some(arrival) = self.datagrams.recv() => Some(arrival),
-            else => None,
+    /// What came next. Cancel-safe.
+    pub(super) async fn next(&mut self) -> Arrival {
+        match self.turn.next(received(&mut self.datagrams), received(&mut self.connections)).await {
+            Either::Left(arrival) | Either::Right(arrival) => arrival,
         }
+    }
+}
+
+/// What comes; where nothing can, it is waited for. Cancel-safe.
+pub(super) async fn received<T>(receiver: &mut mpsc::Receiver<T>) -> T {
+    match receiver.recv().await {
+        Some(came) => came,
+        None => pending().await,
     }
 }
 
@@ -121,11 +132,13 @@ async fn hear_of_unreachable(listener: usize, socket: SignallingSocket, arrivals
     }
 }
 
-/// Hands on who connects. When the machine has no more descriptors, it waits for some.
-async fn take_connections(listener: usize, door: Arc<TcpListener>, arrivals: mpsc::Sender<Arrival>) {
+/// Hands on who connects and may; a stranger's connection is closed before a byte of it is read. When the machine has
+/// no more descriptors, it waits for some.
+async fn take_connections(listener: usize, door: Arc<TcpListener>, gate: Gate, arrivals: mpsc::Sender<Arrival>) {
     let mut log = LogLimit::default();
     loop {
         match door.accept().await {
+            Ok((_, peer)) if !gate.admits(peer.ip()) => ignore(peer.ip(), &mut log),
             Ok((stream, peer)) => {
                 let arrival = Arrival { listener, peer, what: Arrived::Connection(stream) };
                 if arrivals.send(arrival).await.is_err() {

@@ -49,6 +49,11 @@ impl Endpoint {
         match command {
             EndpointCommand::Invite { mut invite, events, started } => {
                 self.penalties.sort(now, &mut invite.hops, |hop| hop.flow.peer());
+                // So that a call to a trunk that has just hung up an idle connection opens another one.
+                for hop in &invite.hops {
+                    self.streams.bury(hop.flow);
+                }
+                self.tell_lost();
                 let session = self.user_agent.invite(now, *invite);
                 let trace = self.traces.of_call(self.user_agent.call_id(session).unwrap_or_default());
                 book.calls.insert(session, events);

@@ -1,16 +1,31 @@
 //! What comes in from outside: who may speak to us, and how much.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use sip::Flow;
 use tokio::net::TcpStream;
 
 use super::arrivals::{Arrival, Arrived};
 use super::commands::RETRY_AFTER;
-use super::traffic::{Verdict, judge};
+use super::traffic::{Verdict, is_within_a_call, judge};
 use super::{Book, Endpoint};
-use crate::log_limit::Class;
+use crate::log_limit::{Class, LogLimit};
+use crate::resolver::Resolver;
 use crate::{Config, clock};
+
+/// Who may speak to us unasked.
+#[derive(Debug, Clone)]
+pub(super) struct Gate {
+    pub(super) config: Arc<Config>,
+    pub(super) resolver: Resolver,
+}
+
+impl Gate {
+    pub(super) fn admits(&self, source: IpAddr) -> bool {
+        is_allowed(&self.config, &self.resolver, source)
+    }
+}
 
 impl Endpoint {
     pub(super) fn handle_arrival(&mut self, Arrival { listener, peer, what }: Arrival, book: &mut Book) {
@@ -22,18 +37,23 @@ impl Endpoint {
     }
 
     fn handle_datagram(&mut self, number: usize, from: SocketAddr, payload: &[u8], book: &mut Book) {
-        if !self.is_allowed(from.ip()) {
-            return ignore(from.ip(), book);
+        let of_trunk = self.is_allowed(from.ip());
+        if !of_trunk && !self.acquaintances.includes(from.ip()) {
+            return ignore(from.ip(), &mut book.log);
         }
         let Some(flow) = self.flow_from(number, from) else { return };
-        self.handle_message(flow, payload, book);
+        self.handle_message(flow, payload, of_trunk, book);
     }
 
-    /// Gives the user agent what it may hear.
-    pub(super) fn handle_message(&mut self, flow: Flow, payload: &[u8], book: &mut Book) {
+    /// Gives the user agent what it may hear; of a host that only a call has led to, what belongs to that call.
+    pub(super) fn handle_message(&mut self, flow: Flow, payload: &[u8], of_trunk: bool, book: &mut Book) {
+        let (source, belongs) = (flow.remote.ip(), self.traces.knows(payload));
+        if !of_trunk && !is_within_a_call(payload, belongs) {
+            return ignore(source, &mut book.log);
+        }
         let config = self.config.clone();
         let (now, input) = (clock::now(), self.as_input(&config, flow, payload));
-        let verdict = judge(&mut book.limit, now, flow.remote.ip(), payload, self.traces.knows(payload));
+        let verdict = judge(&mut book.limit, now, source, payload, belongs);
         if verdict == Verdict::Heard {
             self.traces.received(clock::wall(), flow, payload);
             return self.user_agent.handle_input(now, input);
@@ -57,11 +77,7 @@ impl Endpoint {
         }
     }
 
-    /// A stranger's connection is closed before a byte of it is read.
     fn handle_connection(&mut self, number: usize, from: SocketAddr, stream: TcpStream, book: &mut Book) {
-        if !self.is_allowed(from.ip()) {
-            return ignore(from.ip(), book);
-        }
         let Some(Flow { transport, local, remote }) = self.flow_from(number, from) else { return };
         if let Err(why) = self.streams.accept(transport, local, remote, stream)
             && let Some(left_out) = book.log.admit(clock::now(), Class::Declined)
@@ -76,14 +92,18 @@ impl Endpoint {
         self.user_agent.handle_input(clock::now(), sip::Input::Unreachable { flow });
     }
 
-    /// Only trunks may speak to us; a simulated trunk speaks to anybody and asks for a password.
-    fn is_allowed(&self, source: IpAddr) -> bool {
-        self.config.registrar.is_some() || self.config.trunks.iter().any(|trunk| trunk.includes(&self.resolver, source))
+    pub(super) fn is_allowed(&self, source: IpAddr) -> bool {
+        is_allowed(&self.config, &self.resolver, source)
     }
 }
 
-fn ignore(source: IpAddr, book: &mut Book) {
-    if let Some(left_out) = book.log.admit(clock::now(), Class::Stranger) {
+/// Only trunks may speak to us; a simulated trunk is spoken to by anybody and asks for a password.
+fn is_allowed(config: &Config, resolver: &Resolver, source: IpAddr) -> bool {
+    config.registrar.is_some() || config.trunks.iter().any(|trunk| trunk.includes(resolver, source))
+}
+
+pub(super) fn ignore(source: IpAddr, log: &mut LogLimit) {
+    if let Some(left_out) = log.admit(clock::now(), Class::Stranger) {
         tracing::warn!(%source, left_out, "ignored an unknown source");
     }
 }

@@ -4,15 +4,16 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::sim::SimSocket;
-use crate::{BuiltIn, Config, Gateway, Impairment, Network, SimNetwork, Trunk, clock};
+use crate::{BuiltIn, CallLimits, Config, Dial, EndCause, Gateway, Impairment, Network, SimNetwork, Trunk, clock};
 
 const OURS: &str = "10.0.0.1:5060";
 const THEIRS: &str = "10.0.0.2:5060";
+const ELSEWHERE: &str = "10.0.0.3:5060";
 
 // RFC 3261 §21.5.4: a server that is overloaded may refuse with 503 and a Retry-After.
 #[tokio::test(start_paused = true)]
 async fn over_the_limit_a_new_call_is_refused_and_the_one_that_stands_is_not_disturbed() {
-    let (_gateway, peer) = gateway_and_peer().await;
+    let (_gateway, peer) = gateway_and_peer(&network()).await;
     let invite = request("INVITE", "standing", 1, "");
     peer.send(&invite);
     let answer = peer.received().await.into_iter().find(|text| text.starts_with("SIP/2.0 200 ")).expect("answered");
@@ -46,6 +47,46 @@ async fn over_the_limit_a_new_call_is_refused_and_the_one_that_stands_is_not_dis
     assert!(later.iter().any(|text| text.starts_with("SIP/2.0 200 ")), "{later:?}");
 }
 
+// RFC 3261 §12.1.2, §12.2.1.1: a dialog goes on where the Contact of the 2xx says, be it another host.
+#[tokio::test(start_paused = true)]
+async fn a_host_that_a_call_leads_to_may_speak_within_it_and_begin_nothing() {
+    let network = network();
+    let (gateway, peer) = gateway_and_peer(&network).await;
+    let elsewhere = Peer { socket: network.bind(address(ELSEWHERE)).expect("nobody else is there") };
+    let dial = Dial { to: "1".into(), trunk: None, caller_id: None, limits: CallLimits::default(), record: None };
+    let call = gateway.dial(dial).await.expect("dialed");
+    let invite = peer.received().await.remove(0);
+    let field = |name: &str| {
+        let mut lines = invite.lines().filter_map(|line| line.split_once(": "));
+        lines.find(|(found, _)| *found == name).map(|(_, value)| value.to_owned()).expect(name)
+    };
+    let (from, to, call_id) = (field("From"), field("To"), field("Call-ID"));
+    let begun = async || {
+        elsewhere.send(&request("INVITE", "new", 1, ""));
+        elsewhere.send(&request("INVITE", &call_id, 7, ""));
+        elsewhere.send(&request("BYE", "no-call", 1, ";tag=any"));
+        elsewhere.received().await
+    };
+    assert_eq!(begun().await, [""; 0], "a stranger");
+    peer.send(&format!(
+        "SIP/2.0 200 OK\r\nVia: {}\r\nFrom: {from}\r\nTo: {to};tag=theirs\r\nCall-ID: {call_id}\r\nCSeq: {}\r\n\
+         Contact: <sip:them@{ELSEWHERE}>\r\nContent-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{OFFER}",
+        field("Via"),
+        field("CSeq"),
+        OFFER.len(),
+    ));
+    let acknowledged = elsewhere.received().await;
+    assert!(acknowledged.len() == 1 && acknowledged[0].starts_with("ACK "), "{acknowledged:?}");
+    assert_eq!(begun().await, [""; 0], "no more than a party of that call");
+    elsewhere.send(&format!(
+        "BYE sip:us@10.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP {ELSEWHERE};branch=z9hG4bK-bye\r\nMax-Forwards: 70\r\n\
+         From: {to};tag=theirs\r\nTo: {from}\r\nCall-ID: {call_id}\r\nCSeq: 8 BYE\r\nContent-Length: 0\r\n\r\n"
+    ));
+    let answered = elsewhere.received().await;
+    assert!(answered.len() == 1 && answered[0].starts_with("SIP/2.0 200 "), "{answered:?}");
+    assert_eq!(call.handle.ended().await.cause, EndCause::CalleeHungUp);
+}
+
 /// The far end of a trunk, that says what it is told to.
 struct Peer {
     socket: SimSocket,
@@ -68,9 +109,15 @@ impl Peer {
     }
 }
 
-async fn gateway_and_peer() -> (Gateway, Peer) {
-    let address = |text: &str| text.parse::<SocketAddr>().expect("an address");
-    let network = SimNetwork::new(Impairment::default(), [1; 32]);
+fn network() -> SimNetwork {
+    SimNetwork::new(Impairment::default(), [1; 32])
+}
+
+fn address(text: &str) -> SocketAddr {
+    text.parse().expect("an address")
+}
+
+async fn gateway_and_peer(network: &SimNetwork) -> (Gateway, Peer) {
     let trunk = Trunk::new("peer", "trunk.test", address(THEIRS));
     let config = Config {
         listen: vec![address(OURS).into()],

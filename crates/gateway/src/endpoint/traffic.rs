@@ -1,12 +1,12 @@
 //! Pure: no I/O, no clock.
 //!
-//! Which messages of allowed sources the user agent hears: all that belong to a call, and of those that begin
-//! something no more than a [`RateLimit`] lets through.
+//! Which messages the user agent hears. Of allowed sources: all that belong to a call, and of those that begin
+//! something no more than a [`RateLimit`] lets through. Of hosts that a call has led to: what belongs to that call.
 
 use std::net::IpAddr;
 use std::time::Instant;
 
-use sip::message::{Message, Method};
+use sip::message::{Message, Method, Request};
 
 use super::rate_limit::RateLimit;
 
@@ -30,6 +30,21 @@ pub(super) fn judge(limit: &mut RateLimit, now: Instant, source: IpAddr, message
     }
 }
 
+/// Whether somebody whom no trunk allows may say this: an answer, or something within a dialog (RFC 3261 §12.2) of a
+/// call that there is. To name such a call is not enough: what begins another one may do so as well.
+pub(super) fn is_within_a_call(message: &[u8], belongs: bool) -> bool {
+    match Message::parse(message) {
+        Ok(Message::Response(_)) => true,
+        Ok(Message::Request(request)) => belongs && !is_outside_dialogs(&request),
+        Err(_) => false,
+    }
+}
+
+/// Whether a message of ours is a request.
+pub(super) fn is_request(message: &[u8]) -> bool {
+    !message.starts_with(b"SIP/")
+}
+
 /// Responses and ACKs only end what was begun, and nothing is sent for them; a keep-alive is less still.
 fn begins_something(message: &[u8]) -> bool {
     let message = message.trim_ascii_start();
@@ -39,7 +54,11 @@ fn begins_something(message: &[u8]) -> bool {
 
 fn is_new_invite(message: &[u8]) -> bool {
     let Ok(Message::Request(request)) = Message::parse(message) else { return false };
-    request.method == Method::Invite && request.headers.to().is_ok_and(|to| to.tag().is_none())
+    request.method == Method::Invite && is_outside_dialogs(&request)
+}
+
+fn is_outside_dialogs(request: &Request<'_>) -> bool {
+    !request.headers.to().is_ok_and(|to| to.tag().is_some())
 }
 
 #[cfg(test)]
@@ -68,6 +87,23 @@ mod tests {
         check("SIP/2.0 200 OK\r\n\r\n", false, Verdict::Heard);
         check("\r\n\r\n", false, Verdict::Heard);
         check("rubbish", false, Verdict::Ignored);
+    }
+
+    // RFC 3261 §12.2: within a dialog both tags are there.
+    #[test]
+    fn who_is_no_trunk_answers_and_speaks_within_its_call_and_begins_nothing() {
+        let check = |message: &str, belongs, expected| {
+            assert_eq!(is_within_a_call(message.as_bytes(), belongs), expected, "{message:?}");
+        };
+        let request = |method: &str, to: &str| format!("{method} sip:a SIP/2.0\r\nTo: <sip:a@b>{to}\r\n\r\n");
+        check("SIP/2.0 200 OK\r\n\r\n", false, true);
+        for method in ["INVITE", "BYE", "ACK", "OPTIONS"] {
+            check(&request(method, ";tag=ours"), true, true);
+            check(&request(method, ";tag=ours"), false, false);
+            check(&request(method, ""), true, false);
+        }
+        check("BYE sip:a SIP/2.0\r\nTo: <sip:a@b;tag=x\r\n\r\n", true, false);
+        check("\r\n\r\n", true, false);
     }
 
     const SOURCE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);

@@ -2,15 +2,18 @@
 
 use std::future::pending;
 use std::io;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::time::Duration;
 
+use rustls::pki_types::ServerName;
 use sip::Flow;
 use sip::message::{Frame, Framing};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::time::{timeout, timeout_at};
+use tokio_rustls::client::TlsStream;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 use tokio_util::sync::CancellationToken;
 
@@ -59,13 +62,11 @@ impl Task {
         let opening = std::mem::replace(&mut self.opening, Opening::Connect);
         match opening {
             Opening::Connect => {
-                let stream = connect(self.flow).await?;
+                let stream = connect(self.flow.remote).await?;
                 self.carry(stream, false).await
             }
             Opening::ConnectTls(connector, domain) => {
-                let name = rustls::pki_types::ServerName::try_from(domain).map_err(io::Error::other)?;
-                let stream = connect(self.flow).await?;
-                let stream = in_time("the TLS handshake", connector.connect(name, stream)).await?;
+                let stream = connect_tls(self.flow.remote, &connector, domain).await?;
                 self.carry(stream, false).await
             }
             Opening::Accepted(stream) => {
@@ -147,8 +148,25 @@ impl Task {
     }
 }
 
-async fn connect(flow: Flow) -> io::Result<TcpStream> {
-    let stream = in_time("the connection", TcpStream::connect(flow.remote)).await?;
+/// Connects, over TLS where there is a name for the peer's certificate, and hangs up.
+pub(super) async fn try_out(remote: SocketAddr, tls: Option<(TlsConnector, String)>) -> io::Result<()> {
+    let Some((connector, domain)) = tls else { return connect(remote).await.map(drop) };
+    let mut stream = connect_tls(remote, &connector, domain).await?;
+    // A server that wants a certificate of ours says so only after our handshake is done (RFC 8446 §4.4.2.4).
+    match timeout(LAST_WORD, stream.read(&mut [0])).await {
+        Ok(Err(refused)) => Err(refused),
+        Ok(Ok(_)) | Err(_) => Ok(()),
+    }
+}
+
+async fn connect_tls(remote: SocketAddr, connector: &TlsConnector, domain: String) -> io::Result<TlsStream<TcpStream>> {
+    let name = ServerName::try_from(domain).map_err(io::Error::other)?;
+    let stream = connect(remote).await?;
+    in_time("the TLS handshake", connector.connect(name, stream)).await
+}
+
+async fn connect(remote: SocketAddr) -> io::Result<TcpStream> {
+    let stream = in_time("the connection", TcpStream::connect(remote)).await?;
     tune(&stream)?;
     Ok(stream)
 }

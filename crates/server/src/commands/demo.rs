@@ -126,6 +126,7 @@ async fn place_call(
             host: party.address.to_string(),
             caller_id: CALLER.to_owned(),
             calls_apart: None,
+            inbound_only: false,
         }],
         routes: Vec::new(),
         dial_allow: vec!["+".to_owned()],

@@ -10,6 +10,8 @@ use super::Destination;
 use super::raw::line_of;
 use super::resolve::Reader;
 
+/// Characters of a key or password of others, at least.
+const LEAST_SECRET: usize = 8;
 /// The agents there are.
 const AGENTS: [&str; 1] = ["default"];
 
@@ -51,6 +53,15 @@ pub fn voice(text: &str) -> Result<String, String> {
     } else {
         let known: Vec<String> = VOICES.iter().map(|voice| format!("{voice:?}")).collect();
         Err(format!("{text:?} is not a voice of \"local\"; write one of {}", known.join(", ")))
+    }
+}
+
+/// What others prove with that they may do something here.
+pub fn secret(text: &str) -> Result<String, String> {
+    if text.chars().count() < LEAST_SECRET {
+        Err(format!("is shorter than {LEAST_SECRET} characters; make one with `openssl rand -hex 24`"))
+    } else {
+        Ok(text.to_owned())
     }
 }
 

@@ -168,13 +168,7 @@ impl Reader<'_> {
             "read" | "operate" | "dial" | "admin" => Ok(text.to_owned()),
             other => Err(format!("{other:?} is not a role; write \"read\", \"operate\", \"dial\" or \"admin\"")),
         });
-        let key = self.parsed(&format!("api.key[{n}].key"), raw.key, |text| {
-            if text.len() < 8 {
-                Err("is shorter than 8 characters; make one with `openssl rand -hex 24`".into())
-            } else {
-                Ok(Secret(text.to_owned()))
-            }
-        });
+        let key = self.parsed(&format!("api.key[{n}].key"), raw.key, |text| checks::secret(text).map(Secret));
         let Some(key) = key else {
             self.problem(&format!("api.key[{n}]"), line, "needs `key`".into());
             return None;

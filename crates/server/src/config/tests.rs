@@ -58,7 +58,7 @@ fn a_trunk_is_held_to_what_it_may() {
         redirects = ["two.trunk.test"]
         privacy = "id"
         asserted_identity = "+15550100"
-        inbound_users = [{ username = "desk", password = "secret" }]
+        inbound_users = [{ username = "desk", password = "long-secret" }]
         "#,
     )
     .expect("a good trunk");
@@ -84,6 +84,12 @@ fn a_trunk_is_held_to_what_it_may() {
             "line 6: trunk[0].inbound_users[0]: needs `username` and `password`",
         ]
     );
+}
+
+#[test]
+fn a_user_name_with_a_host_of_its_own_calls_as_itself() {
+    let config = read("[[trunk]]\nuri = \"sip:a.test\"\nusername = \"alice@b.test\"\npassword = \"p\"\n");
+    assert_eq!(config.expect("it is escaped").trunks[0].gateway.caller_id, "alice@b.test");
 }
 
 #[test]
@@ -158,6 +164,23 @@ fn what_cannot_be_meant_is_a_mistake() {
         (
             "[[trunk]]\nmax_calls_per_second = 0.0\n",
             "line 2: trunk[0].max_calls_per_second: 0 is out of range; write 0.001 to 1000, or leave it out for no limit",
+        ),
+        (
+            "[[trunk]]\nname = \"inbound\"\n",
+            "line 2: trunk[0].name: \"inbound\" stands for what `[sip] allow_from` lets in; write another name",
+        ),
+        (
+            "[[trunk]]\ncaller_id = \"+1 555 0100\"\n",
+            "line 2: trunk[0].caller_id: \"+1 555 0100\" is no caller id; write a number with its +, or a user name such as \
+             \"front-desk\"",
+        ),
+        (
+            "[[trunk]]\noutbound_proxy = \"sip:proxy.test\"\n",
+            "line 1: trunk[0].outbound_proxy: needs `uri`: whose calls go by that proxy",
+        ),
+        (
+            "[[trunk]]\ninbound_users = [{ username = \"desk\", password = \"\" }]\n",
+            "line 2: trunk[0].inbound_users[0].password: is shorter than 8 characters; make one with `openssl rand -hex 24`",
         ),
         (
             "[[route]]\nto = \"1\"\n",

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use gateway::{DigitPolicy, NextHop};
+use sip::message::{SipUri, Uri};
 use sip::sdp::{AudioCodec, SrtpPolicy};
 use sip::{DigestAlgorithm, Presentation, Redirects, Registrar};
 use toml::Spanned;
@@ -10,7 +11,7 @@ use toml::Spanned;
 use super::raw::{self, line_of};
 use super::resolve::Reader;
 use super::sip_section::{domain_of, trunk_uri};
-use super::{Trunk, presets};
+use super::{INBOUND, Trunk, checks, presets};
 
 /// Most calls a trunk may be configured for.
 const MAX_CALLS: i64 = 100_000;
@@ -26,11 +27,11 @@ impl Reader<'_> {
             raw = presets::filled_in(raw, section);
         }
         let name_line = self.line_of_or(raw.name.as_ref(), line);
-        let name = self.text(&key("name"), raw.name).unwrap_or_else(|| format!("trunk{n}"));
+        let name = self.parsed(&key("name"), raw.name, trunk_name).unwrap_or_else(|| format!("trunk{n}"));
         self.only_once("name of the trunk", &key("name"), name_line, &name, "give each trunk a name of its own");
         let uri = self.parsed(&key("uri"), raw.uri, trunk_uri);
         let proxy = self.parsed(&key("outbound_proxy"), raw.outbound_proxy, trunk_uri);
-        let username = self.text(&key("username"), raw.username);
+        let username = self.parsed(&key("username"), raw.username, user_name);
         let password = self.text(&key("password"), raw.password);
         let digest_realms = self.all_parsed(&key("realms"), raw.realms, |text| Ok(text.to_owned()));
         let register = raw.register.unwrap_or(false);
@@ -39,6 +40,9 @@ impl Reader<'_> {
         }
         if username.is_some() != password.is_some() {
             self.problem(&key("username"), line, "`username` and `password` go together".into());
+        }
+        if proxy.is_some() && uri.is_none() {
+            self.problem(&key("outbound_proxy"), line, "needs `uri`: whose calls go by that proxy".into());
         }
         let domain = uri.as_deref().map(domain_of).unwrap_or_default();
         let codecs = self.all_parsed(&key("codecs"), raw.codecs, codec);
@@ -50,7 +54,10 @@ impl Reader<'_> {
         let of_gateway = gateway::Trunk::new(name, domain, proxy.or(uri).map_or(NextHop::Nowhere, NextHop::Uri));
         let gateway = gateway::Trunk {
             register,
-            caller_id: self.text(&key("caller_id"), raw.caller_id).or(username.clone()).unwrap_or(of_gateway.caller_id),
+            caller_id: self
+                .parsed(&key("caller_id"), raw.caller_id, caller_id)
+                .or(username.clone())
+                .unwrap_or(of_gateway.caller_id),
             credentials: username.zip(password).map(|(name, password)| sip::Credentials {
                 realms: digest_realms.clone(),
                 ..sip::Credentials::new(name, password)
@@ -92,12 +99,12 @@ impl Reader<'_> {
             let line = line_of(self.text, user.span().start);
             let user = user.into_inner();
             let key = format!("{key}[{n}]");
-            let username = self.text(&format!("{key}.username"), user.username);
-            let password = self.text(&format!("{key}.password"), user.password);
-            let (Some(username), Some(password)) = (username, password) else {
+            if user.username.is_none() || user.password.is_none() {
                 self.problem(&key, line, "needs `username` and `password`".into());
-                continue;
-            };
+            }
+            let username = self.parsed(&format!("{key}.username"), user.username, user_name);
+            let password = self.parsed(&format!("{key}.password"), user.password, checks::secret);
+            let (Some(username), Some(password)) = (username, password) else { continue };
             if users.iter().any(|(known, _)| *known == username) {
                 self.problem(&key, line, format!("{username:?} is there already; keep one of the two"));
             }
@@ -110,6 +117,35 @@ impl Reader<'_> {
 
 fn preset(text: &str) -> Result<&'static str, String> {
     presets::section(text).ok_or_else(|| format!("{text:?} is no preset; write one of {}", presets::names()))
+}
+
+fn trunk_name(text: &str) -> Result<String, String> {
+    match text {
+        "" => Err("is empty; write for example \"carrier\"".into()),
+        INBOUND => Err(format!("{text:?} stands for what `[sip] allow_from` lets in; write another name")),
+        name => Ok(name.to_owned()),
+    }
+}
+
+/// For challenges, and as the user of a URI, where what may not stand there is escaped.
+fn user_name(text: &str) -> Result<String, String> {
+    if text.is_empty() {
+        Err("is empty; write the name that the trunk has given out".into())
+    } else {
+        Ok(text.to_owned())
+    }
+}
+
+/// What stands as the user of a URI without being escaped.
+fn caller_id(text: &str) -> Result<String, String> {
+    match sip_uri(&format!("sip:{text}@trunk.invalid")) {
+        Some(uri) if uri.user == Some(text) && !text.is_empty() && !text.contains('%') => Ok(text.to_owned()),
+        _ => Err(format!("{text:?} is no caller id; write a number with its +, or a user name such as \"front-desk\"")),
+    }
+}
+
+fn sip_uri(text: &str) -> Option<SipUri<'_>> {
+    Uri::parse(text).ok().and_then(Uri::sip)
 }
 
 fn codec(text: &str) -> Result<AudioCodec, String> {
@@ -149,10 +185,14 @@ fn is_private(text: &str) -> Result<bool, String> {
 
 /// A number of this trunk, or a whole URI.
 fn asserted_identity(text: &str, domain: &str) -> Result<String, String> {
-    let is_number = text.strip_prefix('+').unwrap_or(text).bytes().all(|byte| byte.is_ascii_digit());
+    let is_number = |text: &str| text.len() > 1 && text.bytes().all(|byte| byte.is_ascii_digit());
+    let is_user = |uri: SipUri<'_>| uri.user.is_some_and(|user| !user.is_empty());
     match text {
-        _ if is_number && text.len() > 1 && !domain.is_empty() => Ok(format!("sip:{text}@{domain}")),
-        _ if text.starts_with("tel:+") || (text.starts_with("sip:") && text.contains('@')) => trunk_word(text),
+        _ if is_number(text.strip_prefix('+').unwrap_or(text)) && !domain.is_empty() => {
+            Ok(format!("sip:{text}@{domain}"))
+        }
+        _ if text.strip_prefix("tel:+").is_some_and(is_number) => Ok(text.to_owned()),
+        _ if text.starts_with("sip:") && sip_uri(text).is_some_and(is_user) => Ok(text.to_owned()),
         _ => Err(format!("{text:?} is no identity; write a number with its +, or a URI such as \"tel:+15550100\"")),
     }
 }
@@ -167,11 +207,6 @@ fn host(text: &str) -> Result<String, String> {
     } else {
         Err(format!("{text:?} is not a host; write for example \"sip2.example.com\" or \"192.0.2.7\", without a port"))
     }
-}
-
-fn trunk_word(text: &str) -> Result<String, String> {
-    let is_plain = text.bytes().all(|byte| byte.is_ascii_graphic() && !b"<>\"\\".contains(&byte));
-    if is_plain { Ok(text.to_owned()) } else { Err(format!("{text:?} holds what a URI cannot hold")) }
 }
 
 #[cfg(test)]
@@ -196,12 +231,30 @@ mod tests {
     }
 
     #[test]
+    fn a_caller_id_is_a_number_or_a_user_name() {
+        for (text, is_one) in [
+            ("+15550100", true),
+            ("front-desk", true),
+            ("", false),
+            ("+1 555 0100", false),
+            ("alice@example.com", false),
+            ("alice:secret", false),
+            ("50%", false),
+            ("\u{fc}", false),
+        ] {
+            assert_eq!(caller_id(text).is_ok(), is_one, "{text}");
+        }
+    }
+
+    #[test]
     fn an_identity_is_a_number_of_the_trunk_or_a_uri() {
         let of = |text| asserted_identity(text, "trunk.test").ok();
         assert_eq!(of("+15550100").as_deref(), Some("sip:+15550100@trunk.test"));
         assert_eq!(of("tel:+15550100").as_deref(), Some("tel:+15550100"));
         assert_eq!(of("sip:desk@example.com").as_deref(), Some("sip:desk@example.com"));
-        for wrong in ["", "+", "desk", "sip:desk", "tel:5", "sip:a@b>\r\nX: y"] {
+        for wrong in
+            ["", "+", "desk", "sip:desk", "sip:desk@", "sip:@a.test", "tel:5", "tel:+", "sip:a@b>\r\nX: y", "sip:a b@c"]
+        {
             assert_eq!(of(wrong), None, "{wrong}");
         }
         assert!(asserted_identity("+15550100", "").is_err(), "a trunk without a domain has no numbers");

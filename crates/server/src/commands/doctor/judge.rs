@@ -7,8 +7,16 @@ use std::net::IpAddr;
 use gateway::{NextHop, Registration, Trunk, TrunkStatus};
 use sip::Peer;
 
-use super::options::Answer;
 use super::report::Check;
+
+/// What a trunk did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// It answered OPTIONS with this status.
+    Status(u16),
+    /// It took a connection, and over TLS showed the certificate of its domain.
+    Connected,
+}
 
 /// Where DNS says the trunk is.
 pub fn places(trunk: &Trunk, status: &TrunkStatus) -> Check {
@@ -69,7 +77,11 @@ pub fn presence(trunk: &Trunk, peer: &Peer, answer: &io::Result<Option<Answer>>)
             format!("{place} says nothing"),
             "check the firewall between, and that the provider has this machine's address on its list",
         ),
-        Err(error) => Check::failed(name, format!("{place}: {error}"), "check host, port and ;transport= of `uri`"),
+        Err(error) => Check::failed(
+            name,
+            format!("{place}: {error}"),
+            "check host, port and ;transport= of `uri`, and for certificates [sip] tls_ca",
+        ),
     }
 }
 
@@ -227,6 +239,7 @@ mod tests {
             since: UNIX_EPOCH,
             expires_at: None,
             retry_at: None,
+            foreign_contact: None,
             learnt_address: None,
             calls: 0,
             max_calls: 50,

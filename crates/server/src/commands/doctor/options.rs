@@ -1,11 +1,11 @@
-//! Asks a peer whether it is there, without a gateway.
+//! Asks a peer over UDP whether it is there, without a gateway.
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use sip::{Event, Flow, Input, Peer, Transport, UserAgent};
-use tokio::net::{TcpStream, UdpSocket};
+use sip::{Event, Flow, Input, Transport, UserAgent};
+use tokio::net::UdpSocket;
 use tokio::time::timeout;
 
 /// How long a peer may take: four tries over UDP.
@@ -13,24 +13,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// The largest datagram UDP can carry.
 const MAX_DATAGRAM: usize = 65_535;
 
-/// What a peer did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Answer {
-    /// It answered OPTIONS with this status.
-    Status(u16),
-    /// It took a connection.
-    Connected,
-}
-
-/// Sends an OPTIONS (RFC 3261 §11) over UDP; over TCP and TLS, connects. `None` is silence.
-pub async fn ask(peer: Peer, uri: &str, seed: [u8; 32]) -> io::Result<Option<Answer>> {
-    let answer = async {
-        match peer.transport {
-            Transport::Udp => Ok(options(peer.address, uri, seed).await?.map(Answer::Status)),
-            _ => TcpStream::connect(peer.address).await.map(|_| Some(Answer::Connected)),
-        }
-    };
-    timeout(PATIENCE, answer).await.unwrap_or(Ok(None))
+/// Sends an OPTIONS (RFC 3261 §11); the status of the answer, or `None` for silence.
+pub async fn ask(peer: SocketAddr, uri: &str, seed: [u8; 32]) -> io::Result<Option<u16>> {
+    timeout(PATIENCE, options(peer, uri, seed)).await.unwrap_or(Ok(None))
 }
 
 async fn options(remote: SocketAddr, uri: &str, seed: [u8; 32]) -> io::Result<Option<u16>> {
@@ -78,11 +63,10 @@ mod tests {
             let answer = agent.poll_transmit().expect("an answer");
             theirs.send_to(&answer.payload, remote).await.expect("it is sent");
         });
-        let peer = Peer { transport: Transport::Udp, address };
-        let answer = ask(peer, "sip:trunk.test", [2; 32]).await.expect("an answer");
-        assert_eq!(answer, Some(Answer::Status(200)));
+        let answer = ask(address, "sip:trunk.test", [2; 32]).await.expect("an answer");
+        assert_eq!(answer, Some(200));
         answering.await.expect("the peer is done");
         // The peer has gone, and its port with it.
-        assert!(ask(peer, "sip:trunk.test", [3; 32]).await.is_err());
+        assert!(ask(address, "sip:trunk.test", [3; 32]).await.is_err());
     }
 }

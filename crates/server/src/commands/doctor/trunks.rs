@@ -4,10 +4,12 @@ use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
 use gateway::{Gateway, NextHop, Trunk, TrunkStatus};
+use sip::{Peer, Transport};
 use tokio::time::{Instant, sleep, timeout};
 
+use super::judge::{self, Answer};
+use super::options;
 use super::report::{Check, Report};
-use super::{judge, options};
 use crate::config::Config;
 use crate::wiring;
 
@@ -40,7 +42,7 @@ pub async fn check(config: &Config, report: &mut Report) {
     let standing = settled(&gateway, config).await;
     for crate::config::Trunk { gateway: trunk, .. } in &config.trunks {
         if let Some(status) = standing.iter().find(|status| status.name == trunk.name) {
-            check_trunk(config, trunk, status, report).await;
+            check_trunk(config, &gateway, trunk, status, report).await;
         }
     }
     if config.trunks.is_empty() {
@@ -67,18 +69,24 @@ async fn settled(gateway: &Gateway, config: &Config) -> Vec<TrunkStatus> {
     gateway.trunks().await
 }
 
-async fn check_trunk(config: &Config, trunk: &Trunk, status: &TrunkStatus, report: &mut Report) {
+async fn check_trunk(config: &Config, gateway: &Gateway, trunk: &Trunk, status: &TrunkStatus, report: &mut Report) {
     report.tell(judge::places(trunk, status));
     let Some(peer) = status.targets.first() else { return };
     report.tell(judge::registration(trunk, status));
     if !trunk.register {
-        let answer = match wiring::random_seed() {
-            Ok(seed) => options::ask(*peer, &format!("sip:{}", trunk.domain), seed).await,
-            Err(error) => Err(std::io::Error::other(error)),
-        };
-        report.tell(judge::presence(trunk, peer, &answer));
+        report.tell(judge::presence(trunk, peer, &present(gateway, trunk, *peer).await));
     }
     report.tell(judge::nat(trunk, status, config.advertise, local_ip(peer.address)));
+}
+
+/// Whether a trunk is there: over UDP it answers OPTIONS, else it takes a connection such as calls would go by.
+async fn present(gateway: &Gateway, trunk: &Trunk, peer: Peer) -> std::io::Result<Option<Answer>> {
+    if peer.transport != Transport::Udp {
+        return gateway.connect(peer).await.map(|()| Some(Answer::Connected));
+    }
+    let seed = wiring::random_seed().map_err(std::io::Error::other)?;
+    let status = options::ask(peer.address, &format!("sip:{}", trunk.domain), seed).await?;
+    Ok(status.map(Answer::Status))
 }
 
 /// Our address on the way to a peer; nothing is sent.
@@ -142,6 +150,33 @@ mod tests {
         let ill = examined(address, "bad").await;
         assert!(!ill.all_well(), "{ill:?}");
         theirs.stop().await;
+    }
+
+    // RFC 3261 §26.3.2.1: a connection alone says nothing of who takes it.
+    #[tokio::test]
+    async fn a_trunk_over_tls_that_only_takes_connections_is_ill() {
+        let theirs = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = theirs.local_addr().expect("an address");
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = theirs.accept().await {
+                let _ = tokio::io::AsyncWriteExt::write_all(&mut stream, b"SIP/2.0 400 Bad Request\r\n\r\n").await;
+            }
+        });
+        let told = async |transport: &str| {
+            let config = read(&format!(
+                "[sip]\nlisten = [\"udp://127.0.0.1:0\"]\n[[trunk]]\nname = \"carrier\"\n\
+                 uri = \"sip:{address};transport={transport}\"\n"
+            ));
+            let mut report = Report::new(true);
+            check(&config, &mut report).await;
+            report.told
+        };
+        let name = "trunk carrier: OPTIONS";
+        let well = told("tcp").await;
+        assert!(well.contains(&Check::ok(name, format!("tcp {address} takes connections"))), "{well:?}");
+        let fix = "check host, port and ;transport= of `uri`, and for certificates [sip] tls_ca";
+        let ill = told("tls").await;
+        assert!(ill.contains(&Check::failed(name, format!("tls {address}: TLS failed"), fix)), "{ill:?}");
     }
 
     #[tokio::test]
