@@ -67,6 +67,7 @@ pub struct Trunk {
     pub privacy: Text,
     pub asserted_identity: Text,
     pub inbound_users: Vec<Spanned<User>>,
+    pub inbound_digests: Texts,
 }
 
 #[derive(Debug, Default, Deserialize)]

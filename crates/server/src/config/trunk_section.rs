@@ -47,7 +47,8 @@ impl Reader<'_> {
         let domain = uri.as_deref().map(domain_of).unwrap_or_default();
         let codecs = self.all_parsed(&key("codecs"), raw.codecs, codec);
         let realm = if domain.is_empty() { &name } else { &domain };
-        let callers = self.inbound_users(&key("inbound_users"), realm, raw.inbound_users);
+        let digests = self.all_parsed(&key("inbound_digests"), raw.inbound_digests, digest);
+        let callers = self.inbound_users(&key("inbound_users"), realm, raw.inbound_users, digests);
         let asserted =
             self.parsed(&key("asserted_identity"), raw.asserted_identity, |text| asserted_identity(text, &domain));
         let redirects = self.all_parsed(&key("redirects"), raw.redirects, host);
@@ -93,7 +94,13 @@ impl Reader<'_> {
     }
 
     /// Who may call us, with their passwords; `None` for whoever the trunk lets through.
-    fn inbound_users(&mut self, key: &str, realm: &str, raw: Vec<Spanned<raw::User>>) -> Option<Registrar> {
+    fn inbound_users(
+        &mut self,
+        key: &str,
+        realm: &str,
+        raw: Vec<Spanned<raw::User>>,
+        digests: Vec<DigestAlgorithm>,
+    ) -> Option<Registrar> {
         let mut users: Vec<(String, String)> = Vec::new();
         for (n, user) in raw.into_iter().enumerate() {
             let line = line_of(self.text, user.span().start);
@@ -110,13 +117,23 @@ impl Reader<'_> {
             }
             users.push((username, password));
         }
-        let algorithms = vec![DigestAlgorithm::Sha256, DigestAlgorithm::Md5];
+        let both = || vec![DigestAlgorithm::Sha256, DigestAlgorithm::Md5];
+        let algorithms = if digests.is_empty() { both() } else { digests };
         (!users.is_empty()).then(|| Registrar { realm: realm.to_owned(), users, algorithms })
     }
 }
 
 fn preset(text: &str) -> Result<&'static str, String> {
     presets::section(text).ok_or_else(|| format!("{text:?} is no preset; write one of {}", presets::names()))
+}
+
+fn digest(text: &str) -> Result<DigestAlgorithm, String> {
+    match text.to_ascii_uppercase().as_str() {
+        "MD5" => Ok(DigestAlgorithm::Md5),
+        "SHA-256" => Ok(DigestAlgorithm::Sha256),
+        "SHA-512-256" => Ok(DigestAlgorithm::Sha512_256),
+        _ => Err(format!("{text:?} is no digest; write \"SHA-256\", \"SHA-512-256\" or \"MD5\"")),
+    }
 }
 
 fn trunk_name(text: &str) -> Result<String, String> {
