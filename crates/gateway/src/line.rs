@@ -142,7 +142,7 @@ pub enum EndCause {
     HungUp,
     /// They hung up.
     CalleeHungUp,
-    /// 486, 600, or what the telephone network says of a busy line.
+    /// 486 or 600.
     Busy,
     /// Nobody answered in time (408, 480, or our ring limit).
     NoAnswer,

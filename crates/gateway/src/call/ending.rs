@@ -4,15 +4,13 @@
 
 use std::net::SocketAddr;
 
-use sip::Disposition;
-
 use crate::{CallEnd, EndCause};
 
 /// What signalling said, with our own reason first where we ended it.
 pub(crate) fn of(end: sip::SessionEnd, ours: Option<EndCause>, peer: Option<SocketAddr>) -> CallEnd {
     let theirs = match end {
         sip::SessionEnd::Rejected { status, reason, reason_header, disposition } => CallEnd {
-            cause: cause_of(status, disposition),
+            cause: cause_of(status),
             sip_status: Some(status),
             reason: Some(reason),
             reason_header,
@@ -43,13 +41,13 @@ fn unanswered(why: &str, peer: Option<SocketAddr>) -> String {
     }
 }
 
-/// What the peer meant; its status alone where that says no more.
-fn cause_of(status: u16, disposition: Disposition) -> EndCause {
-    match (disposition, status) {
-        (Disposition::Busy { .. }, _) => EndCause::Busy,
-        (Disposition::Unavailable { .. }, _) | (Disposition::Target { .. }, 408) => EndCause::NoAnswer,
-        (Disposition::Declined, _) | (_, 403) => EndCause::Rejected,
-        (Disposition::Canceled, _) => EndCause::Canceled,
+/// As the status says it, whatever the cause of the telephone network beside it: that is in the disposition.
+fn cause_of(status: u16) -> EndCause {
+    match status {
+        486 | 600 => EndCause::Busy,
+        408 | 480 => EndCause::NoAnswer,
+        403 | 603 | 607 | 608 => EndCause::Rejected,
+        487 => EndCause::Canceled,
         _ => EndCause::Failed,
     }
 }
@@ -60,7 +58,7 @@ mod tests {
 
     // RFC 3326 §2: the Reason of a response, a BYE or a CANCEL.
     #[test]
-    fn a_refusal_ends_a_call_for_what_it_means() {
+    fn a_refusal_ends_a_call_as_its_status_says() {
         for (status, reason_header, cause) in [
             (486, None, EndCause::Busy),
             (600, None, EndCause::Busy),
@@ -73,12 +71,10 @@ mod tests {
             (487, None, EndCause::Canceled),
             (404, None, EndCause::Failed),
             (503, None, EndCause::Failed),
-            (480, Some("Q.850;cause=17"), EndCause::Busy),
-            (500, Some("Q.850;cause=19"), EndCause::NoAnswer),
-            (480, Some("Q.850;cause=21"), EndCause::Rejected),
-            (480, Some("Q.850;cause=1"), EndCause::Failed),
+            (480, Some("Q.850;cause=17"), EndCause::NoAnswer),
+            (503, Some("Q.850;cause=17"), EndCause::Failed),
         ] {
-            let disposition = Disposition::of(status, None, reason_header);
+            let disposition = sip::Disposition::of(status, None, reason_header);
             let reason_header = reason_header.map(str::to_owned);
             let end = sip::SessionEnd::Rejected {
                 status,
