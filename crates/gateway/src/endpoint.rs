@@ -36,7 +36,6 @@ pub(crate) use commands::EndpointCommand;
 use intake::Gate;
 pub(crate) use named::Named;
 use rate_limit::RateLimit;
-use traffic::is_request;
 use turn::Turn;
 
 /// Commands of all calls waiting for the endpoint.
@@ -230,7 +229,7 @@ impl Endpoint {
             let domain = of_trunk.as_deref().or_else(|| self.named.domain_of(flow.peer()));
             return self.streams.send(flow, domain, payload);
         }
-        if is_request(&payload) && !self.is_allowed(flow.remote.ip()) {
+        if !streams::is_answer(&payload) && !self.is_allowed(flow.remote.ip()) {
             self.acquaintances.learn(clock::now(), flow.remote.ip());
         }
         if let Some(socket) = sockets::datagrams_of(&self.listeners, flow)

@@ -264,7 +264,8 @@ pub(crate) async fn try_out(tls: &Tls, peer: Peer, domain: Option<String>) -> io
     }
 }
 
-fn is_answer(message: &[u8]) -> bool {
+/// Whether a message of ours is a response.
+pub(crate) fn is_answer(message: &[u8]) -> bool {
     message.starts_with(b"SIP/")
 }
 

@@ -40,11 +40,6 @@ pub(super) fn is_within_a_call(message: &[u8], belongs: bool) -> bool {
     }
 }
 
-/// Whether a message of ours is a request.
-pub(super) fn is_request(message: &[u8]) -> bool {
-    !message.starts_with(b"SIP/")
-}
-
 /// Responses and ACKs only end what was begun, and nothing is sent for them; a keep-alive is less still.
 fn begins_something(message: &[u8]) -> bool {
     let message = message.trim_ascii_start();

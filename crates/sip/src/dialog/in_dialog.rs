@@ -1,9 +1,10 @@
 //! What the peer asks for within a dialog: BYE, INFO, re-INVITE, UPDATE, and the ACK of our 2xx.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::InviteSession;
 use super::established::{OfferState, Remote};
+use super::offers::offer_refusal;
 use super::session::{SDP, State};
 use super::session_timer::Demand;
 use crate::core::Core;
@@ -101,11 +102,7 @@ impl InviteSession {
         };
         let negotiates = is_invite || offer.is_some();
         if negotiates && let Some(status) = self.offer_obstacle(is_invite, in_dialog.remote_tag()) {
-            let mut response = OutgoingResponse::new(status);
-            if status == 500 {
-                let wait = core.random_between(Duration::ZERO, Duration::from_secs(10)).as_secs();
-                response = response.with("Retry-After", wait.to_string());
-            }
+            let response = offer_refusal(core, status);
             return self.respond(core, now, &in_dialog, response);
         }
         let grant = match self.timer.demand(&in_dialog.request.headers) {

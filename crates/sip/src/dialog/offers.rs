@@ -14,6 +14,8 @@ use crate::{Config, Event, SessionEnd, WrongState};
 
 /// How often one request is put off because it met one of theirs.
 const MAX_ATTEMPTS: u32 = 10;
+/// Longest Retry-After of a 500 of ours.
+const LATEST_RETRY: Duration = Duration::from_secs(10);
 /// Longest Retry-After of a 500 that a request within a dialog waits for.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
@@ -93,10 +95,20 @@ impl InviteSession {
         let Some(remote) = self.take_remote_offer() else {
             return false;
         };
-        let response = OutgoingResponse::new(status);
+        let response = offer_refusal(core, status);
         core.respond(now, remote.transaction, &remote.echo, &self.dialog.local_tag, &response);
         true
     }
+}
+
+/// A refusal of an offer; where it is only too early for it, it says when to come again (RFC 3311 §5.2, RFC 3261 §14.2).
+pub(super) fn offer_refusal(core: &mut Core, status: u16) -> OutgoingResponse {
+    let refusal = OutgoingResponse::new(status);
+    if status != 500 {
+        return refusal;
+    }
+    let wait = core.random_between(Duration::ZERO, LATEST_RETRY).as_secs();
+    refusal.with("Retry-After", wait.to_string())
 }
 
 // What goes out.

@@ -6,6 +6,7 @@ use std::time::Instant;
 use super::InviteSession;
 use super::established::{OfferState, Remote};
 use super::in_dialog::InDialog;
+use super::offers::offer_refusal;
 use super::session::{SDP, State};
 use super::session_timer::Grant;
 use crate::core::Core;
@@ -152,7 +153,7 @@ impl InviteSession {
             }
         };
         if description.is_some() && ringing.offered.is_some() {
-            let again = OutgoingResponse::new(500).with("Retry-After", "1");
+            let again = offer_refusal(core, 500);
             return self.respond(core, now, &prack, again);
         }
         let carried = reliable.outstanding.take().is_some_and(|outstanding| outstanding.has_description);
