@@ -3,81 +3,28 @@
 #[path = "../fuzz/fuzz_bodies.rs"]
 mod fuzz_bodies;
 
-use std::path::Path;
+#[path = "../../../scripts/fuzz/replay.rs"]
+mod replay;
 
-/// Mutations of each file of a corpus in a run that asks for no number.
-const USUAL: u64 = 2000;
+const CORPUS: replay::Corpus =
+    replay::Corpus { crate_folder: env!("CARGO_MANIFEST_DIR"), usual: 2000, telling: b" \t\r\n\",;:<>=@\\/\0\xff" };
 
 #[test]
 fn messages_are_survived() {
-    replay("message", fuzz_bodies::message);
+    CORPUS.replay("message", fuzz_bodies::message);
 }
 
 #[test]
 fn streams_are_cut_the_same_in_whatever_pieces() {
-    replay("framing", fuzz_bodies::framing);
+    CORPUS.replay("framing", fuzz_bodies::framing);
 }
 
 #[test]
 fn descriptions_are_written_as_they_are_read() {
-    replay("sdp", fuzz_bodies::sdp);
+    CORPUS.replay("sdp", fuzz_bodies::sdp);
 }
 
 #[test]
 fn a_user_agent_forgets_whatever_it_was_told() {
-    replay("user_agent", fuzz_bodies::user_agent);
-}
-
-fn replay(target: &str, body: fn(&[u8])) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target);
-    let mut files: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    files.sort();
-    assert!(!files.is_empty(), "{}", folder.display());
-    let (seed, count) = (number("FUZZ_SEED", 1), number("FUZZ_COUNT", USUAL));
-    eprintln!("{target}: fuzz seed {seed}, {count} mutations of each file");
-    let mut dice = Dice(seed);
-    for file in files {
-        let known = std::fs::read(&file).unwrap();
-        body(&known);
-        for number in 0..count {
-            let mutated = dice.mutate(&known);
-            let outcome = std::panic::catch_unwind(|| body(&mutated));
-            assert!(outcome.is_ok(), "{} mutation {number}: {}", file.display(), mutated.escape_ascii());
-        }
-    }
-}
-
-fn number(name: &str, otherwise: u64) -> u64 {
-    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
-}
-
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, below: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
-        (self.0 >> 33) as usize % below.max(1)
-    }
-
-    /// One to four bytes changed, put in or taken out, or pieces repeated.
-    fn mutate(&mut self, known: &[u8]) -> Vec<u8> {
-        let mut bytes = known.to_vec();
-        for _ in 0..=self.below(4) {
-            let at = self.below(bytes.len());
-            match self.below(4) {
-                0 => bytes[at] = self.below(256) as u8,
-                1 => bytes.insert(at, b" \t\r\n\",;:<>=@\\/\0\xff"[self.below(16)]),
-                2 => {
-                    bytes.remove(at);
-                }
-                _ => {
-                    let length = self.below(40).min(bytes.len() - at);
-                    let piece = bytes[at..at + length].to_vec();
-                    let to = self.below(bytes.len());
-                    bytes.splice(to..to, piece);
-                }
-            }
-        }
-        bytes
-    }
+    CORPUS.replay("user_agent", fuzz_bodies::user_agent);
 }
