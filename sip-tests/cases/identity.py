@@ -1,10 +1,10 @@
 """Who calls, and where a call may go: what trunks say of it, what we say, and what we ask for."""
 
-import audio
 import sip
 from cases.inbound import acknowledge, final_answer
+from cases.independent_phone import hears_itself
 from cases.registration import TRUNK
-from harness import case, expect, wait_for
+from harness import case, expect
 
 # A host that belongs to no trunk.
 ELSEWHERE = "127.0.0.2"
@@ -102,14 +102,7 @@ def inbound_challenged_telephone(t):
     # It knows MD5 only, and gives up when anything else is asked for beside it.
     phone = t.baresip(user=USER, frequency=520, password=PASSWORD)
     server = t.offhook(phone.port, trunk=USERS + '\ninbound_digests = ["MD5"]')
-    phone.order("dial", f"sip:echo@127.0.0.1:{server.sip_port}")
-    wait_for("baresip is connected", lambda: phone.saw("CALL_ESTABLISHED"))
-    wait_for("baresip heard two seconds", lambda: phone.recorded_seconds() > 2.5)
-    phone.order("hangup")
-    wait_for("baresip hung up", lambda: phone.saw("CALL_CLOSED"))
-    rate, heard = phone.heard()
-    seconds = audio.tone_seconds(heard, 520, rate)
-    expect(seconds >= 1.5, f"baresip heard its tone for {seconds:.1f} s, not 1.5 s")
+    hears_itself(phone, server, 520)
 
 
 def proof(challenge, password):

@@ -9,13 +9,18 @@ def baresip_calls_echo(t):
     """baresip calls `echo` and hears its own tone."""
     phone = t.baresip(user="+15550177", frequency=520)
     server = t.offhook(phone.port)
+    hears_itself(phone, server, 520)
+
+
+def hears_itself(phone, server, frequency):
+    """The telephone calls `echo`, hears its own tone of that frequency and hangs up."""
     phone.order("dial", f"sip:echo@127.0.0.1:{server.sip_port}")
     wait_for("baresip is connected", lambda: phone.saw("CALL_ESTABLISHED"))
     wait_for("baresip heard two seconds", lambda: phone.recorded_seconds() > 2.5)
     phone.order("hangup")
     wait_for("baresip hung up", lambda: phone.saw("CALL_CLOSED"))
     rate, heard = phone.heard()
-    seconds = audio.tone_seconds(heard, 520, rate)
+    seconds = audio.tone_seconds(heard, frequency, rate)
     expect(seconds >= 1.5, f"baresip heard its tone for {seconds:.1f} s, not 1.5 s")
 
 
