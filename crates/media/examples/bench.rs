@@ -51,8 +51,8 @@ fn main() -> ExitCode {
     let now = Instant::now();
     let mut table = Table::new("media");
     println!("a frame: 172 bytes of RTP received, ordered, decoded, handed over; 20 ms said, encoded, sent");
-    let deaf = frame(&mut table, now, "receive, decode and send a frame", Config { ear: DEAF, record: false });
-    frame(&mut table, now, "the same, recorded", Config { ear: DEAF, record: true });
+    let deaf = frame(&mut table, now, "receive, decode and send a frame", Config { ear: DEAF, audio: true, record: false });
+    frame(&mut table, now, "the same, recorded", Config { ear: DEAF, audio: true, record: true });
     protected(&mut table, now);
     ears(&mut table, now, deaf);
     lost(&mut table);
@@ -81,7 +81,7 @@ fn frame(table: &mut Table, now: Instant, what: &str, config: Config) -> f64 {
 
 fn protected(table: &mut Table, now: Instant) {
     println!("SRTP: their packet unprotected, ours protected, beside the same without");
-    let config = || Config { ear: DEAF, record: false };
+    let config = || Config { ear: DEAF, audio: true, record: false };
     for suite in [Suite::AesCm128HmacSha1_80, Suite::AeadAes128Gcm, Suite::AeadAes256Gcm] {
         let mut plain = Conversation::new(now, config());
         plain.warm_up();
@@ -105,7 +105,7 @@ fn ears(table: &mut Table, now: Instant, deaf: f64) {
     println!("the ear: what it adds to a frame");
     let speech = speech();
     for (what, ear) in [("keys by ear", KEYS), ("keys, tones, voice and music by ear", ALL)] {
-        let mut call = Conversation::new(now, Config { ear, record: false });
+        let mut call = Conversation::new(now, Config { ear, audio: true, record: false });
         call.warm_up();
         let mut at = 0;
         let (time, anchor) = nanoseconds(
@@ -167,8 +167,8 @@ fn memory(table: &mut Table, now: Instant) {
     table.beside("size of MediaSession itself", size_of::<MediaSession>() as f64, "B", "");
     table.beside("size of an event", size_of::<media::Event>() as f64, "B", "");
     for (what, config) in [
-        ("session that hears nothing", Config { ear: DEAF, record: false }),
-        ("session that hears everything, recorded", Config { ear: ALL, record: true }),
+        ("session that hears nothing", Config { ear: DEAF, audio: true, record: false }),
+        ("session that hears everything, recorded", Config { ear: ALL, audio: true, record: true }),
     ] {
         let stream = stream();
         let before = live_bytes();

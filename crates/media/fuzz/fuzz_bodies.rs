@@ -190,7 +190,7 @@ impl Line {
         let now = Instant::now();
         Self {
             now,
-            session: MediaSession::new(now, Config { ear, record: true }, [7; 32]),
+            session: MediaSession::new(now, Config { ear, audio: true, record: true }, [7; 32]),
             transmit: Transmit::default(),
             stream: None,
             ours: None,

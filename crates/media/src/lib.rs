@@ -13,7 +13,7 @@
 //!
 //! let now = Instant::now();
 //! let ear = ear::Config { dtmf: true, progress: true, voice: true };
-//! let mut session = MediaSession::new(now, Config { ear, record: false }, [1; 32]);
+//! let mut session = MediaSession::new(now, Config { ear, audio: true, record: false }, [1; 32]);
 //! session.order(now, Order::Configure(StreamConfig {
 //!     remote: "192.0.2.1:4000".parse().unwrap(),
 //!     rtcp: Some("192.0.2.1:4001".parse().unwrap()),

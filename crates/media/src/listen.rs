@@ -98,7 +98,7 @@ impl Listener {
     fn hear_stream(&self, stream: &Stream, flow: &[&Datagram<'_>]) -> Listened {
         let (Some(first), Some(last)) = (flow.first(), flow.last()) else { return Listened::default() };
         let mut listening = Listening {
-            session: MediaSession::new(self.epoch, Config { ear: self.ear, record: false }, [0; 32]),
+            session: MediaSession::new(self.epoch, Config { ear: self.ear, audio: true, record: false }, [0; 32]),
             begin: first.at,
             first_audio: stream.first_audio,
             listened: Listened { flow: Some((first.from, first.to)), ..Listened::default() },

@@ -4,6 +4,7 @@
 //! fault once something was heard: who says nothing may send nothing. But it is one from the answer on, and so is a stream
 //! of packets none of which can be heard.
 
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
@@ -28,6 +29,25 @@ pub enum Cause {
     Source(SocketAddr),
     /// What arrives is not protected with the key agreed on.
     Unauthentic,
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NothingArrives => {
+                f.write_str("nothing arrives; is UDP to our audio ports let through, and does our address reach us?")
+            }
+            Self::PrivateAddress(address) => {
+                write!(f, "nothing arrives, and they wait for us at {address}, which is private to their network")
+            }
+            Self::NotRtp => f.write_str("what arrives is no RTP"),
+            Self::PayloadType(payload_type) => {
+                write!(f, "they send payload type {payload_type}, which nobody agreed on")
+            }
+            Self::Source(address) => write!(f, "packets come from {address}, which is not where the call's came from"),
+            Self::Unauthentic => f.write_str("packets are not protected with the key agreed on"),
+        }
+    }
 }
 
 /// What has changed.

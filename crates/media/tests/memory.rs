@@ -27,14 +27,14 @@ const ALL: ear::Config = ear::Config { dtmf: true, progress: true, voice: true }
 #[test]
 fn a_session_stays_small_and_a_frame_allocates_nothing() {
     // What it is, and the most bytes that it may hold.
-    let echoing = Call::new(Config { ear: ear::Config::DEAF, record: false }, None, true);
-    check("echo", echoing, 18_000);
-    check("deaf, says something", Call::new(Config { ear: ear::Config::DEAF, record: false }, None, false), 28_000);
-    check("all ears, recorded, says something", Call::new(Config { ear: ALL, record: true }, None, false), 34_000);
+    let echoing = Call::new(Config { ear: ear::Config::DEAF, audio: false, record: false }, None, true);
+    check("echo", echoing, 8_000);
+    check("deaf, says something", Call::new(Config { ear: ear::Config::DEAF, audio: true, record: false }, None, false), 28_000);
+    check("all ears, recorded, says something", Call::new(Config { ear: ALL, audio: true, record: true }, None, false), 34_000);
     for suite in Suite::ALL {
         let keys = |secret| MasterKey::new(suite, &vec![secret; suite.key_len() + suite.salt_len()]).unwrap();
         let keys = Keys { send: keys(1), receive: keys(2) };
-        let call = Call::new(Config { ear: ALL, record: true }, Some(keys), false);
+        let call = Call::new(Config { ear: ALL, audio: true, record: true }, Some(keys), false);
         check(suite.name(), call, 39_000);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::playout::Playout;
 use super::{MediaSession, PLAY_QUEUE_FRAMES};
 
 impl MediaSession {
@@ -23,8 +24,9 @@ impl MediaSession {
         if let Some(payload_type) = stream.telephone_event_receive {
             let _ = write!(words, " ← RTP {payload_type} telephone-event");
         }
-        let jitter = self.inbound.jitter();
-        let _ = write!(words, " ← jitter {} ms ({} ms waiting)", jitter.delay_ms(), jitter.depth_ms());
+        if let Some(jitter) = self.inbound.playout().map(Playout::jitter) {
+            let _ = write!(words, " ← jitter {} ms ({} ms waiting)", jitter.delay_ms(), jitter.depth_ms());
+        }
         let suite = stream.srtp.as_ref().map(|keys| keys.send.suite().name());
         if let Some(suite) = suite {
             let _ = write!(words, " ← SRTP {suite}");

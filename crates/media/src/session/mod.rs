@@ -5,11 +5,14 @@ mod control;
 mod describe;
 mod digit_queue;
 mod event;
+mod heard_digits;
 mod inbound;
+mod mirror;
 mod order;
 mod outbound;
 mod pause;
 mod play_queue;
+mod playout;
 mod protection;
 
 use std::collections::VecDeque;
@@ -33,6 +36,7 @@ use control::Control;
 use inbound::Inbound;
 use outbound::{Outbound, Route};
 use play_queue::Queued;
+use playout::Playout;
 use protection::{Incoming, MAX_PROTECTED};
 
 /// Events that wait for the shell to take them; beyond, the oldest is lost.
@@ -41,18 +45,27 @@ const EVENT_LIMIT: usize = 1024;
 const USUAL_EVENTS: usize = 4;
 /// The same where nothing is heard nor recorded: what they say, and that it is the first.
 const LEAST_EVENTS: usize = 2;
-/// How long a digit sounds that the echo route sends back.
-const ECHOED_DIGIT: Duration = Duration::from_millis(100);
-/// The largest packet we send: header, 20 ms of G.711 and what SRTP adds.
-pub const MAX_PACKET: usize = HEADER_LEN + FRAME_SAMPLES + srtp::MAX_TAG;
+/// The longest sound in a packet that we send: 60 ms, where theirs goes back; else it is 20 ms.
+const MAX_SOUND: usize = 3 * FRAME_SAMPLES;
+/// The largest packet we send: header, sound and what SRTP adds.
+pub const MAX_PACKET: usize = HEADER_LEN + MAX_SOUND + srtp::MAX_TAG;
 
 /// What a session is, apart from its stream.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// Detectors.
     pub ear: ear::Config,
+    /// Emit `Event::Audio`.
+    pub audio: bool,
     /// Emit `Event::Recorded`.
     pub record: bool,
+}
+
+impl Config {
+    /// Whether anybody wants to know what they say.
+    fn is_listening(&self) -> bool {
+        self.audio || self.record || self.ear != ear::Config::DEAF
+    }
 }
 
 /// A packet ready for the wire.
@@ -99,7 +112,7 @@ impl MediaSession {
         let outbound = Outbound::new(&mut rng, config.record);
         let only_audio = config.ear == ear::Config::DEAF && !config.record;
         Self {
-            inbound: Inbound::new(config.ear),
+            inbound: Inbound::new(&config),
             control: Control::new(outbound.ssrc(), &mut rng),
             outbound,
             config,
@@ -165,9 +178,6 @@ impl MediaSession {
         let outbound = &mut self.outbound;
         let events = &mut self.events;
         self.inbound.advance(now, &mut |event| push_event(events, event), |they, emit| {
-            if outbound.is_echoing() {
-                outbound.echo(they);
-            }
             if record {
                 let we = outbound.take_recorded().unwrap_or([0; FRAME_SAMPLES]);
                 emit(Event::Recorded { they: *they, we: AudioFrame { at: they.at, samples: we } });
@@ -210,18 +220,19 @@ impl MediaSession {
     /// The counters now.
     pub fn statistics(&self) -> Statistics {
         let reception = self.inbound.reception();
+        let playout = self.inbound.playout();
         Statistics {
             packets_sent: self.outbound.packets_sent(),
             packets_received: reception.received(),
             packets_lost: reception.lost(),
-            packets_late: self.inbound.jitter().late(),
+            packets_late: playout.map_or(0, |playout| playout.jitter().late()),
             packets_ignored: self.inbound.ignored() + self.incoming.malformed() + self.control.ignored(),
             packets_unauthentic: self.incoming.unauthentic() + self.control.unauthentic(),
             packets_replayed: self.incoming.replayed() + self.control.replayed(),
             jitter: reception.jitter(),
-            concealed_frames: self.inbound.concealed_frames(),
-            level_dbm0: self.inbound.level_dbm0(),
-            delay: Duration::from_millis(self.inbound.jitter().delay_ms().into()),
+            concealed_frames: playout.map_or(0, Playout::concealed_frames),
+            level_dbm0: playout.and_then(Playout::level_dbm0).unwrap_or(-96.0).max(-96.0),
+            delay: Duration::from_millis(playout.map_or(0, |playout| playout.jitter().delay_ms()).into()),
             remote: self.control.remote(),
             one_way: self.one_way.cause(),
         }
@@ -229,27 +240,27 @@ impl MediaSession {
 
     /// The probability of speech in the last frame played out, raw, without hangover.
     pub fn speech_probability(&self) -> f32 {
-        self.inbound.speech_probability()
+        self.inbound.playout().map_or(0.0, Playout::speech_probability)
     }
 
     /// Media time at which their first sample was played.
     pub(crate) fn first_sound(&self) -> Option<Duration> {
-        self.inbound.first_sound()
+        self.inbound.playout()?.first_sound()
     }
 
     /// Samples of theirs that were left out to shorten the delay, less those repeated.
     pub(crate) fn cut(&self) -> i64 {
-        self.inbound.jitter().cut()
+        self.inbound.playout().map_or(0, |playout| playout.jitter().cut())
     }
 
     fn receive_rtp(&mut self, now: Instant, from: SocketAddr, packet: &[u8]) {
         let events = &mut self.events;
         let mut emit = |event| push_event(events, event);
         match self.inbound.receive(now, from, packet, self.stream.as_ref(), &mut emit) {
-            Ok(digit) => {
+            Ok(taken) => {
                 self.one_way.heard(now);
-                if let Some(digit) = digit.filter(|_| self.outbound.is_echoing()) {
-                    self.outbound.send_digit(digit, DigitMethod::Auto, ECHOED_DIGIT, self.stream.as_ref());
+                if let (Some((content, packet)), Some(route)) = (taken, route(&self.stream, &self.inbound)) {
+                    self.outbound.send_back(now, route, content, &packet);
                 }
             }
             Err(cause) => self.one_way.unheard(cause),
@@ -257,9 +268,9 @@ impl MediaSession {
     }
 
     fn send_due(&mut self, now: Instant) {
-        let (Some(config), Some(to)) = (&self.stream, self.inbound.destination()) else { return };
+        let Some(route) = route(&self.stream, &self.inbound) else { return };
         let events = &mut self.events;
-        self.outbound.advance(now, Route { config, to }, &mut |event| push_event(events, event));
+        self.outbound.advance(now, route, &mut |event| push_event(events, event));
         // Slots come every 20 ms, and a report is not more urgent than that: it has no deadline of its own.
         if self.control.may_report(now) {
             self.send_control(now, false);
@@ -267,13 +278,17 @@ impl MediaSession {
     }
 
     fn send_control(&mut self, now: Instant, goodbye: bool) {
-        let (Some(config), Some(to)) = (&self.stream, self.inbound.destination()) else { return };
+        let Some(route) = route(&self.stream, &self.inbound) else { return };
         let arrived = self.inbound.reception().arrived();
         let sent = self.outbound.sent(now);
-        if let Some(transmit) = self.control.transmit(now, Route { config, to }, sent, arrived, goodbye) {
+        if let Some(transmit) = self.control.transmit(now, route, sent, arrived, goodbye) {
             self.outbound.enqueue(transmit);
         }
     }
+}
+
+fn route<'a>(stream: &'a Option<StreamConfig>, inbound: &Inbound) -> Option<Route<'a>> {
+    Some(Route { config: stream.as_ref()?, to: inbound.destination()? })
 }
 
 fn push_event(events: &mut VecDeque<Event>, event: Event) {

@@ -92,7 +92,8 @@ pub enum Order {
     /// Raise what they say where it is hardly heard, in [`crate::Event::Audio`] only: detectors, echo and recording get the
     /// line as it is. Wants voice activity among the detectors.
     RaiseQuiet(bool),
-    /// Send everything we receive back (the echo route).
+    /// Send each packet of theirs back as it comes (the echo route), and a silent one a second while none does. What goes back
+    /// is not recorded as ours.
     Echo(bool),
     /// Send this tone whenever nothing else is to be said (the milliwatt route).
     Tone(Option<SteadyTone>),

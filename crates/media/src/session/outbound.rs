@@ -11,22 +11,22 @@ use rand_chacha::ChaCha12Rng;
 
 use super::companded::Companded;
 use super::digit_queue::{DigitQueue, SlotContent};
+use super::inbound::Content;
+use super::mirror::Mirror;
 use super::play_queue::{PlayQueue, Queued, Said};
-use super::{DigitMethod, Event, SteadyTone, StreamConfig, Transmit, UtteranceId};
-use crate::codec::Encoder;
+use super::{DigitMethod, Event, MAX_SOUND, SteadyTone, StreamConfig, Transmit, UtteranceId};
+use crate::codec::{Codec, Encoder};
 use crate::dtmf::Digit;
 use crate::rtcp::Sent;
-use crate::rtp::{HEADER_LEN, Sender};
+use crate::rtp::{HEADER_LEN, Packet, Sender};
 use crate::srtp::{MasterKey, Protector};
 use crate::tones::Sine;
-use crate::{AudioFrame, FRAME_DURATION, FRAME_SAMPLES, SAMPLE_RATE};
+use crate::{FRAME_DURATION, FRAME_SAMPLES, SAMPLE_RATE};
 
 /// Later than this, whole frames are dropped.
 const MAX_LATENESS: Duration = Duration::from_millis(60);
 /// Packets that wait for the shell to take them.
 const TRANSMIT_LIMIT: usize = 16;
-/// Frames received that wait to be sent back.
-const ECHO_LIMIT: usize = 3;
 /// Our frames that wait to be recorded beside theirs.
 const RECORD_LIMIT: usize = 8;
 
@@ -39,8 +39,8 @@ pub(super) struct Outbound {
     pub queue: PlayQueue,
     digits: DigitQueue,
     tone: Option<Sine>,
-    echo: VecDeque<[i16; FRAME_SAMPLES]>,
-    echoing: bool,
+    /// On the echo route.
+    mirror: Option<Box<Mirror>>,
     /// What left, for the recorder.
     recorded: Option<VecDeque<[i16; FRAME_SAMPLES]>>,
     transmits: VecDeque<Transmit>,
@@ -79,8 +79,7 @@ impl Outbound {
             queue: PlayQueue::new(),
             digits: DigitQueue::new(),
             tone: None,
-            echo: VecDeque::new(),
-            echoing: false,
+            mirror: None,
             recorded: record.then(|| VecDeque::with_capacity(RECORD_LIMIT)),
             transmits: VecDeque::with_capacity(1),
             packets_sent: 0,
@@ -127,28 +126,40 @@ impl Outbound {
         self.frames_skipped
     }
 
-    pub fn is_echoing(&self) -> bool {
-        self.echoing
-    }
-
+    /// Whether what they send goes back as it comes, and silence of our own is left out.
     pub fn set_echo(&mut self, echoing: bool) {
-        self.echoing = echoing;
-        self.echo.clear();
-        if echoing {
-            self.echo.reserve_exact(ECHO_LIMIT);
-        }
+        let latest = self.clock.and_then(|clock| clock.left);
+        self.mirror = echoing.then(|| Box::new(Mirror::new(latest)));
     }
 
     pub fn set_tone(&mut self, tone: Option<SteadyTone>) {
         self.tone = tone.map(|tone| Sine::new(tone.hertz, tone.dbm0));
     }
 
-    /// A frame came in that the echo route sends back.
-    pub fn echo(&mut self, frame: &AudioFrame) {
-        if self.echo.len() >= ECHO_LIMIT {
-            self.echo.pop_front();
+    /// A packet of theirs came: on the echo route it goes back.
+    pub fn send_back(&mut self, now: Instant, route: Route<'_>, content: Content, packet: &Packet<'_>) {
+        let ours = self.sent(now).timestamp;
+        let Some(mirror) = &mut self.mirror else { return };
+        if !route.config.sending || !route.config.receiving {
+            return;
         }
-        self.echo.push_back(frame.samples);
+        mirror.note(now);
+        let timestamp = mirror.timestamp(packet, ours);
+        match (content, route.config.telephone_event_send) {
+            (Content::Sound(codec), _) => {
+                for (piece, payload) in (0..).zip(packet.payload.chunks(MAX_SOUND)) {
+                    let timestamp = timestamp.wrapping_add(piece * MAX_SOUND as u32);
+                    self.send_back_sound(route, packet.marker && piece == 0, timestamp, codec, payload);
+                }
+            }
+            (Content::TelephoneEvent, Some(payload_type)) => {
+                self.transmit(route.to, packet.marker, payload_type, timestamp, packet.payload);
+            }
+            (Content::TelephoneEvent, None) => {}
+            (Content::ComfortNoise, _) => {
+                self.transmit(route.to, packet.marker, packet.payload_type, timestamp, packet.payload);
+            }
+        }
     }
 
     /// Queues a frame; a talk spurt leaves at once.
@@ -194,6 +205,14 @@ impl Outbound {
             self.skip(now, &mut clock, route.config.sending, events);
         }
         while clock.next <= now {
+            if let Some(mirror) = self.mirror.as_mut().filter(|_| self.queue.is_empty() && !self.digits.is_active()) {
+                if let Some(rest) = mirror.rests_until().filter(|rest| *rest > now) {
+                    clock.next = rest;
+                    break;
+                }
+                mirror.note(now);
+                clock.catch_up(now);
+            }
             let speaking = self.send_slot(now, clock, route, events);
             clock.slots += 1;
             clock.left = Some(clock.next);
@@ -301,14 +320,27 @@ impl Outbound {
 
     /// What is sent when there is nothing to say.
     fn filler(&mut self) -> [i16; FRAME_SAMPLES] {
-        if let Some(samples) = self.echo.pop_front() {
-            return samples;
-        }
         let mut samples = [0; FRAME_SAMPLES];
         if let Some(tone) = &mut self.tone {
             samples.fill_with(|| tone.next_sample() as i16);
         }
         samples
+    }
+
+    fn send_back_sound(&mut self, route: Route<'_>, marker: bool, timestamp: u32, codec: Codec, payload: &[u8]) {
+        let (send, payload_type) = route.config.send;
+        let mut recoded = [0; MAX_SOUND];
+        let payload = match &mut self.mirror {
+            Some(mirror) if codec != send => {
+                let samples = &mut [0; MAX_SOUND][..payload.len()];
+                mirror.decode(codec, payload, samples);
+                let recoded = &mut recoded[..payload.len()];
+                self.encoder.encode(send, samples, recoded);
+                recoded
+            }
+            _ => payload,
+        };
+        self.transmit(route.to, marker, payload_type, timestamp, payload);
     }
 
     fn transmit_speech(&mut self, route: Route<'_>, slot: u64, marker: bool, sound: &Companded) {
@@ -366,6 +398,12 @@ impl Outbound {
 }
 
 impl SlotClock {
+    /// Slots in which nothing left are over.
+    fn catch_up(&mut self, now: Instant) {
+        let elapsed = now.saturating_duration_since(self.epoch).as_millis() / FRAME_DURATION.as_millis();
+        self.slots = self.slots.max(elapsed as u64);
+    }
+
     /// Speech came while there was none: its slot leaves now, unless the one before is still sounding.
     fn hurry(&mut self, now: Instant) {
         let earliest = match self.left {

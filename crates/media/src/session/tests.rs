@@ -46,7 +46,7 @@ struct Sent {
 
 impl Line {
     fn new() -> Self {
-        Self::with(Config { ear: ear::Config { dtmf: true, progress: true, voice: true }, record: false })
+        Self::with(Config { ear: ear::Config { dtmf: true, progress: true, voice: true }, audio: true, record: false })
     }
 
     fn with(config: Config) -> Self {
@@ -512,7 +512,7 @@ fn another_source_and_another_codec_go_on_at_once() {
 
 #[test]
 fn both_sides_are_recorded_side_by_side() {
-    let config = Config { ear: ear::Config { dtmf: false, progress: false, voice: false }, record: true };
+    let config = Config { ear: ear::Config { dtmf: false, progress: false, voice: false }, audio: true, record: true };
     let mut line = Line::with(config);
     line.order(Order::Configure(stream()));
     line.run_until(45);
@@ -562,26 +562,65 @@ fn a_pause_that_is_announced_sounds_as_described_and_keeps_the_clock() {
     assert_eq!((statistics.packets_received, statistics.packets_ignored, statistics.packets_lost), (21, 0, 0));
 }
 
-#[test]
-fn the_echo_route_sends_back_sound_and_digits() {
-    let mut line = Line::configured();
+/// A session that nobody listens to, which sends back what comes.
+fn echoing() -> Line {
+    let mut line = Line::with(Config { ear: ear::Config::DEAF, audio: false, record: false });
+    line.order(Order::Configure(stream()));
     line.order(Order::Echo(true));
-    line.receive_from(PEER, &event(1, 100, 7, 160, true));
-    let loud =
-        crate::testing::Signal::default().tones(100.0, &[(600.0, -10.0)], &mut crate::testing::Dice::new(1)).frames();
+    line
+}
+
+#[test]
+fn the_echo_route_sends_back_each_packet_as_it_comes() {
+    let mut line = echoing();
     line.run_until(300);
-    let at = 300;
-    for (n, frame) in (0u16..).zip(&loud) {
-        line.run_until(at + u64::from(n) * 20);
-        let mut payload = [0; FRAME_SAMPLES];
-        Codec::Pcmu.encode(&frame.samples, &mut payload);
-        line.receive_from(PEER, &packet(0, 2 + n, 1000 + u32::from(n) * 160, &payload));
-    }
-    line.run_until(600);
-    let ladder = line.ladder();
-    assert!(ladder.contains("M7/160@") && ladder.contains("7/800E@"), "{ladder}");
-    // Five frames and the 120 ms in which concealment fades.
-    assert_eq!(ladder.matches("s@").count(), 11, "{ladder}");
+    line.receive_from(PEER, &event(7, 100, 5, 160, true));
+    line.run_until(307);
+    line.receive_from(PEER, &packet(0, 8, 1000, &[1; 160]));
+    line.receive_from(PEER, &packet(0, 8, 1000, &[1; 160]));
+    line.receive_from("192.0.2.9:4000", &packet(0, 9, 1160, &[1; 160]));
+    line.run_until(900);
+    line.receive_from(PEER, &packet(13, 10, 9000, &[40]));
+    assert_eq!(line.ladder(), ".@0 5/160E@300 s@307 s@900");
+    let since = |sent: &Sent| sent.timestamp.wrapping_sub(line.sent[0].timestamp);
+    assert_eq!(line.sent.iter().map(since).collect::<Vec<_>>(), [0, 2400, 3300, 11_300], "its own distances");
+    assert_eq!(line.sent.windows(2).map(|w| w[1].sequence.wrapping_sub(w[0].sequence)).collect::<Vec<_>>(), [1; 3]);
+    assert_eq!((line.sent[2].payload.as_slice(), line.sent[3].payload_type), (&[1; 160][..], 13));
+}
+
+#[test]
+fn the_echo_route_says_nothing_of_its_own_but_keeps_the_path_open() {
+    let mut line = echoing();
+    line.run_until(1500);
+    line.receive_from(PEER, &packet(0, 8, 1000, &[1; 160]));
+    line.run_until(4000);
+    assert_eq!(line.ladder(), ".@0 .@1000 s@1500 .@2500 .@3500");
+    let since = |sent: &Sent| sent.timestamp.wrapping_sub(line.sent[0].timestamp) / 8;
+    assert_eq!(line.sent.iter().map(since).collect::<Vec<_>>(), [0, 1000, 1500, 2500, 3500]);
+}
+
+#[test]
+fn the_echo_route_knows_long_packets_another_codec_another_source_and_hold() {
+    let mut line = echoing();
+    line.receive_from(PEER, &packet(0, 1, 0, &[1; 800]));
+    let long: Vec<_> = line.sent[1..].iter().map(|sent| (sent.payload.len(), sent.timestamp)).collect();
+    assert_eq!(long, [(480, line.sent[1].timestamp), (320, line.sent[1].timestamp.wrapping_add(480))]);
+    line.receive_from(PEER, &packet(8, 2, 800, &[0x2A; 80]));
+    assert_eq!(line.sent[3].payload_type, 0);
+    let (mut theirs, mut ours) = ([0; 1], [0; 1]);
+    Codec::Pcma.decode(&[0x2A], &mut theirs);
+    Codec::Pcmu.encode(&theirs, &mut ours);
+    assert_eq!(line.sent[3].payload, [ours[0]; 80]);
+    line.run_until(100);
+    let mut other = packet(0, 900, 123_456, &[1; 160]);
+    other[11] = 99;
+    line.receive_from(PEER, &other);
+    assert_eq!(line.sent[4].timestamp.wrapping_sub(line.sent[1].timestamp), 800, "100 ms later, whatever its clock says");
+    line.order(Order::Configure(StreamConfig { sending: false, ..stream() }));
+    line.receive_from(PEER, &packet(0, 3, 880, &[1; 160]));
+    line.run_until(5000);
+    assert_eq!(line.sent.len(), 5);
+    assert_eq!(line.session.statistics().packets_received, 4);
 }
 
 #[test]
@@ -615,7 +654,7 @@ fn a_call_in_which_only_unknown_sound_arrives_is_one_way_until_it_is_known() {
 fn a_quiet_line_is_raised_for_who_listens_and_stays_as_it_is_for_the_recorder() {
     let heard = |raise| {
         let mut line =
-            Line::with(Config { ear: ear::Config { dtmf: true, progress: true, voice: true }, record: true });
+            Line::with(Config { ear: ear::Config { dtmf: true, progress: true, voice: true }, audio: true, record: true });
         line.order(Order::Configure(stream()));
         line.order(Order::RaiseQuiet(raise));
         let quiet = crate::testing::Signal::default().speech(12_000.0, -38.0, &mut crate::testing::Dice::new(5));

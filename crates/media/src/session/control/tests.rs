@@ -54,7 +54,7 @@ impl Call {
     fn new(rtcp: Option<u16>) -> Self {
         let now = crate::testing::any_instant();
         let ear = ear::Config { dtmf: false, progress: false, voice: false };
-        let ends = [1, 2].map(|seed| MediaSession::new(now, Config { ear, record: false }, [seed; 32]));
+        let ends = [1, 2].map(|seed| MediaSession::new(now, Config { ear, audio: true, record: false }, [seed; 32]));
         let mut call = Self {
             now,
             ends,

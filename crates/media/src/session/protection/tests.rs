@@ -30,7 +30,7 @@ impl Call {
     fn new(seeds: [u8; 2]) -> Self {
         let now = crate::testing::any_instant();
         let ear = ear::Config { dtmf: false, progress: false, voice: false };
-        let ends = seeds.map(|seed| MediaSession::new(now, Config { ear, record: false }, [seed; 32]));
+        let ends = seeds.map(|seed| MediaSession::new(now, Config { ear, audio: true, record: false }, [seed; 32]));
         Self { now, ends, on_the_way: Vec::new(), wire: Default::default(), heard: Default::default(), network: None }
     }
 
