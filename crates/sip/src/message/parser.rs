@@ -180,11 +180,27 @@ impl<'a> Lines<'a> {
 }
 
 fn split_field(field: &[u8]) -> Option<Header<'_>> {
-    let colon = memchr(b':', field)?;
+    let colon = colon(field)?;
     let raw_name = field[..colon].trim_ascii_end();
     let name = HeaderName::of(raw_name);
     let is_legal = name != HeaderName::Other || (!raw_name.is_empty() && raw_name.iter().all(|byte| is_token(*byte)));
     is_legal.then(|| Header::new(name, raw_name, trim(&field[colon + 1..])))
+}
+
+/// Where the name of a field ends. Names are so short that a scan which is called costs more than it saves.
+fn colon(field: &[u8]) -> Option<usize> {
+    const EACH: u64 = u64::from_ne_bytes([1; 8]);
+    let (chunks, rest) = field.as_chunks::<8>();
+    for (n, chunk) in chunks.iter().enumerate() {
+        // A byte that is a colon is zero in `word`, and only the borrow of subtracting one from zero sets its high bit; what
+        // it may set further up comes after the first.
+        let word = u64::from_le_bytes(*chunk) ^ (EACH * u64::from(b':'));
+        let found = word.wrapping_sub(EACH) & !word & (EACH << 7);
+        if found != 0 {
+            return Some(n * 8 + found.trailing_zeros() as usize / 8);
+        }
+    }
+    Some(field.len() - rest.len() + rest.iter().position(|byte| *byte == b':')?)
 }
 
 /// Whether a start line is that of a SIP message, however faulty.
@@ -246,6 +262,21 @@ mod tests {
         let request = request(b"OPTIONS sip:a@b SIP/2.0\r\nI : x\r\nS: one\r\n two\r\n\tthree\r\nL: 0\r\n\r\n");
         assert_eq!(request.headers.call_id(), Ok("x"));
         assert_eq!(request.headers.text(HeaderName::Subject).unwrap(), "one two three");
+    }
+
+    #[test]
+    fn the_first_colon_is_found_wherever_it_stands() {
+        for place in 0..40 {
+            for length in place..41 {
+                // Neighbours that differ from a colon by one bit, and by one.
+                let mut field: Vec<u8> = (0..length).map(|n| [b';', b'9', 0xBA, b'x', 0][n % 5]).collect();
+                assert_eq!(colon(&field), None);
+                field.push(b':');
+                field.swap(place, length);
+                field.push(b':');
+                assert_eq!(colon(&field), Some(place), "{field:?}");
+            }
+        }
     }
 
     // RFC 3261 §18.3.
