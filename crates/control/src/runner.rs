@@ -5,7 +5,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use agent::{AgentConfig, AgentEvent, AgentOrder, Outcome};
-use gateway::{CallHandle, CallStatus, Dial, Gateway, Quality, RegistrationChanged, TracedMessage, TrunkStatus};
+use gateway::{
+    CallHandle, CallStatus, Dial, Gateway, MediaLoad, OneWay, PacketTotals, Quality, RegistrationChanged, TracedMessage, TrunkStatus,
+};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
@@ -27,6 +29,12 @@ pub trait CallRunner: Send + Sync {
 
     /// The next inbound call; `None` when there will be none.
     fn accept(&self) -> BoxFuture<'_, Option<gateway::IncomingCall>>;
+
+    /// How the media threads keep up.
+    fn media_load(&self) -> Vec<MediaLoad>;
+
+    /// The RTP of all calls since the start.
+    fn packets(&self) -> PacketTotals;
 
     /// The trunks as they stand.
     fn trunks(&self) -> BoxFuture<'_, Vec<TrunkStatus>>;
@@ -53,6 +61,8 @@ impl std::fmt::Debug for Conversation {
 pub trait LiveCall: Send + Sync {
     /// Where it is.
     fn status(&self) -> watch::Receiver<CallStatus>;
+    /// Why they are not heard though they should be; `None` while all is well.
+    fn one_way(&self) -> watch::Receiver<Option<OneWay>>;
     /// When it was answered.
     fn answered_at(&self) -> Option<Instant>;
     /// How it sounds.
@@ -68,6 +78,10 @@ pub trait LiveCall: Send + Sync {
 impl LiveCall for CallHandle {
     fn status(&self) -> watch::Receiver<CallStatus> {
         CallHandle::status(self)
+    }
+
+    fn one_way(&self) -> watch::Receiver<Option<OneWay>> {
+        CallHandle::one_way(self)
     }
 
     fn answered_at(&self) -> Option<Instant> {
@@ -121,6 +135,14 @@ impl CallRunner for GatewayRunner {
 
     fn accept(&self) -> BoxFuture<'_, Option<gateway::IncomingCall>> {
         Box::pin(async move { self.gateway.as_ref()?.accept().await })
+    }
+
+    fn media_load(&self) -> Vec<MediaLoad> {
+        self.gateway.as_ref().map_or(Vec::new(), Gateway::media_load)
+    }
+
+    fn packets(&self) -> PacketTotals {
+        self.gateway.as_ref().map_or(PacketTotals::default(), Gateway::packets)
     }
 
     fn trunks(&self) -> BoxFuture<'_, Vec<TrunkStatus>> {

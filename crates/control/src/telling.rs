@@ -1,8 +1,10 @@
 //! Pure: no I/O, no clock.
 //! What an agent observed, in the words of the API's events and records.
 
-use agent::{AgentEvent, AnsweredBy, DigitSource, Speaker};
+use std::time::Duration;
 
+use agent::{AgentEvent, AnsweredBy, DigitSource, Speaker};
+use gateway::OneWay;
 use serde_json::{Value, json};
 use store::{CallChange, TranscriptRow};
 
@@ -24,6 +26,30 @@ pub(crate) enum Record {
     Nothing,
     Change(CallChange),
     Said(TranscriptRow),
+}
+
+/// They are not heard though they should be, or are again.
+pub(crate) fn one_way(since_answer: Duration, cause: Option<OneWay>) -> NewEvent {
+    let event = NewEvent::new("media.one_way", since_answer.as_millis() as u64);
+    match cause {
+        Some(cause) => event
+            .with("phase", "start")
+            .with("direction", "inbound")
+            .with("cause", one_way_name(cause))
+            .with("detail", cause.to_string()),
+        None => event.with("phase", "end").with("direction", "inbound"),
+    }
+}
+
+fn one_way_name(cause: OneWay) -> &'static str {
+    match cause {
+        OneWay::NothingArrives => "nothing_arrives",
+        OneWay::PrivateAddress(_) => "private_address",
+        OneWay::NotRtp => "not_rtp",
+        OneWay::PayloadType(_) => "payload_type",
+        OneWay::Source(_) => "other_source",
+        OneWay::Unauthentic => "unauthentic",
+    }
 }
 
 pub(crate) fn tell(event: AgentEvent) -> Told {

@@ -5,7 +5,7 @@ mod common;
 use std::time::Duration;
 
 use common::{App, ended, until};
-use gateway::{CallStatus, EndCause};
+use gateway::{CallStatus, EndCause, OneWay};
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::net::TcpStream;
@@ -87,6 +87,27 @@ async fn a_stream_cannot_resume_after_what_is_no_event() {
     let headers = [("accept", "text/event-stream"), ("last-event-id", "yesterday")];
     let answer = app.send("read", "GET", "/v1/events", &headers, "").await;
     assert_eq!(answer.problem(), (422, "invalid_field".into()));
+}
+
+#[tokio::test]
+async fn a_call_that_is_heard_one_way_says_why() {
+    let app = App::start().await;
+    let id = app.place().await;
+    let mut events = app.control.follow_events(Some(id.clone()));
+    let line = app.line().await;
+    line.status(CallStatus::Answered);
+    for cause in [Some(OneWay::PrivateAddress("10.1.2.3".parse().unwrap())), None] {
+        line.one_way(cause);
+        until(&mut events, "media.one_way").await;
+    }
+    let page = app.get(&format!("/v1/calls/{id}/events")).await.json();
+    let told: Vec<_> =
+        page["data"].as_array().unwrap().iter().filter(|event| event["type"] == "media.one_way").collect();
+    let is = |event: &Value, name: &str, expected: &str| assert_eq!(event["data"][name], expected, "{event}");
+    is(told[0], "phase", "start");
+    is(told[0], "cause", "private_address");
+    is(told[0], "detail", "nothing arrives, and they wait for us at 10.1.2.3, which is private to their network");
+    is(told[1], "phase", "end");
 }
 
 async fn ended_call(app: &App) -> String {

@@ -45,6 +45,13 @@ async fn a_scrape_parses_and_counts_what_happened() {
     is("offhook_registration_state{trunk=\"carrier\",state=\"failed\"}", 0.0);
     is("offhook_trunk_max_calls{trunk=\"carrier\"}", 50.0);
     is("offhook_calls{state=\"answered\"}", 0.0);
+    is("offhook_rtp_packets_total{fate=\"lost\"}", 7.0);
+    is("offhook_media_lateness_seconds_bucket{le=\"0.0001\"}", 40.0);
+    is("offhook_media_lateness_seconds_bucket{le=\"0.06\"}", 48.0);
+    is("offhook_media_lateness_seconds_count", 50.0);
+    is("offhook_media_lateness_seconds_sum", 0.5);
+    is("offhook_media_busy_ratio{thread=\"0\"}", 0.25);
+    is("offhook_media_full{thread=\"0\"}", 0.0);
     assert!(scrape["process_resident_memory_bytes"] > 1e6, "{scrape:?}");
 
     let mut events = app.control.follow_events(Some(waiting));

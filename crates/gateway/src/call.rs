@@ -21,9 +21,10 @@ use crate::endpoint::EndpointCommand;
 use crate::line::{LineCommand, LineEnd};
 use crate::media_threads::WorkerWaker;
 use crate::media_worker::MediaEvent;
+use crate::packets::Packets;
 use crate::recording::Recording;
 use crate::trace::Trace;
-use crate::{CallEnd, CallStatus, EndCause, Quality, clock, quality, ring};
+use crate::{CallEnd, CallStatus, EndCause, OneWay, Quality, clock, quality, ring};
 use machine::{CallMachine, Input, Output, Signal};
 
 /// Ordered orders waiting for the worker's ring: a long string of digits at most.
@@ -45,8 +46,12 @@ pub(crate) struct CallTask {
     pub(crate) shared: Arc<Shared>,
     pub(crate) status: watch::Sender<CallStatus>,
     pub(crate) finished: watch::Sender<Option<CallEnd>>,
+    pub(crate) one_way: watch::Sender<Option<OneWay>>,
     /// The media thread let go of the stream before the call did.
     pub(crate) media_lost: bool,
+    /// The counters of its media when they were told last, and those of all calls.
+    pub(crate) counted: media::Statistics,
+    pub(crate) packets: Arc<Packets>,
 }
 
 /// The call's ends of its media stream.
@@ -70,7 +75,6 @@ pub(crate) struct Shared {
 pub(crate) struct View {
     pub(crate) quality: Quality,
     pub(crate) answered_at: Option<Instant>,
-    pub(crate) packets_received: u64,
     pub(crate) explanation: String,
 }
 
@@ -114,6 +118,10 @@ impl CallTask {
                 Happened::Command(command) => Input::Command(command),
                 Happened::Media(Some(MediaEvent::Statistics(statistics))) => {
                     self.note_statistics(&statistics);
+                    continue;
+                }
+                Happened::Media(Some(MediaEvent::OneWay(cause))) => {
+                    self.one_way.send_replace(cause);
                     continue;
                 }
                 Happened::Media(Some(event)) => {
@@ -228,12 +236,10 @@ impl CallTask {
     }
 
     fn note_statistics(&mut self, statistics: &media::Statistics) {
-        let heard = {
-            let mut view = self.shared.view();
-            view.quality = quality::of(statistics);
-            statistics.packets_received > std::mem::replace(&mut view.packets_received, statistics.packets_received)
-        };
-        if heard {
+        self.shared.view().quality = quality::of(statistics);
+        let before = std::mem::replace(&mut self.counted, *statistics);
+        self.packets.grow(&before, statistics);
+        if statistics.packets_received > before.packets_received {
             self.machine.media_alive(clock::now());
         }
         self.explain();

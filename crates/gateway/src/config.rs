@@ -27,6 +27,8 @@ pub struct Config {
     pub rtp_ports: (u16, u16),
     /// Media threads; 0 is cores − 1, at least one.
     pub media_threads: usize,
+    /// Whether all detectors run in calls of the built-in routes too, where nobody listens.
+    pub built_in_detectors: bool,
     /// When set, REGISTER is accepted and INVITEs challenged: a simulated trunk.
     pub registrar: Option<sip::Registrar>,
     /// Calls at once, both directions.
@@ -61,6 +63,7 @@ impl Default for Config {
             trunks: Vec::new(),
             rtp_ports: (16384, 32767),
             media_threads: 0,
+            built_in_detectors: false,
             registrar: None,
             max_calls: 1000,
             built_in: Vec::new(),

@@ -61,6 +61,9 @@ pub enum Error {
         /// The limit.
         limit: usize,
     },
+    /// Another call would harm those under way.
+    #[error("this machine has its hands full with the calls it has; it takes more when some have ended")]
+    Overloaded,
     /// Neither a number, a user name nor a SIP URI.
     #[error("{0:?} cannot be dialed")]
     BadTarget(String),

@@ -18,6 +18,7 @@ use crate::call::CallTask;
 use crate::dns::Dns;
 use crate::endpoint::{self, Acquaintances, Endpoint, EndpointCommand, Named};
 use crate::media_threads::MediaThreads;
+use crate::packets::Packets;
 use crate::ports::Ports;
 use crate::registrations::{Registrations, Standing};
 use crate::resolver::Resolver;
@@ -26,8 +27,8 @@ use crate::streams::{self, Streams, Tls};
 use crate::trace::Traces;
 use crate::trunk_state::MAX_CHANGES;
 use crate::{
-    Call, CallLimits, Config, Error, NextHop, Registration, RegistrationChanged, TlsError, TlsFiles, Trunk, inbound,
-    setup,
+    Call, CallLimits, Config, Error, MediaLoad, NextHop, PacketTotals, Registration, RegistrationChanged, TlsError,
+    TlsFiles, Trunk, inbound, setup,
 };
 
 /// Inbound calls waiting for their reader, a second's worth of a large trunk; more get 503.
@@ -51,6 +52,7 @@ pub(crate) struct Inner {
     pub(crate) listeners: Vec<Listener>,
     pub(crate) endpoint: mpsc::Sender<EndpointCommand>,
     pub(crate) media: MediaThreads,
+    pub(crate) packets: Arc<Packets>,
     tls: Tls,
     pub(crate) ports: Ports,
     pub(crate) resolver: Resolver,
@@ -157,6 +159,7 @@ impl Gateway {
             listeners,
             endpoint,
             media,
+            packets: Arc::default(),
             tls,
             ports,
             resolver,
@@ -191,7 +194,7 @@ impl Gateway {
         let mut hops = sockets::hops(&inner.config, &inner.listeners, &targets);
         trunk.keep_keys_secret(&mut hops)?;
         let flow = hops.first().map(|hop| hop.flow).ok_or_else(|| Error::NoRoute(trunk.domain.clone()))?;
-        let permits = inner.admit(Some(&trunk.name)).ok_or(Error::Full { limit: inner.config.max_calls })?;
+        let permits = inner.admit(Some(&trunk.name))?;
         let standing = inner.standing(&trunk.name);
         let mut prepared = setup::outbound(inner, trunk, standing.seen(flow), &dial)?;
         let caller = setup::escaped_user(dial.caller_id.as_deref().unwrap_or(&trunk.caller_id));
@@ -237,6 +240,16 @@ impl Gateway {
     /// Connects to a target of a trunk over TCP or TLS as its calls would, certificates included, and hangs up.
     pub async fn connect(&self, peer: Peer) -> io::Result<()> {
         streams::try_out(&self.inner.tls, peer, self.inner.resolver.domain_of(peer)).await
+    }
+
+    /// How each media thread keeps up.
+    pub fn media_load(&self) -> Vec<MediaLoad> {
+        self.inner.media.load()
+    }
+
+    /// The RTP of all calls since the start.
+    pub fn packets(&self) -> PacketTotals {
+        self.inner.packets.totals()
     }
 
     /// Calls under way.
@@ -290,12 +303,14 @@ impl Inner {
         self.rng.lock().unwrap_or_else(PoisonError::into_inner).next_u64()
     }
 
-    pub(crate) fn admit(&self, trunk: Option<&str>) -> Option<Permits> {
-        let mut permits = vec![self.room.clone().try_acquire_owned().ok()?];
-        if let Some(room) = trunk.and_then(|trunk| self.trunk_room.get(trunk)) {
-            permits.push(room.clone().try_acquire_owned().ok()?);
+    /// Room for one more call, within the limits of configuration and of what the machine can carry.
+    pub(crate) fn admit(&self, trunk: Option<&str>) -> Result<Permits, Error> {
+        if !self.media.has_room() {
+            return Err(Error::Overloaded);
         }
-        Some(permits)
+        let rooms = std::iter::once(&self.room).chain(trunk.and_then(|trunk| self.trunk_room.get(trunk)));
+        let permits = rooms.map(|room| room.clone().try_acquire_owned()).collect::<Result<_, _>>();
+        permits.map_err(|_| Error::Full { limit: self.config.max_calls })
     }
 
     /// How many calls that trunk has.

@@ -6,7 +6,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::call::Shared;
 use crate::line::LineCommand;
-use crate::{CallEnd, EndCause, Line};
+use crate::{CallEnd, EndCause, Line, OneWay};
 
 /// A placed or accepted call.
 #[derive(Debug)]
@@ -23,6 +23,7 @@ pub struct CallHandle {
     pub(crate) commands: mpsc::Sender<LineCommand>,
     pub(crate) status: watch::Receiver<CallStatus>,
     pub(crate) finished: watch::Receiver<Option<CallEnd>>,
+    pub(crate) one_way: watch::Receiver<Option<OneWay>>,
     pub(crate) shared: Arc<Shared>,
 }
 
@@ -40,6 +41,11 @@ impl CallHandle {
     /// Where the call stands, for watching.
     pub fn status(&self) -> watch::Receiver<CallStatus> {
         self.status.clone()
+    }
+
+    /// Why they are not heard though they should be, for watching; `None` while all is well.
+    pub fn one_way(&self) -> watch::Receiver<Option<OneWay>> {
+        self.one_way.clone()
     }
 
     /// When it was answered.

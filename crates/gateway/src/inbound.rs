@@ -9,7 +9,7 @@ use crate::call::machine::Signal;
 use crate::endpoint::{EndpointCommand, Invitation};
 use crate::gateway::Inner;
 use crate::log_limit::{Class, LogLimit};
-use crate::{BuiltIn, Call, IncomingCall, clock, setup};
+use crate::{BuiltIn, Call, Error, IncomingCall, clock, setup};
 
 /// Turns invitations into calls: built-in ones are answered here, others wait for `accept`.
 pub(crate) async fn take_invitations(
@@ -47,7 +47,13 @@ fn take_invitation(
     if in_the_open && trunk.is_some_and(|trunk| trunk.srtp == SrtpPolicy::Required) {
         return Err(NOT_ACCEPTABLE_HERE);
     }
-    let permits = inner.admit(trunk.map(|trunk| trunk.name.as_str())).ok_or(BUSY_HERE)?;
+    let mut refused = |error: Error| {
+        if let Some(left_out) = log.admit(clock::now(), Class::NoRoom) {
+            tracing::warn!(%error, left_out, "inbound call refused");
+        }
+        BUSY_HERE
+    };
+    let permits = inner.admit(trunk.map(|trunk| trunk.name.as_str())).map_err(&mut refused)?;
     let place = if built_in.is_none() { Some(arrived.try_reserve().map_err(|_| BUSY_HERE)?) } else { None };
     let recording = match &inner.config.record_inbound {
         Some(directory) if built_in.is_none() => {
@@ -57,12 +63,7 @@ fn take_invitation(
     };
     let invited = setup::Invited { offer: invitation.offer, built_in, record: recording.as_deref() };
     let flow = trunk.map_or(invitation.flow, |trunk| inner.standing(&trunk.name).seen(invitation.flow));
-    let prepared = setup::inbound(inner, trunk, flow, invited).map_err(|error| {
-        if let Some(left_out) = log.admit(clock::now(), Class::NoRoom) {
-            tracing::warn!(%error, left_out, "inbound call refused");
-        }
-        BUSY_HERE
-    })?;
+    let prepared = setup::inbound(inner, trunk, flow, invited).map_err(refused)?;
     let (task, line, handle) = prepared.into_call(inner, invitation.session, invitation.events, invitation.trace);
     if let (Some(place), Some(line)) = (place, line) {
         let trunk = trunk.map(|trunk| trunk.name.clone());

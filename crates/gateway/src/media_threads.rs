@@ -7,16 +7,15 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
 use crate::clock;
+use crate::media_load::{Load, MediaLoad};
 use crate::media_worker::{MediaWorker, Stream};
 #[cfg(feature = "sim")]
 use crate::network::MediaSocket;
 use crate::network::Network;
+use crate::readiness::{MAX_READY, Readiness, Waker};
 
 /// Streams on their way to a worker.
 const MAX_HANDOVER: usize = 256;
-/// Readiness events taken from the kernel at once.
-const MAX_READY: usize = 1024;
-const WAKE: mio::Token = mio::Token(usize::MAX);
 
 /// All media workers of a gateway.
 #[derive(Debug)]
@@ -29,13 +28,14 @@ pub(crate) struct MediaThreads {
 struct Worker {
     streams: SyncSender<Box<Stream>>,
     waker: WorkerWaker,
+    load: Arc<Load>,
     thread: Option<JoinHandle<()>>,
 }
 
 /// Wakes the worker of one stream after an order.
 #[derive(Debug, Clone)]
 pub(crate) enum WorkerWaker {
-    Thread(Arc<mio::Waker>),
+    Thread(Waker),
     #[cfg(feature = "sim")]
     Task(Arc<tokio::sync::Notify>),
 }
@@ -43,8 +43,7 @@ pub(crate) enum WorkerWaker {
 impl WorkerWaker {
     pub(crate) fn wake(&self) {
         match self {
-            // It fails only when the eventfd is full, and then the worker is awake anyway.
-            Self::Thread(waker) => drop(waker.wake()),
+            Self::Thread(waker) => waker.wake(),
             #[cfg(feature = "sim")]
             Self::Task(notify) => notify.notify_one(),
         }
@@ -66,12 +65,24 @@ impl MediaThreads {
         Ok(Self { workers, next: AtomicUsize::new(0) })
     }
 
-    /// Hands a stream to the next worker; `None` when that worker is overwhelmed.
+    /// Hands a stream to the next worker that has room; `None` when none has.
     pub(crate) fn add(&self, stream: Box<Stream>) -> Option<WorkerWaker> {
-        let worker = &self.workers[self.next.fetch_add(1, Ordering::Relaxed) % self.workers.len()];
+        let first = self.next.fetch_add(1, Ordering::Relaxed) % self.workers.len();
+        let (before, after) = self.workers.split_at(first);
+        let worker = after.iter().chain(before).find(|worker| !worker.load.is_full())?;
         worker.streams.try_send(stream).ok()?;
         worker.waker.wake();
         Some(worker.waker.clone())
+    }
+
+    /// How each keeps up.
+    pub(crate) fn load(&self) -> Vec<MediaLoad> {
+        self.workers.iter().map(|worker| worker.load.now()).collect()
+    }
+
+    /// Whether one of them can take a call.
+    pub(crate) fn has_room(&self) -> bool {
+        self.workers.iter().any(|worker| !worker.load.is_full())
     }
 }
 
@@ -89,42 +100,42 @@ impl Drop for MediaThreads {
 }
 
 fn start_thread(number: usize) -> io::Result<Worker> {
-    let poll = mio::Poll::new()?;
-    let waker = Arc::new(mio::Waker::new(poll.registry(), WAKE)?);
+    let readiness = Readiness::new()?;
+    let waker = readiness.waker();
     let (streams, handover) = sync_channel(MAX_HANDOVER);
-    let thread =
-        std::thread::Builder::new().name(format!("media-{number}")).spawn(move || run_thread(poll, &handover))?;
-    Ok(Worker { streams, waker: WorkerWaker::Thread(waker), thread: Some(thread) })
+    let load = Arc::<Load>::default();
+    let worker = MediaWorker::new(load.clone());
+    let run = move || run_thread(readiness, &handover, worker);
+    let thread = std::thread::Builder::new().name(format!("media-{number}")).spawn(run)?;
+    Ok(Worker { streams, waker: WorkerWaker::Thread(waker), load, thread: Some(thread) })
 }
 
-fn run_thread(mut poll: mio::Poll, handover: &Receiver<Box<Stream>>) {
+fn run_thread(readiness: Readiness, handover: &Receiver<Box<Stream>>, mut worker: MediaWorker) {
     prefer_real_time();
-    let mut worker = MediaWorker::new();
-    let mut ready = mio::Events::with_capacity(MAX_READY);
     let mut removed = Vec::new();
+    let mut ready = Vec::with_capacity(MAX_READY);
     let mut next_token = 0;
+    let mut now = clock::now();
     loop {
-        let timeout = worker.turn(clock::now()).map(|at| at.saturating_duration_since(clock::now()));
-        match poll.poll(&mut ready, timeout) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(_) => return,
-            Ok(()) => {}
-        }
-        let now = clock::now();
-        let mut woken = false;
-        for event in &ready {
-            match event.token() {
-                WAKE => woken = true,
-                token => worker.readable(now, token.0),
-            }
+        let deadline = worker.turn(clock::now());
+        let done = clock::now();
+        worker.worked(now, done);
+        let at_most = deadline.map(|at| at.saturating_duration_since(done));
+        let Ok(woken) = readiness.wait(at_most, &mut ready) else { return };
+        now = clock::now();
+        for token in &ready {
+            worker.readable(now, *token);
         }
         if !woken {
             continue;
         }
         loop {
             match handover.try_recv() {
-                Ok(mut stream) => {
-                    register(&poll, &mut stream, next_token);
+                Ok(stream) => {
+                    if let Some(socket) = stream.socket.host() {
+                        // A socket that cannot be registered is silent, and the call's media time-out ends it.
+                        let _ = readiness.add(socket, next_token);
+                    }
                     worker.add(now, next_token, *stream);
                     next_token += 1;
                 }
@@ -133,22 +144,11 @@ fn run_thread(mut poll: mio::Poll, handover: &Receiver<Box<Stream>>) {
             }
         }
         worker.ordered(now, &mut removed);
-        for mut stream in removed.drain(..) {
-            deregister(&poll, &mut stream);
+        for stream in removed.drain(..) {
+            if let Some(socket) = stream.socket.host() {
+                let _ = readiness.remove(socket);
+            }
         }
-    }
-}
-
-/// A socket that cannot be registered is silent, and the call's media time-out ends it.
-fn register(poll: &mio::Poll, stream: &mut Stream, token: usize) {
-    if let Some(socket) = stream.socket.host() {
-        let _ = poll.registry().register(socket, mio::Token(token), mio::Interest::READABLE);
-    }
-}
-
-fn deregister(poll: &mio::Poll, stream: &mut Stream) {
-    if let Some(socket) = stream.socket.host() {
-        let _ = poll.registry().deregister(socket);
     }
 }
 
@@ -163,13 +163,13 @@ fn prefer_real_time() {
 fn start_task() -> Worker {
     let notify = Arc::new(tokio::sync::Notify::new());
     let (streams, handover) = sync_channel(MAX_HANDOVER);
-    tokio::spawn(run_task(notify.clone(), handover));
-    Worker { streams, waker: WorkerWaker::Task(notify), thread: None }
+    let load = Arc::<Load>::default();
+    tokio::spawn(run_task(notify.clone(), handover, MediaWorker::new(load.clone())));
+    Worker { streams, waker: WorkerWaker::Task(notify), load, thread: None }
 }
 
 #[cfg(feature = "sim")]
-async fn run_task(notify: Arc<tokio::sync::Notify>, handover: Receiver<Box<Stream>>) {
-    let mut worker = MediaWorker::new();
+async fn run_task(notify: Arc<tokio::sync::Notify>, handover: Receiver<Box<Stream>>, mut worker: MediaWorker) {
     let mut removed = Vec::new();
     let mut next_token = 0;
     loop {

@@ -9,18 +9,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use media::ear::Heard;
-use media::{AudioFrame, MediaSession, Order, Statistics, Transmit, UtteranceId};
+use media::{AudioFrame, MediaSession, Order, Statistics, Transmit, UtteranceId, one_way};
 
 use crate::impairment::{Fate, Impairment};
+use crate::media_load::{Load, Meter};
 use crate::network::MediaSocket;
 use crate::ring;
 
 /// The largest datagram taken from a socket; RTP with 60 ms of audio is far below.
 const MAX_DATAGRAM: usize = 2048;
-/// Slots between two `MediaEvent::Statistics`: one second.
-const STATISTICS_EVERY: u32 = 50;
-/// Room kept in the event ring for what must not be lost; audio is dropped below it.
-const RESERVED_EVENTS: usize = 32;
+/// Time between two `MediaEvent::Statistics`.
+const STATISTICS_EVERY: Duration = Duration::from_secs(1);
 /// Datagrams an impaired stream holds back at once.
 const MAX_DELAYED: usize = 1024;
 
@@ -33,6 +32,8 @@ pub(crate) enum MediaEvent {
     Played { utterance: UtteranceId, duration: Duration, finished: bool },
     DigitsSent,
     Statistics(Statistics),
+    /// Since now they are not heard and should be, and why; or they are again.
+    OneWay(Option<one_way::Cause>),
 }
 
 /// Both sides of 20 ms, for the recorder.
@@ -53,8 +54,8 @@ pub(crate) struct Stream {
     pub(crate) queue: ring::Receiver<Order>,
     pub(crate) events: ring::Sender<MediaEvent>,
     pub(crate) recording: Option<ring::Sender<Recorded>>,
-    /// Whether anybody listens to what they say.
-    pub(crate) forward_audio: bool,
+    /// Room kept in `events` for what must not be lost; audio and statistics are dropped below it.
+    pub(crate) reserved_events: usize,
     /// Set while nothing is queued: whoever queues something then wakes the worker.
     pub(crate) idle: Arc<AtomicBool>,
     pub(crate) impaired: Option<Impaired>,
@@ -79,32 +80,38 @@ pub(crate) struct MediaWorker {
     deadlines: BTreeSet<(Instant, usize)>,
     buffer: [u8; MAX_DATAGRAM],
     transmit: Transmit,
+    meter: Meter,
 }
 
 #[derive(Debug)]
 struct Entry {
     stream: Stream,
     deadline: Option<Instant>,
-    slots: u32,
+    /// When its counters are told next.
+    statistics: Instant,
 }
 
 impl MediaWorker {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(load: Arc<Load>) -> Self {
         Self {
             streams: BTreeMap::new(),
             deadlines: BTreeSet::new(),
             buffer: [0; MAX_DATAGRAM],
-            transmit: Transmit { to: ([0, 0, 0, 0], 0).into(), len: 0, packet: [0; media::MAX_PACKET] },
+            transmit: Transmit::default(),
+            meter: Meter::new(load),
         }
     }
 
     pub(crate) fn add(&mut self, now: Instant, token: usize, stream: Stream) {
-        self.streams.insert(token, Entry { stream, deadline: None, slots: 0 });
+        self.streams.insert(token, Entry { stream, deadline: None, statistics: now + STATISTICS_EVERY });
         self.serve(now, token);
     }
 
     /// Something arrived on this stream's socket.
     pub(crate) fn readable(&mut self, now: Instant, token: usize) {
+        if let Some(entry) = self.streams.get_mut(&token) {
+            entry.stream.receive(now, &mut self.buffer);
+        }
         self.serve(now, token);
     }
 
@@ -143,6 +150,7 @@ impl MediaWorker {
             && at <= now
         {
             self.deadlines.pop_first();
+            self.meter.slot(now.saturating_duration_since(at));
             if let Some(entry) = self.streams.get_mut(&token) {
                 entry.deadline = None;
                 self.serve(now, token);
@@ -151,21 +159,27 @@ impl MediaWorker {
         self.deadlines.first().map(|(at, _)| *at)
     }
 
+    /// The thread worked from then until now, and goes to wait.
+    pub(crate) fn worked(&mut self, from: Instant, until: Instant) {
+        self.meter.worked(from, until);
+    }
+
     fn serve(&mut self, now: Instant, token: usize) {
         let Some(entry) = self.streams.get_mut(&token) else { return };
         entry.stream.take_orders(now);
-        entry.stream.receive(now, &mut self.buffer);
+        entry.stream.take_delayed(now);
         if entry.stream.session.poll_timeout().is_some_and(|at| at <= now) {
             entry.stream.session.handle_timeout(now);
             // The slot may have made room for what waits in the ring.
             entry.stream.take_orders(now);
-            entry.slots += 1;
-            if entry.slots.is_multiple_of(STATISTICS_EVERY) {
+            if entry.statistics <= now {
+                entry.statistics = now + STATISTICS_EVERY;
                 entry.stream.report_statistics();
             }
         }
         entry.stream.send(now, &mut self.transmit);
         entry.stream.report();
+        entry.stream.report_one_way();
 
         let deadline = entry.stream.next_deadline();
         if deadline != entry.deadline {
@@ -205,7 +219,13 @@ impl Stream {
                 Some(impaired) => impaired.delay_inbound(now, from, &buffer[..len]),
                 None => self.session.receive(now, from, &buffer[..len]),
             }
+            if self.socket.tells_again() {
+                break;
+            }
         }
+    }
+
+    fn take_delayed(&mut self, now: Instant) {
         if let Some(impaired) = &mut self.impaired {
             while let Some((from, datagram)) = take_due(&mut impaired.inbound, now) {
                 self.session.receive(now, from, &datagram);
@@ -238,7 +258,7 @@ impl Stream {
                     }
                     continue;
                 }
-                media::Event::Audio(_) if !self.forward_audio || self.events.room() < RESERVED_EVENTS => continue,
+                media::Event::Audio(_) if self.events.room() < self.reserved_events => continue,
                 media::Event::Audio(frame) => MediaEvent::Audio(frame),
                 media::Event::Heard(heard) => MediaEvent::Heard(heard),
                 media::Event::Started { utterance, at } => MediaEvent::Started { utterance, at },
@@ -253,8 +273,18 @@ impl Stream {
         }
     }
 
+    fn report_one_way(&mut self) {
+        if let Some(verdict) = self.session.poll_one_way() {
+            let cause = match verdict {
+                one_way::Verdict::Begun(cause) => Some(cause),
+                one_way::Verdict::Ended => None,
+            };
+            let _ = self.events.push(MediaEvent::OneWay(cause));
+        }
+    }
+
     fn report_statistics(&mut self) {
-        if self.events.room() >= RESERVED_EVENTS {
+        if self.events.room() >= self.reserved_events {
             drop(self.events.push(MediaEvent::Statistics(self.session.statistics())));
         }
     }

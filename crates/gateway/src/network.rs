@@ -43,7 +43,11 @@ impl Network {
 
     pub(crate) fn bind_media(&self, address: SocketAddr) -> io::Result<MediaSocket> {
         match self {
-            Self::Host => Ok(MediaSocket::Host(mio::net::UdpSocket::bind(address)?)),
+            Self::Host => {
+                let socket = UdpSocket::bind(address)?;
+                socket.set_nonblocking(true)?;
+                Ok(MediaSocket::Host(socket))
+            }
             #[cfg(feature = "sim")]
             Self::Simulated(network) => Ok(MediaSocket::Simulated(network.bind(address)?)),
         }
@@ -157,14 +161,14 @@ impl SignallingSocket {
 /// A socket for RTP, owned by one media worker.
 #[derive(Debug)]
 pub(crate) enum MediaSocket {
-    Host(mio::net::UdpSocket),
+    Host(UdpSocket),
     #[cfg(feature = "sim")]
     Simulated(SimSocket),
 }
 
 impl MediaSocket {
     /// The host's socket, to be told of readiness; a simulated one tells by itself.
-    pub(crate) fn host(&mut self) -> Option<&mut mio::net::UdpSocket> {
+    pub(crate) fn host(&self) -> Option<&UdpSocket> {
         match self {
             Self::Host(socket) => Some(socket),
             #[cfg(feature = "sim")]
@@ -176,14 +180,10 @@ impl MediaSocket {
     pub(crate) fn receive(&mut self, now: Instant, buffer: &mut [u8]) -> Option<(usize, SocketAddr)> {
         match self {
             // An error here is an ICMP answer to something we sent, or nothing to read.
-            Self::Host(socket) => loop {
+            Self::Host(socket) => {
                 let _ = now;
-                match socket.recv_from(buffer) {
-                    Ok(received) => return Some(received),
-                    Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {}
-                    Err(_) => return None,
-                }
-            },
+                socket.recv_from(buffer).ok()
+            }
             #[cfg(feature = "sim")]
             Self::Simulated(socket) => socket.take_due(now, buffer),
         }
@@ -195,6 +195,15 @@ impl MediaSocket {
             Self::Host(socket) => drop(socket.send_to(payload, to)),
             #[cfg(feature = "sim")]
             Self::Simulated(socket) => socket.send(payload, to),
+        }
+    }
+
+    /// Whether a socket with more to read says so again, so that one look takes one datagram.
+    pub(crate) fn tells_again(&self) -> bool {
+        match self {
+            Self::Host(_) => true,
+            #[cfg(feature = "sim")]
+            Self::Simulated(_) => false,
         }
     }
 

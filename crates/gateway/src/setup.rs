@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use media::{MediaSession, ear};
+use media::{MediaSession, Statistics, ear};
 use sip::sdp::{AudioCodec, Capabilities, Direction, Sdes, SessionDescription, SrtpPolicy};
 use sip::{Event, Flow, SessionId};
 use tokio::sync::{mpsc, watch};
@@ -25,8 +25,8 @@ const CONTROL_RING: usize = 16;
 const QUEUE_RING: usize = 8;
 /// Media events with a listener: over two seconds of audio.
 const EVENT_RING: usize = 128;
-/// Media events without one.
-const QUIET_EVENT_RING: usize = 48;
+/// Media events without one: keys and counters.
+const QUIET_EVENT_RING: usize = 8;
 /// Our telephone-event payload type (RFC 4733 §2.4.1: dynamic; 101 is what everybody uses).
 const TELEPHONE_EVENT: u8 = 101;
 
@@ -85,7 +85,7 @@ pub(crate) fn inbound(
             limits: inner.config.inbound_limits,
             record,
             listened_to: built_in.is_none(),
-            origin: Origin::Inbound { offer, built_in },
+            origin: Origin::Inbound { from: flow.remote.ip(), offer, built_in },
         },
     )
 }
@@ -95,7 +95,8 @@ fn prepare(inner: &Inner, plan: Plan<'_>) -> Result<Prepared, Error> {
     let (socket, port) = inner.ports.bind(&inner.config.network, sockets::media_ip(&inner.listeners, plan.flow))?;
     let (control, control_end) = ring::channel(CONTROL_RING);
     let (queue, queue_end) = ring::channel(QUEUE_RING);
-    let (events, events_end) = ring::channel(if plan.listened_to { EVENT_RING } else { QUIET_EVENT_RING });
+    let event_ring = if plan.listened_to { EVENT_RING } else { QUIET_EVENT_RING };
+    let (events, events_end) = ring::channel(event_ring);
     // Early media of our own calls is evidence; a call of theirs that nobody took is nothing.
     let keep_unanswered = matches!(plan.origin, Origin::Outbound { .. });
     let (recorded, recording) = match plan.record {
@@ -108,11 +109,12 @@ fn prepare(inner: &Inner, plan: Plan<'_>) -> Result<Prepared, Error> {
         None => (None, None),
     };
     let idle = Arc::new(AtomicBool::new(true));
-    let detect = plan.listened_to;
+    let detect = plan.listened_to || inner.config.built_in_detectors;
     let session = MediaSession::new(
         now,
         media::Config {
             ear: ear::Config { dtmf: detect, progress: detect, voice: detect },
+            audio: plan.listened_to,
             record: plan.record.is_some(),
         },
         inner.draw_seed(),
@@ -125,11 +127,11 @@ fn prepare(inner: &Inner, plan: Plan<'_>) -> Result<Prepared, Error> {
         queue: queue_end,
         events,
         recording: recorded,
-        forward_audio: plan.listened_to,
+        reserved_events: event_ring / 4,
         idle: idle.clone(),
         impaired: (!impairment.is_none()).then(|| Impaired::new(impairment, inner.draw_seed())),
     };
-    let waker = inner.media.add(Box::new(stream)).ok_or(Error::Full { limit: inner.config.max_calls })?;
+    let waker = inner.media.add(Box::new(stream)).ok_or(Error::Overloaded)?;
     let seed = inner.draw_seed();
     let capabilities = Capabilities {
         address: SocketAddr::new(plan.flow.local.ip(), port),
@@ -166,9 +168,15 @@ impl Prepared {
             self.listened_to.then(|| line::pair(commands.clone())).unzip();
         let (status, status_receiver) = watch::channel(CallStatus::Dialing);
         let (finished, finished_receiver) = watch::channel(None);
+        let (one_way, one_way_receiver) = watch::channel(None);
         let shared = Arc::new(Shared::new(trace));
-        let handle =
-            CallHandle { commands, status: status_receiver, finished: finished_receiver, shared: shared.clone() };
+        let handle = CallHandle {
+            commands,
+            status: status_receiver,
+            finished: finished_receiver,
+            one_way: one_way_receiver,
+            shared: shared.clone(),
+        };
         let task = CallTask {
             session,
             machine: self.machine,
@@ -182,7 +190,10 @@ impl Prepared {
             shared,
             status,
             finished,
+            one_way,
             media_lost: false,
+            counted: Statistics::default(),
+            packets: inner.packets.clone(),
         };
         (task, line, handle)
     }

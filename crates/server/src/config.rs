@@ -38,6 +38,8 @@ pub struct Config {
     pub rtp_ports: (u16, u16),
     /// `[media] threads`.
     pub media_threads: usize,
+    /// `[media] built_in_detectors`.
+    pub built_in_detectors: bool,
     /// `[media] record`.
     pub record: bool,
     /// `[media] record_dir`, under `data_dir` when relative.

@@ -84,6 +84,7 @@ pub fn gateway_config(config: &Config) -> gateway::Config {
         max_calls,
         rtp_ports: config.rtp_ports,
         media_threads: config.media_threads,
+        built_in_detectors: config.built_in_detectors,
         built_in: config
             .routes
             .iter()

@@ -3,6 +3,7 @@
 use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
+use gateway::LATENESS_BOUNDS;
 
 use super::Api;
 use crate::calls::Calls;
@@ -21,6 +22,7 @@ pub(crate) async fn show(State(api): State<Api>) -> impl IntoResponse {
     api.calls.metrics().write(&mut text);
     write_calls(&api.calls, &mut text);
     write_trunks(&api.calls, &mut text).await;
+    write_media(&api.calls, &mut text);
     write_process(Process::read(), &mut text);
     ([(header::CONTENT_TYPE, CONTENT_TYPE)], text.finish())
 }
@@ -50,6 +52,39 @@ async fn write_trunks(calls: &Calls, text: &mut Text) {
     text.family("offhook_trunk_max_calls", Kind::Gauge, "Calls at once that the trunk is configured for.");
     for trunk in &trunks {
         text.sample(&[("trunk", trunk.name.as_str())], trunk.limits.max_calls as f64);
+    }
+}
+
+fn write_media(calls: &Calls, text: &mut Text) {
+    let (threads, packets) = (calls.runner().media_load(), calls.runner().packets());
+    text.family("offhook_rtp_packets_total", Kind::Counter, "RTP of all calls, by what became of it.");
+    for (fate, count) in [
+        ("sent", packets.sent),
+        ("received", packets.received),
+        ("lost", packets.lost),
+        ("late", packets.late),
+        ("ignored", packets.ignored),
+    ] {
+        text.sample(&[("fate", fate)], count as f64);
+    }
+    text.family("offhook_media_lateness_seconds", Kind::Histogram, "How late media threads serve their slots and timers.");
+    let late = |bucket: usize| threads.iter().map(|thread| thread.late[bucket]).sum::<u64>();
+    let mut below = 0;
+    for (bucket, bound) in LATENESS_BOUNDS.iter().enumerate() {
+        below += late(bucket);
+        text.sample_of("_bucket", &[("le", bound.as_secs_f64().to_string().as_str())], below as f64);
+    }
+    let all = below + late(LATENESS_BOUNDS.len());
+    text.sample_of("_bucket", &[("le", "+Inf")], all as f64);
+    text.sample_of("_sum", &[], threads.iter().map(|thread| thread.lateness.as_secs_f64()).sum());
+    text.sample_of("_count", &[], all as f64);
+    text.family("offhook_media_busy_ratio", Kind::Gauge, "Share of its time that a media thread works.");
+    for (number, thread) in threads.iter().enumerate() {
+        text.sample(&[("thread", number.to_string().as_str())], f64::from(thread.busy) / 1000.0);
+    }
+    text.family("offhook_media_full", Kind::Gauge, "1 while a media thread takes no further call, so that those it has stay good.");
+    for (number, thread) in threads.iter().enumerate() {
+        text.sample(&[("thread", number.to_string().as_str())], u8::from(thread.is_full).into());
     }
 }
 

@@ -39,8 +39,8 @@ impl Carry {
                     self.change("dialing", CallChange::default(), NewEvent::new("call.dialing", 0)).await;
                     return Ok((connected.with(conversation), line));
                 }
-                // This trunk is full: wait as `queued`, and leave the line to calls by other trunks.
-                Err(gateway::Error::Full { .. }) if Instant::now() < deadline => {
+                // This trunk or this machine is full: wait as `queued`, and leave the line to calls by other trunks.
+                Err(gateway::Error::Full { .. } | gateway::Error::Overloaded) if Instant::now() < deadline => {
                     drop(line);
                     tokio::select! {
                         biased;
@@ -49,7 +49,7 @@ impl Carry {
                         _ = timeout_at(deadline, sleep(FULL_RETRY)) => {}
                     }
                 }
-                Err(gateway::Error::Full { .. }) => return Err(no_line()),
+                Err(gateway::Error::Full { .. } | gateway::Error::Overloaded) => return Err(no_line()),
                 Err(error @ gateway::Error::Stopping) => {
                     return Err(Ended::without_agent(EndCause::Shutdown, Some(error.to_string())));
                 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use agent::{AgentCommand, AgentEvent, AgentOrder, Refused};
-use gateway::{CallEnd, CallStatus, EndCause};
+use gateway::{CallEnd, CallStatus, EndCause, OneWay};
 use store::CallChange;
 use tokio::sync::mpsc::{self, error::TrySendError};
 use tokio::time::{Instant, sleep_until};
@@ -31,6 +31,8 @@ impl Carry {
         let mut goodbye_until: Option<Instant> = None;
         let mut status = live.status();
         let mut status_open = true;
+        let mut one_way = live.one_way();
+        let mut one_way_open = true;
         // A task of its own, so that a panic in it ends this call and no more.
         let mut conversation = tokio::spawn(outcome);
         let first = *status.borrow_and_update();
@@ -45,6 +47,13 @@ impl Carry {
                         self.observe(now, &*live).await;
                     }
                     Err(_) => status_open = false,
+                },
+                changed = one_way.changed(), if one_way_open => match changed {
+                    Ok(()) => {
+                        let cause = *one_way.borrow_and_update();
+                        self.tell_one_way(cause, &*live).await;
+                    }
+                    Err(_) => one_way_open = false,
                 },
                 // An order does not wait until all that happened is written down.
                 Some(order) = self.orders.recv() => {
@@ -145,6 +154,11 @@ impl Carry {
             change.answered_at = Some(clock::rfc3339(at));
         }
         self.change(name, change, NewEvent::new(event, 0)).await;
+    }
+
+    async fn tell_one_way(&self, cause: Option<OneWay>, live: &dyn LiveCall) {
+        let since_answer = live.answered_at().map_or(Duration::ZERO, |at| at.elapsed());
+        self.record(Change::Nothing, telling::one_way(since_answer, cause)).await;
     }
 
     async fn tell(&mut self, event: AgentEvent) {

@@ -14,9 +14,7 @@ use control::{
     AgentError, AgentRequest, ApiKey, BoxFuture, CallRunner, Control, ControlConfig, Conversation, Follower, Limits,
     LiveCall, NewCall, NewTask, Price, Role, StoredEvent, TrunkInfo,
 };
-use gateway::{
-    CallEnd, CallStatus, Dial, EndCause, Quality, Registration, RegistrationChanged, TracedMessage, TrunkStatus,
-};
+use gateway::{CallEnd, CallStatus, Dial, EndCause, MediaLoad, OneWay, PacketTotals, Quality, Registration, RegistrationChanged, TracedMessage, TrunkStatus};
 use serde_json::Value;
 use store::Store;
 use tempfile::TempDir;
@@ -228,6 +226,10 @@ impl Line {
         self.seen.status.send_replace(status);
     }
 
+    pub fn one_way(&self, cause: Option<OneWay>) {
+        self.seen.one_way.send_replace(cause);
+    }
+
     /// What is on the wire of this line, even after its end.
     pub fn wire(&self) -> Wire {
         Wire(Arc::clone(&self.seen))
@@ -277,12 +279,17 @@ impl Wire {
 
 struct Seen {
     status: watch::Sender<CallStatus>,
+    one_way: watch::Sender<Option<OneWay>>,
     answered_at: Mutex<Option<Instant>>,
     messages: Mutex<Vec<TracedMessage>>,
     hung_up: Notify,
 }
 
 impl LiveCall for Seen {
+    fn one_way(&self) -> watch::Receiver<Option<OneWay>> {
+        self.one_way.subscribe()
+    }
+
     fn status(&self) -> watch::Receiver<CallStatus> {
         self.status.subscribe()
     }
@@ -348,6 +355,7 @@ impl CallRunner for PlayedLines {
             }
             let seen = Arc::new(Seen {
                 status: watch::Sender::new(CallStatus::Dialing),
+                one_way: watch::Sender::default(),
                 answered_at: Mutex::default(),
                 messages: Mutex::default(),
                 hung_up: Notify::new(),
@@ -361,6 +369,19 @@ impl CallRunner for PlayedLines {
 
     fn accept(&self) -> BoxFuture<'_, Option<gateway::IncomingCall>> {
         Box::pin(async { None })
+    }
+
+    fn media_load(&self) -> Vec<MediaLoad> {
+        vec![MediaLoad {
+            late: [40, 5, 0, 0, 3, 0, 0, 0, 0, 2],
+            lateness: Duration::from_millis(500),
+            busy: 250,
+            is_full: false,
+        }]
+    }
+
+    fn packets(&self) -> PacketTotals {
+        PacketTotals { sent: 100, received: 90, lost: 7, late: 2, ignored: 1 }
     }
 
     fn trunks(&self) -> BoxFuture<'_, Vec<TrunkStatus>> {

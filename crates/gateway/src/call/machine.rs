@@ -8,7 +8,7 @@ mod keys;
 mod signalling;
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use media::{Order, SteadyTone, UtteranceId};
@@ -74,7 +74,7 @@ pub(crate) struct Deadline {
 #[derive(Debug, Clone)]
 pub(crate) enum Origin {
     Outbound { peer: SocketAddr },
-    Inbound { offer: Option<SessionDescription>, built_in: Option<BuiltIn> },
+    Inbound { from: IpAddr, offer: Option<SessionDescription>, built_in: Option<BuiltIn> },
 }
 
 #[derive(Debug)]
@@ -82,6 +82,8 @@ pub(crate) struct CallMachine {
     state: State,
     /// Whom we call.
     peer: Option<SocketAddr>,
+    /// Where their signalling comes from.
+    signals: Option<IpAddr>,
     limits: CallLimits,
     digits: DigitPolicy,
     capabilities: Capabilities,
@@ -135,6 +137,7 @@ impl CallMachine {
         let mut machine = Self {
             state: State::Dialing { ring_limit, early_media: false },
             peer: None,
+            signals: None,
             limits,
             digits,
             capabilities,
@@ -149,8 +152,12 @@ impl CallMachine {
             outputs: VecDeque::new(),
         };
         match origin {
-            Origin::Outbound { peer } => machine.peer = Some(peer),
-            Origin::Inbound { offer, built_in } => {
+            Origin::Outbound { peer } => {
+                machine.peer = Some(peer);
+                machine.signals = Some(peer.ip());
+            }
+            Origin::Inbound { from, offer, built_in } => {
+                machine.signals = Some(from);
                 machine.state = State::Offered { offer, ring_limit };
                 match built_in {
                     None => {}
@@ -265,6 +272,7 @@ impl CallMachine {
 
     fn enter_established(&mut self, now: Instant) {
         self.state = State::Established { media_limit: Some(now + self.limits.media_timeout), heard_at: now };
+        self.outputs.push_back(Output::Media(Order::Answered { signals: self.signals }));
         self.outputs.push_back(Output::Status(CallStatus::Answered));
         self.outputs.push_back(Output::Line(LineEvent::Answered));
     }

@@ -85,6 +85,7 @@ pub struct Media {
     pub record: Option<bool>,
     pub record_dir: Text,
     pub record_retention: Text,
+    pub built_in_detectors: Option<bool>,
 }
 
 #[derive(Debug, Default, Deserialize)]

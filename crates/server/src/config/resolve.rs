@@ -74,6 +74,7 @@ impl Reader<'_> {
             trunks,
             rtp_ports: self.parsed("media.ports", raw.media.ports, ports).unwrap_or((16384, 32767)),
             media_threads: self.count("media.threads", raw.media.threads, 0, 256).unwrap_or(0),
+            built_in_detectors: raw.media.built_in_detectors.unwrap_or(false),
             record: raw.media.record.unwrap_or(true),
             record_dir: data_dir.join(record_dir),
             record_retention: self.parsed("media.record_retention", raw.media.record_retention, duration::parse_some),

@@ -27,7 +27,7 @@ impl CallMachine {
             // Keys by INFO follow, and are told of when they are sent.
             MediaEvent::DigitsSent if self.info_keys.speech_is_over() => return self.send_info_keys(now),
             MediaEvent::DigitsSent => LineEvent::DigitsSent,
-            MediaEvent::Statistics(_) => return,
+            MediaEvent::Statistics(_) | MediaEvent::OneWay(_) => return,
         };
         self.outputs.push_back(Output::Line(line));
     }

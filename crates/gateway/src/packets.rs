@@ -1,0 +1,58 @@
+//! [`Packets`]: the RTP of all calls since the start, counted.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use media::Statistics;
+
+/// The RTP of all calls since the start, those under way included, at most a second old.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PacketTotals {
+    /// Packets that we sent.
+    pub sent: u64,
+    /// Packets of peers that were taken.
+    pub received: u64,
+    /// Packets of theirs that never came.
+    pub lost: u64,
+    /// Packets of theirs that came after their time to be played.
+    pub late: u64,
+    /// From strangers, malformed, forged, repeated, or of an unknown payload type.
+    pub ignored: u64,
+}
+
+/// The same, shared by the calls.
+#[derive(Debug, Default)]
+pub(crate) struct Packets([AtomicU64; 5]);
+
+impl Packets {
+    /// A call's counters have grown.
+    pub(crate) fn grow(&self, before: &Statistics, now: &Statistics) {
+        for ((total, before), now) in self.0.iter().zip(figures(before)).zip(figures(now)) {
+            total.fetch_add(now.saturating_sub(before), Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn totals(&self) -> PacketTotals {
+        let [sent, received, lost, late, ignored] = [0, 1, 2, 3, 4].map(|n| self.0[n].load(Ordering::Relaxed));
+        PacketTotals { sent, received, lost, late, ignored }
+    }
+}
+
+fn figures(counted: &Statistics) -> [u64; 5] {
+    let ignored = counted.packets_ignored + counted.packets_unauthentic + counted.packets_replayed;
+    [counted.packets_sent, counted.packets_received, counted.packets_lost, counted.packets_late, ignored]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_each_call_counts_anew_is_added_up() {
+        let packets = Packets::default();
+        let counted = |sent, lost| Statistics { packets_sent: sent, packets_lost: lost, ..Statistics::default() };
+        packets.grow(&counted(0, 0), &counted(50, 2));
+        packets.grow(&counted(50, 2), &counted(100, 1));
+        packets.grow(&counted(0, 0), &Statistics { packets_replayed: 3, packets_ignored: 4, ..counted(7, 0) });
+        assert_eq!(packets.totals(), PacketTotals { sent: 107, lost: 2, ignored: 7, ..PacketTotals::default() });
+    }
+}
