@@ -37,6 +37,10 @@ media)
   example media
   example gateway "$target/release/offhook" "$judge"
   ;;
+capacity)
+  $cargo build --release --quiet --bin offhook || exit 1
+  table python3 sip-tests/capacity.py --offhook "$target/release/offhook" --judge "$judge"
+  ;;
 hearing)
   table $cargo run --release --quiet -p speech --example accuracy
   ;;
@@ -45,7 +49,7 @@ plc)
   table python3 scripts/bench/plc.py "$target/release/examples/bench-plc" "$target"
   ;;
 *)
-  echo "bench.sh: there is no table $name; there are: sip media hearing plc" >&2
+  echo "bench.sh: there is no table $name; there are: sip media capacity hearing plc" >&2
   exit 2
   ;;
 esac

@@ -15,10 +15,10 @@ class Offhook(Process):
     """`offhook serve` with a configuration of the case, and a client of its API."""
 
     def __init__(self, binary, folder, peer_port, domain=None, trunk="", limits="", routes="", llm='provider = "rules"',
-                 media_ports=40, proxy=None, sip="", listen=(), advertise="127.0.0.1"):
+                 media_ports=40, proxy=None, sip="", media="", listen=(), advertise="127.0.0.1"):
         """The trunk is at `peer_port`, or at `domain`, through that port or the URI `proxy`, or else where DNS says.
-        `listen` and `sip` come on top of a UDP port."""
-        self.sip_port, self.api_port, media = PORTS.take(), PORTS.take(), PORTS.take(media_ports)
+        `listen`, `sip` and `media` come on top of a UDP port."""
+        self.sip_port, self.api_port, first = PORTS.take(), PORTS.take(), PORTS.take(media_ports)
         self.target = ("127.0.0.1", self.sip_port)
         peer = proxy or (f"sip:127.0.0.1:{peer_port}" if peer_port else None)
         where = f'uri = "sip:{domain}"' if domain else f'uri = "{peer}"'
@@ -45,8 +45,9 @@ allow_from = ["127.0.0.1/32"]
 {trunk}
 
 [media]
-ports = "{media}-{media + media_ports - 1}"
+ports = "{first}-{first + media_ports - 1}"
 record = true
+{media}
 
 [[route]]
 to = "echo"
