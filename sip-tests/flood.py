@@ -45,7 +45,8 @@ class Call:
 
     def __init__(self, target):
         self.rtp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.rtp.bind(("127.0.0.1", 0))
+        # RTCP goes to the port above, where nobody else may listen.
+        self.rtp.bind(("127.0.0.1", PORTS.take(2)))
         self.rtp.setblocking(False)
         self.prober = sip.Prober(target)
         port = self.rtp.getsockname()[1]

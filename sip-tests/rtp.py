@@ -12,6 +12,7 @@ import threading
 import time
 
 import audio
+from process import PORTS
 
 EVENT_KEYS = "0123456789*#ABCD"
 Packet = collections.namedtuple("Packet", "at source marker payload_type sequence timestamp ssrc payload")
@@ -32,7 +33,8 @@ class Phone:
 
     def __init__(self, event_type=101):
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.socket.bind(("127.0.0.1", 0))
+        # RTCP goes to the port above, where nobody else may listen.
+        self.socket.bind(("127.0.0.1", PORTS.take(2)))
         self.socket.settimeout(0.1)
         self.port = self.socket.getsockname()[1]
         self.event_type = event_type
