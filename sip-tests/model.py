@@ -87,17 +87,19 @@ def decide(messages):
     """What to say and which tools to call, from what a model is told: `(text, [(name, arguments)])`."""
     goal, facts = read_task(messages[0]["content"])
     heard, events = last_turn(messages)
-    menu = menu_of(heard, events)
-    if menu:
-        key = best_key(menu, goal)
-        return ("", [("press", {"keys": key})]) if key else ("", [("wait", {"seconds": 4})])
+    menu, times = menu_of(heard, events), times_in(heard)
+    key = best_key(menu, goal) if menu else None
+    if key:
+        return "", [("press", {"keys": key})]
+    # "Or two thirty in the afternoon" may be heard as "press two thirty": who names times is no menu.
+    if menu and not times:
+        return "", [("wait", {"seconds": 4})]
     if not heard:
         if any("you speak first" in event for event in events):
             return introduction(goal, facts), []
         return "", [("wait", {"seconds": 5})]
     if has(heard, "goodbye", "all set", "confirmed"):
         return "Thank you very much. Goodbye.", [("end", {"reason": "completed"})]
-    times = times_in(heard)
     if times and has(heard, "correct", "right") and not has(heard, "all right is", "is that all right"):
         # First the report alone, which is answered by a request of its own; then the words.
         if messages[-1]["role"] == "tool":
