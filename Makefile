@@ -25,6 +25,8 @@ JOBS    ?= 4
 # make fuzz SECONDS_EACH=300; make fuzz FUZZ_COUNT=2000000
 SECONDS_EACH ?= 60
 FUZZ_COUNT   ?= 500000
+# Features of the binary.
+FEATURES     ?=
 
 .NOTPARALLEL:
 .PHONY: help deps deps-demo deps-test build demo test check sipp demos interop bench soak world fuzz docs release watch
@@ -41,18 +43,20 @@ deps-test:
 	@sh scripts/deps.sh demo test
 
 build:
-	@$(CARGO) build --workspace --bin offhook
+	@$(CARGO) build --workspace --bin offhook $(FEATURES)
 
 demo: deps-demo build ## A whole call on this machine: no key, no number, no internet.
 	@$(OFFHOOK) demo $(ARGS)
 
+# The binary with what Rust's tests need, so that no crate is built twice.
+test: FEATURES += --features server/sim
 test: deps-test check sipp demos ## Everything: Rust's tests, real SIP peers, a few demo calls.
 
 check: ## Format, clippy with warnings denied, unit and world tests, documentation.
 	$(CARGO) fmt --all --check
 	python3 -B scripts/rfc_coverage.py --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings -D clippy::iter_over_hash_type
-	$(CARGO) test --workspace --quiet
+	$(CARGO) test --workspace --quiet $(FEATURES)
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --document-private-items --quiet
 
 sipp: deps-test build ## The real binary against SIPp, baresip and Kamailio.

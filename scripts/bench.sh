@@ -46,7 +46,8 @@ hearing)
   ;;
 plc)
   $cargo build --release --quiet -p media --example bench-plc || exit 1
-  table python3 scripts/bench/plc.py "$target/release/examples/bench-plc" "$target"
+  $cargo build --release --quiet --bin offhook || exit 1
+  table python3 scripts/bench/plc.py "$target/release/examples/bench-plc" "$target/release/offhook" "$target"
   ;;
 *)
   echo "bench.sh: there is no table $name; there are: sip media capacity hearing plc" >&2

@@ -1,27 +1,34 @@
 #!/usr/bin/env python3
-"""Concealment of lost packets, judged by PESQ: plc.py PROGRAM TARGET [SEED]
+"""Concealment of lost packets, judged by PESQ and by a recogniser: plc.py PROGRAM OFFHOOK TARGET [SEED]
 
-PROGRAM is the example bench-plc, TARGET a folder for the environment with PyPI's `pesq`. The same packets of the same
-clips are lost for all: silence instead of them, the frame before once more, spandsp's `plc`, and a call of ours at the
-delay it chooses. Needs Debian's asterisk-core-sounds-en-wav and libspandsp2; PLC_CLIPS may name more clips (8 kHz, mono,
-separated by colons). Ends 1 when ours is not ahead in each row, 2 when something is missing.
+PROGRAM is the example bench-plc, OFFHOOK the binary whose `transcribe` counts words, TARGET a folder for the environment
+with PyPI's `pesq`. The same packets of the same clips are lost for all: silence instead of them, the frame before once
+more, spandsp's `plc`, and a call of ours at the delay it chooses. Needs Debian's asterisk-core-sounds-en-wav and
+libspandsp2; PLC_CLIPS may name more clips (8 kHz, mono, separated by colons), of which no words are counted. Ends 1 when
+ours is not ahead by PESQ in each row, or misheard more than one of the others; 2 when something is missing.
 """
 
 import ctypes
 import ctypes.util
+import gzip
 import os
 import pathlib
 import random
+import re
 import subprocess
 import sys
 import tempfile
 import venv
 import wave
+from concurrent.futures import ThreadPoolExecutor
 
 SOUNDS = "/usr/share/asterisk/sounds"
+TEXTS = "/usr/share/doc/asterisk-core-sounds-en/core-sounds-en.txt.gz"
 CLIPS = 16
 SECONDS = (5, 12)
 FRAME = 160
+# Losses after which words are counted too.
+WORD_KINDS = ["5", "10-burst-2"]
 KINDS = ["1", "3", "5", "10", "5-burst-2", "10-burst-2", "10-burst-3"]
 
 
@@ -92,13 +99,49 @@ def spandsp(frames, lost):
     return played
 
 
+def texts():
+    """What each prompt says, by the name of its file, as words."""
+    said = {}
+    with gzip.open(TEXTS, "rt", encoding="utf-8", errors="replace") as lines:
+        for line in lines:
+            name, parted, text = line.partition(":")
+            if parted and not line.startswith(";"):
+                said[pathlib.Path(name.strip()).name] = words(text)
+    return said
+
+
+def words(text):
+    return re.findall(r"[a-z']+", text.lower())
+
+
+def misheard(said, heard):
+    """Words put in, left out or exchanged, at least."""
+    row = list(range(len(heard) + 1))
+    for number, word in enumerate(said, 1):
+        before, row = row, [number]
+        for place, other in enumerate(heard, 1):
+            row.append(min(before[place] + 1, row[-1] + 1, before[place - 1] + (word != other)))
+    return row[-1]
+
+
+def transcribed(offhook, folder, name, sound):
+    path = pathlib.Path(folder) / f"{name}.wav"
+    with wave.open(str(path), "wb") as file:
+        file.setparams((1, 2, 8000, 0, "NONE", ""))
+        file.writeframes(sound)
+    done = subprocess.run([offhook, "transcribe", str(path)], capture_output=True, text=True)
+    if done.returncode:
+        missing(f"offhook transcribe: {done.stderr.strip()}")
+    return words(done.stdout)
+
+
 def main():
-    program, target = sys.argv[1:3]
+    program, offhook, target = sys.argv[1:4]
     in_environment(target)
     import numpy
     from pesq import pesq
 
-    seed = int(sys.argv[3]) if len(sys.argv) > 3 else random.randrange(1_000_000)
+    seed = int(sys.argv[4]) if len(sys.argv) > 4 else random.randrange(1_000_000)
     paths = clips()
     rivals = {"silence": silence, "repetition": repetition, "spandsp": spandsp}
     print(f"concealment: PESQ-NB, {len(paths)} clips, 20 ms, G.711, seed {seed}")
@@ -106,7 +149,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         if subprocess.run([program, folder, str(seed), *map(str, paths)]).returncode:
             missing("the example failed")
-        behind = []
+        behind, said, to_hear = [], texts(), []
         for kind in KINDS:
             scores = {name: [] for name in [*rivals, "ours"]}
             for path in paths:
@@ -119,13 +162,34 @@ def main():
                 for name, sound in heard.items():
                     degraded = numpy.frombuffer(sound, dtype=numpy.int16)
                     scores[name].append(pesq(8000, numpy.frombuffer(line, dtype=numpy.int16), degraded, "nb"))
+                if kind in WORD_KINDS and path.stem in said:
+                    to_hear += [(kind, name, path.stem, sound) for name, sound in heard.items()]
             means = {name: sum(values) / len(values) for name, values in scores.items()}
             print(f"{kind:<12}" + "".join(f"{mean:>12.2f}" for mean in means.values()), flush=True)
             if means["ours"] <= max(means[name] for name in rivals):
                 behind.append(kind)
-    rows = len(KINDS)
-    print(f"plc: ours ahead in {rows - len(behind)} of {rows} rows" + (f"; BEHIND: {', '.join(behind)}" if behind else ""))
+        wrong = count_words(offhook, folder, said, to_hear, [*rivals, "ours"])
+    if any(wrong["ours"] > wrong[name] for name in rivals):
+        behind.append("words")
+    rows = len(KINDS) + 1
+    print(f"plc: ours ahead in {rows - len(behind)} of {rows} rows, words among them" + (f"; BEHIND: {', '.join(behind)}" if behind else ""))
     sys.exit(1 if behind else 0)
+
+
+def count_words(offhook, folder, said, to_hear, names):
+    """Words misheard, by what was done about the losses."""
+    def hear(number):
+        kind, name, stem, sound = to_hear[number]
+        return kind, name, misheard(said[stem], transcribed(offhook, folder, f"heard-{number}", sound))
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        counted = list(pool.map(hear, range(len(to_hear))))
+    spoken = sum(len(said[stem]) for _, name, stem, _ in to_hear if name == names[0])
+    for kind in WORD_KINDS:
+        row = [sum(wrong for of, by, wrong in counted if (of, by) == (kind, name)) for name in names]
+        print(f"{kind + ' words':<12}" + "".join(f"{wrong:>12}" for wrong in row), flush=True)
+    print(f"words misheard, of {spoken} spoken in both rows together; the recogniser knows telephone talk, not all of these")
+    return {name: sum(wrong for _, by, wrong in counted if by == name) for name in names}
 
 
 main()

@@ -35,7 +35,7 @@ const MAX_OUTGOING: usize = 256;
 pub(crate) struct CallTask {
     pub(crate) session: SessionId,
     pub(crate) machine: CallMachine,
-    pub(crate) signalling: mpsc::Receiver<sip::Event>,
+    pub(crate) signalling: mpsc::Receiver<Box<sip::Event>>,
     pub(crate) endpoint: mpsc::Sender<EndpointCommand>,
     pub(crate) commands: mpsc::Receiver<LineCommand>,
     /// `None` for the built-in routes, which nobody listens to.
@@ -167,7 +167,7 @@ impl CallTask {
         tokio::select! { biased; // the order is the priority
             () = stop.cancelled(), if !stopping => Happened::Stop,
             () = sleep_until(deadline.map(|deadline| deadline.at)) => Happened::Deadline,
-            event = signalling.recv() => Happened::Signalling(event),
+            event = signalling.recv() => Happened::Signalling(event.map(|event| *event)),
             Some(command) = commands.recv() => Happened::Command(command),
             event = events.next(), if !media_lost => Happened::Media(event),
             () = room => Happened::Room,
@@ -176,13 +176,14 @@ impl CallTask {
     }
 
     async fn carry_out(&mut self, outgoing: &mut VecDeque<Order>) {
+        let mut ordered = false;
         while let Some(output) = self.machine.poll_output() {
             match output {
                 Output::Signal(signal) => self.signal(signal).await,
                 Output::Media(order) => {
                     // Full only when the worker has stalled for many orders; then the media time-out ends the call.
                     let _ = self.media.control.push(order);
-                    self.media.waker.wake();
+                    ordered = true;
                 }
                 Output::Queue(order) => {
                     if let Some(line) = &mut self.line {
@@ -203,6 +204,9 @@ impl CallTask {
                     self.status.send_replace(status);
                 }
             }
+        }
+        if ordered {
+            self.media.waker.wake();
         }
         self.pump(outgoing);
     }
@@ -245,8 +249,12 @@ impl CallTask {
         self.explain();
     }
 
-    /// Renews what handles read: not for every frame, but for all that changes a call, and every second.
+    /// Renews what handles read: not for every frame, but for all that changes a call, and every second. Of a built-in route
+    /// nobody has a handle.
     fn explain(&self) {
+        if self.line.is_none() {
+            return;
+        }
         let mut text = self.machine.describe();
         if let Some(deadline) = self.machine.poll_timeout() {
             let left = deadline.at.saturating_duration_since(clock::now());

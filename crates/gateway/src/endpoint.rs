@@ -52,7 +52,7 @@ pub(crate) struct Invitation {
     pub(crate) from: String,
     pub(crate) caller: sip::CallerIdentity,
     pub(crate) offer: Option<sip::sdp::SessionDescription>,
-    pub(crate) events: mpsc::Receiver<Event>,
+    pub(crate) events: mpsc::Receiver<Box<Event>>,
     pub(crate) trace: Arc<Trace>,
 }
 
@@ -89,7 +89,7 @@ pub(crate) struct Located {
 /// What one run of the task remembers.
 #[derive(Debug, Default)]
 struct Book {
-    calls: BTreeMap<SessionId, mpsc::Sender<Event>>,
+    calls: BTreeMap<SessionId, mpsc::Sender<Box<Event>>>,
     stopping: Option<Stopping>,
     /// How much may still begin.
     limit: RateLimit,
@@ -300,7 +300,7 @@ impl Endpoint {
 
     fn tell_call(&mut self, session: SessionId, event: Event, book: &mut Book) {
         let Some(call) = book.calls.get(&session) else { return };
-        match call.try_send(event) {
+        match call.try_send(Box::new(event)) {
             Ok(()) => {}
             // The call has gone and refused or ended its session itself.
             Err(TrySendError::Closed(_)) => drop(book.calls.remove(&session)),

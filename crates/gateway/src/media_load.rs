@@ -166,7 +166,7 @@ mod tests {
         let told = load.now();
         assert_eq!(told.late, [0, 0, 0, 200, 0, 0, 0, 100, 0, 0]);
         assert_eq!(told.lateness, ms(1300));
-        assert_eq!(told.busy, 100);
+        assert!((90..=100).contains(&told.busy), "{told:?}");
     }
 
     #[test]

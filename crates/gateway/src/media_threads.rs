@@ -2,9 +2,10 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 use crate::clock;
 use crate::media_load::{Load, MediaLoad};
@@ -14,38 +15,97 @@ use crate::network::MediaSocket;
 use crate::network::Network;
 use crate::readiness::{MAX_READY, Readiness, Waker};
 
-/// Streams on their way to a worker.
-const MAX_HANDOVER: usize = 256;
+/// What waits for a worker: streams, and which of them have orders.
+const MAX_HANDOVER: usize = 4096;
 
 /// All media workers of a gateway.
 #[derive(Debug)]
 pub(crate) struct MediaThreads {
     workers: Vec<Worker>,
-    next: AtomicUsize,
+    /// Of the next stream.
+    token: AtomicUsize,
 }
 
 #[derive(Debug)]
 struct Worker {
-    streams: SyncSender<Box<Stream>>,
-    waker: WorkerWaker,
+    post: Post,
     load: Arc<Load>,
     thread: Option<JoinHandle<()>>,
 }
 
-/// Wakes the worker of one stream after an order.
+/// What comes to a worker.
+#[derive(Debug)]
+enum Handover {
+    Stream(usize, Box<Stream>),
+    /// There are orders for this stream, or its call is over.
+    Orders(usize),
+}
+
+/// The way to a worker.
 #[derive(Debug, Clone)]
-pub(crate) enum WorkerWaker {
+struct Post {
+    handover: SyncSender<Handover>,
+    alarm: Alarm,
+    state: Arc<PostState>,
+}
+
+#[derive(Debug, Default)]
+struct PostState {
+    /// The worker was woken and has not looked yet.
+    woken: AtomicBool,
+    /// There was no room to say which streams have orders: all must be looked at.
+    overflown: AtomicBool,
+    /// The worker is to end.
+    stopped: AtomicBool,
+}
+
+/// The worker's end of it.
+#[derive(Debug)]
+struct Inbox {
+    handover: Receiver<Handover>,
+    state: Arc<PostState>,
+}
+
+#[derive(Debug, Clone)]
+enum Alarm {
     Thread(Waker),
     #[cfg(feature = "sim")]
     Task(Arc<tokio::sync::Notify>),
 }
 
+/// Wakes the worker of one stream after orders.
+#[derive(Debug)]
+pub(crate) struct WorkerWaker {
+    token: usize,
+    /// The worker knows that there are orders, and has not looked yet.
+    told: Arc<AtomicBool>,
+    post: Post,
+}
+
 impl WorkerWaker {
     pub(crate) fn wake(&self) {
-        match self {
-            Self::Thread(waker) => waker.wake(),
+        if !self.told.swap(true, Ordering::AcqRel) {
+            if self.post.handover.try_send(Handover::Orders(self.token)).is_err() {
+                self.post.state.overflown.store(true, Ordering::Release);
+            }
+            self.post.wake();
+        }
+    }
+}
+
+impl Post {
+    /// Wakes the worker, unless somebody has and it has not looked yet.
+    fn wake(&self) {
+        if !self.state.woken.swap(true, Ordering::AcqRel) {
+            self.ring();
+        }
+    }
+
+    fn ring(&self) {
+        match &self.alarm {
+            Alarm::Thread(waker) => waker.wake(),
             #[cfg(feature = "sim")]
-            Self::Task(notify) => notify.notify_one(),
+            Alarm::Task(notify) => notify.notify_one(),
         }
     }
 }
@@ -62,17 +122,18 @@ impl MediaThreads {
             #[cfg(feature = "sim")]
             Network::Simulated(_) => vec![start_task()],
         };
-        Ok(Self { workers, next: AtomicUsize::new(0) })
+        Ok(Self { workers, token: AtomicUsize::new(0) })
     }
 
-    /// Hands a stream to the next worker that has room; `None` when none has.
+    /// Hands a stream to the next worker that has room; `None` when none has. The worker takes it when its first orders come:
+    /// until then there is nothing to do with it.
     pub(crate) fn add(&self, stream: Box<Stream>) -> Option<WorkerWaker> {
-        let first = self.next.fetch_add(1, Ordering::Relaxed) % self.workers.len();
-        let (before, after) = self.workers.split_at(first);
+        let token = self.token.fetch_add(1, Ordering::Relaxed);
+        let (before, after) = self.workers.split_at(token % self.workers.len());
         let worker = after.iter().chain(before).find(|worker| !worker.load.is_full())?;
-        worker.streams.try_send(stream).ok()?;
-        worker.waker.wake();
-        Some(worker.waker.clone())
+        let waker = WorkerWaker { token, told: stream.told.clone(), post: worker.post.clone() };
+        worker.post.handover.try_send(Handover::Stream(token, stream)).ok()?;
+        Some(waker)
     }
 
     /// How each keeps up.
@@ -88,36 +149,71 @@ impl MediaThreads {
 
 impl Drop for MediaThreads {
     fn drop(&mut self) {
-        for worker in self.workers.drain(..) {
-            drop(worker.streams);
-            worker.waker.wake();
-            if let Some(thread) = worker.thread {
-                // A worker that panicked has already ended its calls; nothing is left to save here.
-                let _ = thread.join();
-            }
+        for worker in &self.workers {
+            worker.post.state.stopped.store(true, Ordering::Release);
+            worker.post.ring();
+        }
+        for thread in self.workers.drain(..).filter_map(|worker| worker.thread) {
+            // A worker that panicked has already ended its calls; nothing is left to save here.
+            let _ = thread.join();
         }
     }
 }
 
-fn start_thread(number: usize) -> io::Result<Worker> {
-    let readiness = Readiness::new()?;
-    let waker = readiness.waker();
-    let (streams, handover) = sync_channel(MAX_HANDOVER);
-    let load = Arc::<Load>::default();
-    let worker = MediaWorker::new(load.clone());
-    let run = move || run_thread(readiness, &handover, worker);
-    let thread = std::thread::Builder::new().name(format!("media-{number}")).spawn(run)?;
-    Ok(Worker { streams, waker: WorkerWaker::Thread(waker), load, thread: Some(thread) })
+impl Inbox {
+    /// Takes what has come: streams to their worker, after `begun`, and orders. False when the worker is to end.
+    fn serve(&self, now: Instant, worker: &mut MediaWorker, mut begun: impl FnMut(usize, &Stream)) -> bool {
+        // Before the look: who comes after it wakes us again.
+        self.state.woken.store(false, Ordering::Release);
+        if self.state.stopped.load(Ordering::Acquire) {
+            return false;
+        }
+        loop {
+            match self.handover.try_recv() {
+                Ok(Handover::Stream(token, stream)) => {
+                    begun(token, &stream);
+                    worker.add(now, token, *stream);
+                }
+                Ok(Handover::Orders(token)) => worker.ordered(now, token),
+                Err(TryRecvError::Empty) => break,
+                Err(TryRecvError::Disconnected) => return false,
+            }
+        }
+        if self.state.overflown.swap(false, Ordering::AcqRel) {
+            worker.all_ordered(now);
+        }
+        true
+    }
 }
 
-fn run_thread(readiness: Readiness, handover: &Receiver<Box<Stream>>, mut worker: MediaWorker) {
+/// A way to a worker, and the worker's end of it.
+fn post(alarm: Alarm) -> (Post, Inbox) {
+    let (sender, handover) = sync_channel(MAX_HANDOVER);
+    let state = Arc::<PostState>::default();
+    (Post { handover: sender, alarm, state: state.clone() }, Inbox { handover, state })
+}
+
+fn start_thread(number: usize) -> io::Result<Worker> {
+    let readiness = Readiness::new()?;
+    let (post, inbox) = post(Alarm::Thread(readiness.waker()));
+    let load = Arc::<Load>::default();
+    let worker = MediaWorker::new(load.clone());
+    let run = move || run_thread(&readiness, &inbox, worker);
+    let thread = std::thread::Builder::new().name(format!("media-{number}")).spawn(run)?;
+    Ok(Worker { post, load, thread: Some(thread) })
+}
+
+fn run_thread(readiness: &Readiness, inbox: &Inbox, mut worker: MediaWorker) {
     prefer_real_time();
-    let mut removed = Vec::new();
     let mut ready = Vec::with_capacity(MAX_READY);
-    let mut next_token = 0;
     let mut now = clock::now();
     loop {
         let deadline = worker.turn(clock::now());
+        for stream in worker.take_removed() {
+            if let Some(socket) = stream.socket.host() {
+                let _ = readiness.remove(socket);
+            }
+        }
         let done = clock::now();
         worker.worked(now, done);
         let at_most = deadline.map(|at| at.saturating_duration_since(done));
@@ -126,28 +222,14 @@ fn run_thread(readiness: Readiness, handover: &Receiver<Box<Stream>>, mut worker
         for token in &ready {
             worker.readable(now, *token);
         }
-        if !woken {
-            continue;
-        }
-        loop {
-            match handover.try_recv() {
-                Ok(stream) => {
-                    if let Some(socket) = stream.socket.host() {
-                        // A socket that cannot be registered is silent, and the call's media time-out ends it.
-                        let _ = readiness.add(socket, next_token);
-                    }
-                    worker.add(now, next_token, *stream);
-                    next_token += 1;
-                }
-                Err(std::sync::mpsc::TryRecvError::Empty) => break,
-                Err(std::sync::mpsc::TryRecvError::Disconnected) => return,
-            }
-        }
-        worker.ordered(now, &mut removed);
-        for stream in removed.drain(..) {
+        let begun = |token, stream: &Stream| {
             if let Some(socket) = stream.socket.host() {
-                let _ = readiness.remove(socket);
+                // A socket that cannot be registered is silent, and the call's media time-out ends it.
+                let _ = readiness.add(socket, token);
             }
+        };
+        if woken && !inbox.serve(now, &mut worker, begun) {
+            return;
         }
     }
 }
@@ -162,37 +244,27 @@ fn prefer_real_time() {
 #[cfg(feature = "sim")]
 fn start_task() -> Worker {
     let notify = Arc::new(tokio::sync::Notify::new());
-    let (streams, handover) = sync_channel(MAX_HANDOVER);
+    let (post, inbox) = post(Alarm::Task(notify.clone()));
     let load = Arc::<Load>::default();
-    tokio::spawn(run_task(notify.clone(), handover, MediaWorker::new(load.clone())));
-    Worker { streams, waker: WorkerWaker::Task(notify), load, thread: None }
+    tokio::spawn(run_task(notify, inbox, MediaWorker::new(load.clone())));
+    Worker { post, load, thread: None }
 }
 
 #[cfg(feature = "sim")]
-async fn run_task(notify: Arc<tokio::sync::Notify>, handover: Receiver<Box<Stream>>, mut worker: MediaWorker) {
-    let mut removed = Vec::new();
-    let mut next_token = 0;
+async fn run_task(notify: Arc<tokio::sync::Notify>, inbox: Inbox, mut worker: MediaWorker) {
     loop {
         let now = clock::now();
-        loop {
-            match handover.try_recv() {
-                Ok(stream) => {
-                    if let MediaSocket::Simulated(socket) = &stream.socket {
-                        socket.watch(notify.clone());
-                    }
-                    worker.add(now, next_token, *stream);
-                    next_token += 1;
-                }
-                Err(std::sync::mpsc::TryRecvError::Empty) => break,
-                Err(std::sync::mpsc::TryRecvError::Disconnected) => return,
+        let begun = |_, stream: &Stream| {
+            if let MediaSocket::Simulated(socket) = &stream.socket {
+                socket.watch(notify.clone());
             }
+        };
+        if !inbox.serve(now, &mut worker, begun) {
+            return;
         }
-        worker.ordered(now, &mut removed);
-        removed.clear();
-        for token in 0..next_token {
-            worker.readable(now, token);
-        }
+        worker.all_readable(now);
         let deadline = worker.turn(now);
+        worker.take_removed().for_each(drop);
         match deadline {
             Some(at) => tokio::select! { biased;
                 () = notify.notified() => {}

@@ -28,8 +28,15 @@ const MAX_DELAYED: usize = 1024;
 pub(crate) enum MediaEvent {
     Audio(AudioFrame),
     Heard(Heard),
-    Started { utterance: UtteranceId, at: Instant },
-    Played { utterance: UtteranceId, duration: Duration, finished: bool },
+    Started {
+        utterance: UtteranceId,
+        at: Instant,
+    },
+    Played {
+        utterance: UtteranceId,
+        duration: Duration,
+        finished: bool,
+    },
     DigitsSent,
     Statistics(Statistics),
     /// Since now they are not heard and should be, and why; or they are again.
@@ -58,6 +65,8 @@ pub(crate) struct Stream {
     pub(crate) reserved_events: usize,
     /// Set while nothing is queued: whoever queues something then wakes the worker.
     pub(crate) idle: Arc<AtomicBool>,
+    /// Set by whoever ordered something, until the worker looks.
+    pub(crate) told: Arc<AtomicBool>,
     pub(crate) impaired: Option<Impaired>,
 }
 
@@ -78,6 +87,8 @@ type Delayed = BTreeMap<(Instant, u64), (SocketAddr, Vec<u8>)>;
 pub(crate) struct MediaWorker {
     streams: BTreeMap<usize, Entry>,
     deadlines: BTreeSet<(Instant, usize)>,
+    /// Streams whose call is over, until the thread takes them.
+    removed: Vec<Stream>,
     buffer: [u8; MAX_DATAGRAM],
     transmit: Transmit,
     meter: Meter,
@@ -96,6 +107,7 @@ impl MediaWorker {
         Self {
             streams: BTreeMap::new(),
             deadlines: BTreeSet::new(),
+            removed: Vec::new(),
             buffer: [0; MAX_DATAGRAM],
             transmit: Transmit::default(),
             meter: Meter::new(load),
@@ -115,33 +127,31 @@ impl MediaWorker {
         self.serve(now, token);
     }
 
-    /// Calls ordered something: look at all rings. Streams whose call has gone are handed back.
-    pub(crate) fn ordered(&mut self, now: Instant, removed: &mut Vec<Stream>) {
-        let gone: Vec<usize> = self
-            .streams
-            .iter()
-            .filter(|(_, entry)| entry.stream.control.is_closed())
-            .map(|(token, _)| *token)
-            .collect();
-        for token in gone {
-            if let Some(mut entry) = self.streams.remove(&token) {
-                entry.stream.session.goodbye(now);
-                entry.stream.send(now, &mut self.transmit);
-                if let Some(deadline) = entry.deadline {
-                    self.deadlines.remove(&(deadline, token));
-                }
-                removed.push(entry.stream);
-            }
+    /// Something may have arrived on any socket.
+    #[cfg(feature = "sim")]
+    pub(crate) fn all_readable(&mut self, now: Instant) {
+        let tokens: Vec<_> = self.streams.keys().copied().collect();
+        tokens.into_iter().for_each(|token| self.readable(now, token));
+    }
+
+    /// The call of this stream ordered something, or is over.
+    pub(crate) fn ordered(&mut self, now: Instant, token: usize) {
+        if let Some(entry) = self.streams.get(&token) {
+            // Before the look: who orders after it tells again.
+            entry.stream.told.store(false, Ordering::Release);
         }
-        let with_orders: Vec<usize> = self
-            .streams
-            .iter()
-            .filter(|(_, entry)| !entry.stream.control.is_empty() || !entry.stream.queue.is_empty())
-            .map(|(token, _)| *token)
-            .collect();
-        for token in with_orders {
-            self.serve(now, token);
-        }
+        self.serve(now, token);
+    }
+
+    /// Any of them may have.
+    pub(crate) fn all_ordered(&mut self, now: Instant) {
+        let tokens: Vec<_> = self.streams.keys().copied().collect();
+        tokens.into_iter().for_each(|token| self.ordered(now, token));
+    }
+
+    /// Streams whose call is over.
+    pub(crate) fn take_removed(&mut self) -> impl Iterator<Item = Stream> {
+        self.removed.drain(..)
     }
 
     /// Does all that is due, and says when to come back.
@@ -177,7 +187,14 @@ impl MediaWorker {
                 entry.stream.report_statistics();
             }
         }
+        let is_over = entry.stream.control.is_closed();
+        if is_over {
+            entry.stream.session.goodbye(now);
+        }
         entry.stream.send(now, &mut self.transmit);
+        if is_over {
+            return self.remove(token);
+        }
         entry.stream.report();
         entry.stream.report_one_way();
 
@@ -190,6 +207,15 @@ impl MediaWorker {
                 self.deadlines.insert((new, token));
             }
             entry.deadline = deadline;
+        }
+    }
+
+    fn remove(&mut self, token: usize) {
+        if let Some(entry) = self.streams.remove(&token) {
+            if let Some(deadline) = entry.deadline {
+                self.deadlines.remove(&(deadline, token));
+            }
+            self.removed.push(entry.stream);
         }
     }
 }

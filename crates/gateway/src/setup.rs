@@ -19,14 +19,19 @@ use crate::recording::{MAX_RECORDED, Recording};
 use crate::trace::Trace;
 use crate::{BuiltIn, CallHandle, CallLimits, CallStatus, Dial, DigitPolicy, Error, Line, Trunk, clock, ring, sockets};
 
-/// Orders that act at once.
-const CONTROL_RING: usize = 16;
-/// Audio and digits in the ring, besides the session's own queue of a second.
-const QUEUE_RING: usize = 8;
-/// Media events with a listener: over two seconds of audio.
-const EVENT_RING: usize = 128;
-/// Media events without one: keys and counters.
-const QUIET_EVENT_RING: usize = 8;
+/// How much may wait on the way to a call's media and back.
+struct Rings {
+    /// Orders that act at once.
+    control: usize,
+    /// Audio and digits, besides the session's own queue of a second.
+    queue: usize,
+    events: usize,
+}
+
+/// Over two seconds of audio for who listens.
+const RINGS: Rings = Rings { control: 16, queue: 8, events: 128 };
+/// Nobody listens or says anything: there are keys and counters.
+const QUIET_RINGS: Rings = Rings { control: 8, queue: 1, events: 8 };
 /// Our telephone-event payload type (RFC 4733 §2.4.1: dynamic; 101 is what everybody uses).
 const TELEPHONE_EVENT: u8 = 101;
 
@@ -93,10 +98,10 @@ pub(crate) fn inbound(
 fn prepare(inner: &Inner, plan: Plan<'_>) -> Result<Prepared, Error> {
     let now = clock::now();
     let (socket, port) = inner.ports.bind(&inner.config.network, sockets::media_ip(&inner.listeners, plan.flow))?;
-    let (control, control_end) = ring::channel(CONTROL_RING);
-    let (queue, queue_end) = ring::channel(QUEUE_RING);
-    let event_ring = if plan.listened_to { EVENT_RING } else { QUIET_EVENT_RING };
-    let (events, events_end) = ring::channel(event_ring);
+    let rings = if plan.listened_to { RINGS } else { QUIET_RINGS };
+    let (control, control_end) = ring::channel(rings.control);
+    let (queue, queue_end) = ring::channel(rings.queue);
+    let (events, events_end) = ring::channel(rings.events);
     // Early media of our own calls is evidence; a call of theirs that nobody took is nothing.
     let keep_unanswered = matches!(plan.origin, Origin::Outbound { .. });
     let (recorded, recording) = match plan.record {
@@ -127,8 +132,9 @@ fn prepare(inner: &Inner, plan: Plan<'_>) -> Result<Prepared, Error> {
         queue: queue_end,
         events,
         recording: recorded,
-        reserved_events: event_ring / 4,
+        reserved_events: rings.events / 4,
         idle: idle.clone(),
+        told: Arc::default(),
         impaired: (!impairment.is_none()).then(|| Impaired::new(impairment, inner.draw_seed())),
     };
     let waker = inner.media.add(Box::new(stream)).ok_or(Error::Overloaded)?;
@@ -160,7 +166,7 @@ impl Prepared {
         self,
         inner: &Inner,
         session: SessionId,
-        signalling: mpsc::Receiver<Event>,
+        signalling: mpsc::Receiver<Box<Event>>,
         trace: Arc<Trace>,
     ) -> (CallTask, Option<Line>, CallHandle) {
         let (commands, command_receiver) = mpsc::channel(line::MAX_COMMANDS);
@@ -169,6 +175,10 @@ impl Prepared {
         let (status, status_receiver) = watch::channel(CallStatus::Dialing);
         let (finished, finished_receiver) = watch::channel(None);
         let (one_way, one_way_receiver) = watch::channel(None);
+        if !self.listened_to {
+            // Nobody has a handle to ask for it.
+            trace.waive();
+        }
         let shared = Arc::new(Shared::new(trace));
         let handle = CallHandle {
             commands,

@@ -11,6 +11,7 @@ mod traces;
 use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
@@ -55,6 +56,8 @@ pub struct TracedMessage {
 #[derive(Debug, Default)]
 pub(crate) struct Trace {
     kept: Mutex<Kept>,
+    /// Nobody can ever ask: nothing is kept.
+    unwanted: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -66,7 +69,16 @@ struct Kept {
 }
 
 impl Trace {
+    /// Forgets all, and keeps nothing from now on: nobody will ask.
+    pub(crate) fn waive(&self) {
+        self.unwanted.store(true, Ordering::Relaxed);
+        *self.kept() = Kept::default();
+    }
+
     pub(crate) fn note(&self, at: SystemTime, sent: bool, flow: Flow, payload: &[u8]) {
+        if self.unwanted.load(Ordering::Relaxed) {
+            return;
+        }
         let mut bytes = payload.get(..MAX_MESSAGE).unwrap_or(payload).to_vec();
         redact::mask(&mut bytes);
         let transport = flow.transport.token().into();
@@ -188,6 +200,15 @@ pub(crate) mod tests {
         check(2000, 16);
         check(16 * 1024, 8);
         check(60_000, 8);
+    }
+
+    #[test]
+    fn what_nobody_will_ask_for_is_not_kept() {
+        let trace = Trace::default();
+        trace.note(at(0), false, flow(), &info(1, 100));
+        trace.waive();
+        trace.note(at(1), false, flow(), &info(2, 100));
+        assert!(trace.messages().is_empty());
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints")]
 
+#[path = "bench/drift.rs"]
+mod drift;
 #[path = "bench/jitter.rs"]
 mod jitter;
 #[path = "../../../scripts/bench/measure.rs"]
@@ -51,13 +53,15 @@ fn main() -> ExitCode {
     let now = Instant::now();
     let mut table = Table::new("media");
     println!("a frame: 172 bytes of RTP received, ordered, decoded, handed over; 20 ms said, encoded, sent");
-    let deaf = frame(&mut table, now, "receive, decode and send a frame", Config { ear: DEAF, audio: true, record: false });
+    let deaf =
+        frame(&mut table, now, "receive, decode and send a frame", Config { ear: DEAF, audio: true, record: false });
     frame(&mut table, now, "the same, recorded", Config { ear: DEAF, audio: true, record: true });
     protected(&mut table, now);
     ears(&mut table, now, deaf);
     lost(&mut table);
     mixed(&mut table);
     jitter::jitter(&mut table);
+    drift::drift(&mut table, now);
     memory(&mut table, now);
     table.finish()
 }

@@ -79,7 +79,7 @@ fn losses(rng: &mut ChaCha12Rng, frames: usize, share: f64, burst: f64) -> Vec<b
 /// What is heard of a clip.
 fn call(start: Instant, clip: &[i16], lost: &[bool]) -> Vec<i16> {
     let ear = ear::Config { dtmf: false, progress: false, voice: false };
-    let mut session = MediaSession::new(start, Config { ear, audio: true, record: false }, [1; 32]);
+    let mut session = MediaSession::new(start, Config { ear, audio: false, record: true }, [1; 32]);
     let remote = ([192, 0, 2, 1], 4000).into();
     session.order(
         start,
@@ -107,8 +107,8 @@ fn call(start: Instant, clip: &[i16], lost: &[bool]) -> Vec<i16> {
             session.receive(due + PHASE, remote, &packet);
         }
         while let Some(event) = session.poll_event() {
-            if let Event::Audio(frame) = event {
-                heard.extend_from_slice(&frame.samples);
+            if let Event::Recorded { they, .. } = event {
+                heard.extend_from_slice(&they.samples);
             }
         }
     }

@@ -76,6 +76,8 @@ pub struct JitterBuffer {
     latest: [i16; FRAME_SAMPLES],
     /// Extended timestamp of the next sample to play; `None` until the first packet.
     position: Option<i64>,
+    /// Extended timestamp of the first sample of the packet stored last.
+    newest: Option<i64>,
     /// Frames taken: the clock against which the slack of packets is measured.
     frames: i64,
     /// Where a jump of the sender's clock would continue, if the next packet confirms it.
@@ -92,8 +94,6 @@ pub struct JitterBuffer {
     /// What packets have been waiting, in 16ths of a sample, smoothed.
     wait: i64,
     late: u64,
-    /// Samples left out (positive) or repeated, in all.
-    cut: i64,
 }
 
 impl JitterBuffer {
@@ -105,6 +105,7 @@ impl JitterBuffer {
             ring: Box::new([MISSING; CAPACITY]),
             latest: [0; FRAME_SAMPLES],
             position: None,
+            newest: None,
             frames: 0,
             suspect: None,
             slack: Slack::new(),
@@ -115,7 +116,6 @@ impl JitterBuffer {
             was_whole: false,
             wait: initial_delay * 16,
             late: 0,
-            cut: 0,
         }
     }
 
@@ -150,6 +150,7 @@ impl JitterBuffer {
         let past = (first - start) as usize;
         // What is left of it helps to conceal the rest.
         self.late += u64::from(past * 2 > samples.len());
+        self.newest = Some(start);
         // No packet may reach round the ring.
         let len = samples.len().min((position + CAPACITY as i64 - FRAME - start) as usize);
         if self.store(first, samples.get(past..len).unwrap_or_default()) { Pushed::Stored } else { Pushed::Duplicate }
@@ -179,6 +180,26 @@ impl JitterBuffer {
         }
     }
 
+    /// Copies what has come of the time from `timestamp` on, up to the first sample that has not; how many those are. Times are as
+    /// [`Self::extended_position`] counts them, and not before it.
+    pub fn known_from(&self, timestamp: i64, into: &mut [i16]) -> usize {
+        let known = self.run_of(timestamp, into.len(), true);
+        for (sample, timestamp) in into[..known].iter_mut().zip(timestamp..) {
+            *sample = self.ring[index(timestamp)];
+        }
+        known
+    }
+
+    /// The first sample of the packet that was stored last, counted as [`Self::extended_position`].
+    pub fn newest(&self) -> Option<i64> {
+        self.newest
+    }
+
+    /// Timestamp of the next sample, extended beyond 32 bits: it does not wrap.
+    pub fn extended_position(&self) -> Option<i64> {
+        self.position
+    }
+
     /// Timestamp of the next sample.
     pub fn position(&self) -> Option<u32> {
         self.position.map(|position| position as u32)
@@ -198,6 +219,7 @@ impl JitterBuffer {
     pub fn restart(&mut self) {
         self.ring.fill(MISSING);
         self.position = None;
+        self.newest = None;
         self.suspect = None;
         self.slack.forget();
         self.late_run = 0;
@@ -212,11 +234,6 @@ impl JitterBuffer {
     /// How long packets wait.
     pub fn delay_ms(&self) -> u32 {
         (self.wait / 16 / MS) as u32
-    }
-
-    /// Samples left out so far, less those repeated.
-    pub fn cut(&self) -> i64 {
-        self.cut
     }
 
     /// Milliseconds of sound that wait to be played.
@@ -241,7 +258,6 @@ impl JitterBuffer {
             // Nothing sounds: nobody hears the clock being set.
             let change = surplus.min((missing - FRAME_SAMPLES) as i64);
             self.move_to(position + change);
-            self.cut += change;
             return None;
         }
         if self.rest > 0 {
@@ -252,7 +268,6 @@ impl JitterBuffer {
         self.rest = if must_grow { REPEAT_EVERY } else { CUT_EVERY };
         self.waited = 0;
         self.move_to(position + FRAME + change);
-        self.cut += change;
         Some(popped)
     }
 
@@ -286,7 +301,11 @@ impl JitterBuffer {
 
     /// How many samples from a position on are present, or missing; counted no further than it matters.
     fn run(&self, position: i64, present: bool) -> usize {
-        let far = position + (FRAME_SAMPLES + MAX_LAG) as i64;
+        self.run_of(position, FRAME_SAMPLES + MAX_LAG, present)
+    }
+
+    fn run_of(&self, position: i64, at_most: usize, present: bool) -> usize {
+        let far = position + at_most as i64;
         (position..far).take_while(|timestamp| (self.ring[index(*timestamp)] != MISSING) == present).count()
     }
 

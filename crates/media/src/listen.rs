@@ -98,7 +98,7 @@ impl Listener {
     fn hear_stream(&self, stream: &Stream, flow: &[&Datagram<'_>]) -> Listened {
         let (Some(first), Some(last)) = (flow.first(), flow.last()) else { return Listened::default() };
         let mut listening = Listening {
-            session: MediaSession::new(self.epoch, Config { ear: self.ear, audio: true, record: false }, [0; 32]),
+            session: MediaSession::new(self.epoch, Config { ear: self.ear, audio: true, record: true }, [0; 32]),
             begin: first.at,
             first_audio: stream.first_audio,
             listened: Listened { flow: Some((first.from, first.to)), ..Listened::default() },
@@ -134,8 +134,8 @@ impl Listening {
     fn drain(&mut self) {
         while let Some(event) = self.session.poll_event() {
             match event {
+                Event::Recorded { they, .. } => self.listened.played.extend_from_slice(&they.samples),
                 Event::Audio(frame) => {
-                    self.listened.played.extend_from_slice(&frame.samples);
                     let end = self.in_file(frame.at + FRAME_DURATION);
                     self.listened.speech_probability.push((end, self.session.speech_probability()));
                 }
@@ -154,14 +154,10 @@ impl Listening {
         }
     }
 
-    /// Media time runs behind the capture by the delay of the jitter buffer, and skips what that leaves out.
+    /// What comes first in the file is heard somewhat after media time begins.
     fn in_file(&self, at: Duration) -> Duration {
-        let played = self.session.first_sound().unwrap_or_default();
-        let arrived = self.first_audio.unwrap_or(self.begin);
-        let cut = self.session.cut();
-        let skipped = Duration::from_micros(cut.unsigned_abs() * 1_000_000 / u64::from(SAMPLE_RATE));
-        let at = arrived + at;
-        (if cut < 0 { at.saturating_sub(skipped) } else { at + skipped }).saturating_sub(played)
+        let heard = self.session.first_sound().unwrap_or_default();
+        (self.first_audio.unwrap_or(self.begin) + at).saturating_sub(heard)
     }
 }
 

@@ -29,8 +29,16 @@ fn a_session_stays_small_and_a_frame_allocates_nothing() {
     // What it is, and the most bytes that it may hold.
     let echoing = Call::new(Config { ear: ear::Config::DEAF, audio: false, record: false }, None, true);
     check("echo", echoing, 8_000);
-    check("deaf, says something", Call::new(Config { ear: ear::Config::DEAF, audio: true, record: false }, None, false), 28_000);
-    check("all ears, recorded, says something", Call::new(Config { ear: ALL, audio: true, record: true }, None, false), 34_000);
+    check(
+        "deaf, says something",
+        Call::new(Config { ear: ear::Config::DEAF, audio: true, record: false }, None, false),
+        28_000,
+    );
+    check(
+        "all ears, recorded, says something",
+        Call::new(Config { ear: ALL, audio: true, record: true }, None, false),
+        35_000,
+    );
     for suite in Suite::ALL {
         let keys = |secret| MasterKey::new(suite, &vec![secret; suite.key_len() + suite.salt_len()]).unwrap();
         let keys = Keys { send: keys(1), receive: keys(2) };

@@ -14,7 +14,10 @@ use control::{
     AgentError, AgentRequest, ApiKey, BoxFuture, CallRunner, Control, ControlConfig, Conversation, Follower, Limits,
     LiveCall, NewCall, NewTask, Price, Role, StoredEvent, TrunkInfo,
 };
-use gateway::{CallEnd, CallStatus, Dial, EndCause, MediaLoad, OneWay, PacketTotals, Quality, Registration, RegistrationChanged, TracedMessage, TrunkStatus};
+use gateway::{
+    CallEnd, CallStatus, Dial, EndCause, MediaLoad, OneWay, PacketTotals, Quality, Registration, RegistrationChanged,
+    TracedMessage, TrunkStatus,
+};
 use serde_json::Value;
 use store::Store;
 use tempfile::TempDir;

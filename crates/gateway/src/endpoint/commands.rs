@@ -25,7 +25,7 @@ const UNREGISTER: Duration = Duration::from_secs(2);
 pub(crate) enum EndpointCommand {
     Invite {
         invite: Box<sip::Invite>,
-        events: mpsc::Sender<Event>,
+        events: mpsc::Sender<Box<Event>>,
         started: oneshot::Sender<(SessionId, Arc<Trace>)>,
     },
     Session {

@@ -12,7 +12,8 @@ use crate::rtcp::Remote;
 /// What media tells the call.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
-    /// 20 ms of what they say, in order and gapless (concealed where lost).
+    /// 20 ms of what they say, in order and gapless (concealed where lost), as soon as they are there: without the delay that
+    /// steady play-out needs.
     Audio(AudioFrame),
     /// Something in it.
     Heard(Heard),
@@ -39,7 +40,7 @@ pub enum Event {
         /// From where.
         from: SocketAddr,
     },
-    /// 20 ms of both sides as they were on the line, for the recorder (only with `record`).
+    /// 20 ms of both sides as they were on the line, theirs as it would be played, for the recorder (only with `record`).
     Recorded {
         /// Left: they.
         they: AudioFrame,

@@ -118,9 +118,13 @@ impl Inbound {
             }
             playout.note_losses(at, self.reception.lost());
             match content {
-                Content::Sound(codec) if config.receiving => playout.take_sound(at, codec, &packet),
+                Content::Sound(codec) if config.receiving => {
+                    playout.take_sound(at, codec, &packet, &mut self.digits, events);
+                }
+                Content::Sound(_) => {}
+                Content::TelephoneEvent => playout.take_event(&packet),
                 Content::ComfortNoise if !playout.take_noise(&packet) => return Err(Cause::NotRtp),
-                _ => {}
+                Content::ComfortNoise => {}
             }
         }
         if content == Content::TelephoneEvent

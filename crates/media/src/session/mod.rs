@@ -1,11 +1,13 @@
 //! [`MediaSession`]: the one public machine: one call's audio, both ways.
 
+mod ahead;
 mod companded;
 mod control;
 mod describe;
 mod digit_queue;
 mod event;
 mod heard_digits;
+mod hearing;
 mod inbound;
 mod mirror;
 mod order;
@@ -30,7 +32,7 @@ pub use play_queue::PLAY_QUEUE_FRAMES;
 use crate::one_way::{Cause, OneWay, Verdict};
 use crate::rtp::HEADER_LEN;
 use crate::srtp::{self, Refusal};
-use crate::{AudioFrame, Codec, FRAME_SAMPLES, ear, rtcp};
+use crate::{AudioFrame, Codec, FRAME_DURATION, FRAME_SAMPLES, ear, rtcp};
 use companded::Companded;
 use control::Control;
 use inbound::Inbound;
@@ -231,7 +233,7 @@ impl MediaSession {
             packets_replayed: self.incoming.replayed() + self.control.replayed(),
             jitter: reception.jitter(),
             concealed_frames: playout.map_or(0, Playout::concealed_frames),
-            level_dbm0: playout.and_then(Playout::level_dbm0).unwrap_or(-96.0).max(-96.0),
+            level_dbm0: playout.and_then(|playout| playout.hearing().level_dbm0()).unwrap_or(-96.0).max(-96.0),
             delay: Duration::from_millis(playout.map_or(0, |playout| playout.jitter().delay_ms()).into()),
             remote: self.control.remote(),
             one_way: self.one_way.cause(),
@@ -240,17 +242,12 @@ impl MediaSession {
 
     /// The probability of speech in the last frame played out, raw, without hangover.
     pub fn speech_probability(&self) -> f32 {
-        self.inbound.playout().map_or(0.0, Playout::speech_probability)
+        self.inbound.playout().map_or(0.0, |playout| playout.hearing().speech_probability())
     }
 
-    /// Media time at which their first sample was played.
+    /// Media time at which their first sample was heard.
     pub(crate) fn first_sound(&self) -> Option<Duration> {
         self.inbound.playout()?.first_sound()
-    }
-
-    /// Samples of theirs that were left out to shorten the delay, less those repeated.
-    pub(crate) fn cut(&self) -> i64 {
-        self.inbound.playout().map_or(0, |playout| playout.jitter().cut())
     }
 
     fn receive_rtp(&mut self, now: Instant, from: SocketAddr, packet: &[u8]) {
@@ -285,6 +282,10 @@ impl MediaSession {
             self.outbound.enqueue(transmit);
         }
     }
+}
+
+fn frame_time(frames: u64) -> Duration {
+    Duration::from_millis(frames * FRAME_DURATION.as_millis() as u64)
 }
 
 fn route<'a>(stream: &'a Option<StreamConfig>, inbound: &Inbound) -> Option<Route<'a>> {

@@ -41,6 +41,11 @@ impl Pause {
         self.since = None;
     }
 
+    /// What a silence sounds like now.
+    pub fn next_sample(&mut self) -> i16 {
+        if self.since.is_some() { self.noise.next_sample() } else { 0 }
+    }
+
     /// Fills the missing samples of a frame that begins at this timestamp. False if there is no pause: they were lost.
     pub fn fill(&mut self, timestamp: Option<u32>, samples: &mut [i16], present: &[bool]) -> bool {
         let is_over = match (self.until, timestamp) {

@@ -1,18 +1,17 @@
-//! [`Playout`]: what they say, a frame every 20 ms: put in order, concealed where lost, and listened to.
+//! [`Playout`]: what they say: put in order, listened to as it comes, played out every 20 ms, concealed where lost.
 
 use std::time::Duration;
 
+use super::ahead::Ahead;
 use super::heard_digits::HeardDigits;
+use super::hearing::Hearing;
 use super::pause::Pause;
-use super::{Config, Event};
+use super::{Config, Event, frame_time};
 use crate::Codec;
 use crate::codec::Decoder;
 use crate::conceal::Concealer;
-use crate::ear::{self, Ear, Heard, MOST_HEARD};
 use crate::jitter::{DEFAULT_DELAY_MS, JitterBuffer, Popped};
-use crate::level_control::LevelControl;
 use crate::rtp::Packet;
-use crate::tones::DBM0_AMPLITUDE;
 use crate::{AudioFrame, FRAME_DURATION, FRAME_SAMPLES, SAMPLE_RATE};
 
 /// The longest payload taken: 240 ms of G.711.
@@ -21,63 +20,50 @@ pub(super) const MAX_PAYLOAD: usize = 1920;
 const MAX_CATCH_UP: u32 = 50;
 /// Frames ahead of the lost one that concealment may know.
 const AHEAD: usize = 2;
-/// Speech from this probability on.
-const SPEECH: f32 = 0.5;
 /// Two packets lost within this time: the line is lossy.
 const LOSSY: Duration = Duration::from_secs(10);
 
 #[derive(Debug)]
 pub(super) struct Playout {
-    /// Emit `Event::Audio`.
-    hand_over: bool,
     frames_played: u64,
     decoder: Decoder,
     jitter: JitterBuffer,
     concealer: Concealer,
     pause: Pause,
-    ear: Ear,
-    heard: Vec<Heard>,
-    level_control: Option<LevelControl>,
-    /// Media time of the first frame with sound from the peer, for those who map media time to arrival time.
-    first_sound: Option<Duration>,
+    ahead: Ahead,
+    hearing: Hearing,
     concealed_frames: u64,
     /// Packets known to be lost, and when the latest two became so.
     lost: u64,
     losses: [Option<Duration>; 2],
-    speech_energy: f64,
-    speech_samples: u64,
 }
 
 impl Playout {
     pub fn new(config: &Config) -> Self {
         Self {
-            hand_over: config.audio,
             frames_played: 0,
             decoder: Decoder::default(),
             jitter: JitterBuffer::new(DEFAULT_DELAY_MS),
             concealer: Concealer::new(),
             pause: Pause::new(),
-            heard: Vec::with_capacity(if config.ear == ear::Config::DEAF { 0 } else { MOST_HEARD }),
-            ear: Ear::new(config.ear),
-            level_control: None,
-            first_sound: None,
+            ahead: Ahead::new(),
+            hearing: Hearing::new(config),
             concealed_frames: 0,
             lost: 0,
             losses: [None; 2],
-            speech_energy: 0.0,
-            speech_samples: 0,
         }
     }
 
     /// Whether what is handed over is raised where they are hardly heard.
     pub fn raise_quiet(&mut self, on: bool) {
-        self.level_control = on.then(LevelControl::default);
+        self.hearing.raise_quiet(on);
     }
 
     /// Another source begins.
     pub fn restart(&mut self) {
         self.jitter.restart();
         self.pause.forget();
+        self.ahead.restart();
         self.decoder = Decoder::default();
     }
 
@@ -91,16 +77,33 @@ impl Playout {
     }
 
     /// A packet of sound came at this media time.
-    pub fn take_sound(&mut self, at: Duration, codec: Codec, packet: &Packet<'_>) {
+    pub fn take_sound(
+        &mut self,
+        at: Duration,
+        codec: Codec,
+        packet: &Packet<'_>,
+        digits: &mut HeardDigits,
+        events: &mut impl FnMut(Event),
+    ) {
         self.pause.end(packet);
         let mut samples = [0; MAX_PAYLOAD];
         self.decoder.decode(codec, packet.payload, &mut samples);
         let until_pop = self.samples_until_pop(at);
+        let before = self.jitter.extended_position();
         self.jitter.push(packet.timestamp, until_pop, &samples[..packet.payload.len()]);
+        let Self { ahead, jitter, pause, hearing, .. } = self;
+        let silence = || pause.next_sample();
+        ahead.arrived(packet.sequence, before, jitter, silence, &mut |frame| hearing.hear(frame, digits, events));
+    }
+
+    /// A packet of a telephone-event came.
+    pub fn take_event(&mut self, packet: &Packet<'_>) {
+        self.ahead.pass(packet.sequence);
     }
 
     /// A description of comfort noise came; false if it describes nothing.
     pub fn take_noise(&mut self, packet: &Packet<'_>) -> bool {
+        self.ahead.pass(packet.sequence);
         self.pause.describe(packet)
     }
 
@@ -119,7 +122,9 @@ impl Playout {
                 return;
             }
             played_now += 1;
-            let frame = self.play_frame(digits, events);
+            let frame = self.play_frame();
+            let hearing = &mut self.hearing;
+            self.ahead.played(&frame.samples, &self.jitter, &mut |frame| hearing.hear(frame, digits, events));
             played(&frame, events);
         }
     }
@@ -133,58 +138,30 @@ impl Playout {
         &self.jitter
     }
 
+    pub fn hearing(&self) -> &Hearing {
+        &self.hearing
+    }
+
     pub fn concealed_frames(&self) -> u64 {
         self.concealed_frames
     }
 
+    /// Media time at which their first sample was heard.
     pub fn first_sound(&self) -> Option<Duration> {
-        self.first_sound
+        self.ahead.first_sound()
     }
 
-    pub fn speech_probability(&self) -> f32 {
-        self.ear.speech_probability()
-    }
-
-    /// Mean level of their speech; `None` before they have spoken.
-    pub fn level_dbm0(&self) -> Option<f32> {
-        if self.speech_samples == 0 {
-            return None;
-        }
-        let mean_square = self.speech_energy / self.speech_samples as f64;
-        let reference = f64::from(DBM0_AMPLITUDE) * f64::from(DBM0_AMPLITUDE) / 2.0;
-        Some((10.0 * (mean_square / reference).max(1e-10).log10()) as f32)
-    }
-
-    fn play_frame(&mut self, digits: &mut HeardDigits, events: &mut impl FnMut(Event)) -> AudioFrame {
+    fn play_frame(&mut self) -> AudioFrame {
         let at = frame_time(self.frames_played);
         self.frames_played += 1;
         let timestamp = self.jitter.position();
         let mut popped = self.jitter.pop();
-        if self.first_sound.is_none()
-            && let Some(first) = popped.present.iter().position(|present| *present)
-        {
-            self.first_sound = Some(at + Duration::from_micros(first as u64 * 125));
-        }
         if self.jitter.was_whole() || self.pause.fill(timestamp, &mut popped.samples, &popped.present) {
             self.concealer.hear(&mut popped.samples);
         } else if self.conceal(&mut popped) {
             self.concealed_frames += 1;
         }
-        let frame = AudioFrame { at, samples: popped.samples };
-        if self.hand_over {
-            events(Event::Audio(self.adjusted(frame)));
-        }
-        self.listen(&frame, digits, events);
-        frame
-    }
-
-    /// The frame as it is handed over.
-    fn adjusted(&mut self, mut frame: AudioFrame) -> AudioFrame {
-        if let Some(control) = &mut self.level_control {
-            // The ear has not heard this frame yet; the one before tells as well.
-            control.adjust(&mut frame.samples, self.ear.speech_probability() > SPEECH);
-        }
-        frame
+        AudioFrame { at, samples: popped.samples }
     }
 
     fn conceal(&mut self, popped: &mut Popped) -> bool {
@@ -198,21 +175,6 @@ impl Playout {
         concealed
     }
 
-    fn listen(&mut self, frame: &AudioFrame, digits: &mut HeardDigits, events: &mut impl FnMut(Event)) {
-        self.heard.clear();
-        self.ear.hear(frame, &mut self.heard);
-        if self.ear.speech_probability() > SPEECH {
-            self.speech_energy += frame.samples.iter().map(|s| f64::from(*s) * f64::from(*s)).sum::<f64>();
-            self.speech_samples += FRAME_SAMPLES as u64;
-        }
-        for heard in self.heard.drain(..) {
-            match heard {
-                Heard::Digit { digit, at, .. } if !digits.by_ear(at, digit) => {}
-                heard => events(Event::Heard(heard)),
-            }
-        }
-    }
-
     fn samples_until_pop(&self, at: Duration) -> usize {
         let wait = self.next_due().saturating_sub(at);
         if wait >= FRAME_DURATION {
@@ -220,8 +182,4 @@ impl Playout {
         }
         (wait.subsec_micros() * (SAMPLE_RATE / 1000) / 1000) as usize
     }
-}
-
-fn frame_time(frames: u64) -> Duration {
-    Duration::from_millis(frames * FRAME_DURATION.as_millis() as u64)
 }
