@@ -19,12 +19,12 @@ pub const LATENESS_BOUNDS: [Duration; 9] = [
     Duration::from_millis(60),
 ];
 /// How long load is measured before it is judged.
-const WINDOW: Duration = Duration::from_millis(500);
-/// A thread that works so much of its time takes no further call, in thousandths; what is left is for the packets of those
-/// it has, which come in clumps.
-const FULL: u32 = 850;
+const WINDOW: Duration = Duration::from_millis(200);
+/// A thread that works so much of its time takes no further call, in thousandths. What is left is for packets that come in
+/// clumps, for calls that are admitted before the load of the latest shows, and for signalling, where it shares the core.
+const FULL: u32 = 750;
 /// It takes calls again below this.
-const ROOM: u32 = 780;
+const ROOM: u32 = 700;
 /// A slot so late is heard as jitter. A thread with more than one such slot in a hundred takes no further call, unless they
 /// are so few that they tell of an accident and not of load.
 const LATE: Duration = Duration::from_millis(10);
@@ -138,7 +138,7 @@ mod tests {
         let mut now = Instant::now();
         for (busy, said) in steps {
             for _ in 0..200 {
-                meter.worked(now, now + ms(busy / 100));
+                meter.worked(now, now + ms(10) * u32::try_from(*busy).unwrap() / 1000);
                 now += ms(10);
             }
             assert_eq!(if load.is_full() { 'f' } else { 'r' }, *said, "{busy} in {steps:?}: {:?}", load.now());
@@ -147,7 +147,7 @@ mod tests {
 
     #[test]
     fn a_busy_thread_is_full_until_it_has_had_some_rest() {
-        check(&[(500, 'r'), (800, 'r'), (900, 'f'), (800, 'f'), (700, 'r'), (800, 'r')]);
+        check(&[(500, 'r'), (720, 'r'), (800, 'f'), (720, 'f'), (600, 'r'), (720, 'r')]);
     }
 
     #[test]
