@@ -66,13 +66,18 @@ struct Marks {
     /// Of host and port.
     host_end: usize,
     parameters_end: usize,
+    /// The host is a name or an IPv4 address.
+    names_host: bool,
 }
 
 /// What a byte is to a SIP URI.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Mark {
     Forbidden,
+    /// May stand in the name of a host, and anywhere else.
     Plain,
+    /// May stand anywhere but in the name of a host.
+    Odd,
     At,
     Colon,
     Semicolon,
@@ -88,7 +93,9 @@ static MARKS: [Mark; 256] = {
             b':' => Mark::Colon,
             b';' => Mark::Semicolon,
             b'?' => Mark::Question,
-            other if is_visible(other) => Mark::Plain,
+            b'[' | b']' => Mark::Odd,
+            other if OF_HOST[other as usize] => Mark::Plain,
+            other if is_visible(other) => Mark::Odd,
             _ => Mark::Forbidden,
         };
         byte += 1;
@@ -100,7 +107,7 @@ impl Marks {
     /// In one pass: each message has several URIs, each short.
     fn of(text: &str) -> Result<Self, Invalid> {
         let (mut user_end, mut host_start) = (None, 0);
-        let (mut colon, mut semicolon, mut question) = (None, None, None);
+        let (mut odd, mut colon, mut semicolon, mut question) = (None, None, None, None);
         for (place, byte) in text.bytes().enumerate() {
             let mark = MARKS[usize::from(byte)];
             // Nearly all are.
@@ -113,9 +120,10 @@ impl Marks {
                 Mark::At if user_end.is_none() => {
                     user_end = Some(colon.unwrap_or(place));
                     host_start = place + 1;
-                    (colon, semicolon, question) = (None, None, None);
+                    (odd, colon, semicolon, question) = (None, None, None, None);
                 }
-                Mark::At | Mark::Plain => {}
+                Mark::Plain => {}
+                Mark::Odd | Mark::At => odd = odd.or(Some(place)),
                 Mark::Colon => colon = colon.or(Some(place)),
                 Mark::Semicolon => semicolon = semicolon.or(Some(place)),
                 Mark::Question => question = question.or(Some(place)),
@@ -124,7 +132,10 @@ impl Marks {
         }
         let parameters_end = question.unwrap_or(text.len());
         let host_end = semicolon.map_or(parameters_end, |semicolon| semicolon.min(parameters_end));
-        Ok(Self { user_end, host_start, port_colon: colon, host_end, parameters_end })
+        // Before the port and the parameters.
+        let name_end = colon.map_or(host_end, |colon| colon.min(host_end));
+        let names_host = host_start < name_end && odd.is_none_or(|odd| odd >= name_end);
+        Ok(Self { user_end, host_start, port_colon: colon, host_end, parameters_end, names_host })
     }
 }
 
@@ -163,13 +174,12 @@ impl<'a> Uri<'a> {
 
 impl<'a> SipUri<'a> {
     fn parse_rest(secure: bool, text: &'a str) -> Result<Self, Invalid> {
-        let Marks { user_end, host_start, port_colon, host_end, parameters_end } = Marks::of(text)?;
+        let Marks { user_end, host_start, port_colon, host_end, parameters_end, names_host } = Marks::of(text)?;
         let (host, port) = match port_colon.filter(|colon| *colon < host_end) {
-            _ if text[host_start..].starts_with('[') => split_host_port(&text[host_start..host_end])?,
+            _ if !names_host => split_host_port(&text[host_start..host_end])?,
             Some(colon) => (&text[host_start..colon], Some(port_of(&text[colon + 1..host_end])?)),
             None => (&text[host_start..host_end], None),
         };
-        check_host(host)?;
         Ok(Self {
             secure,
             user: user_end.map(|end| &text[..end]),
