@@ -213,6 +213,9 @@ impl CallTask {
 
     /// Moves what is to be said into the worker's ring, as far as it fits.
     fn pump(&mut self, outgoing: &mut VecDeque<Order>) {
+        if outgoing.is_empty() {
+            return;
+        }
         while let Some(order) = outgoing.pop_front() {
             if let Err(order) = self.media.queue.push(order) {
                 outgoing.push_front(order);
@@ -268,7 +271,7 @@ impl CallTask {
         // Dropping our end of `control` makes the worker let go of the stream.
         let MediaEnd { control, queue, waker, .. } = self.media;
         drop((control, queue));
-        waker.wake();
+        waker.leave();
         if let Some(recording) = self.recording {
             let answered = self.shared.view().answered_at.is_some();
             recording.finish(answered).await;

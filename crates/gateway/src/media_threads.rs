@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::clock;
 use crate::media_load::{Load, MediaLoad};
@@ -17,6 +17,8 @@ use crate::readiness::{MAX_READY, Readiness, Waker};
 
 /// What waits for a worker: streams, and which of them have orders.
 const MAX_HANDOVER: usize = 4096;
+/// How often a thread with streams looks for those that have left. They do not wake it: that would cost more than it brings.
+const PATROL: Duration = Duration::from_millis(100);
 
 /// All media workers of a gateway.
 #[derive(Debug)]
@@ -55,6 +57,8 @@ struct PostState {
     woken: AtomicBool,
     /// There was no room to say which streams have orders: all must be looked at.
     overflown: AtomicBool,
+    /// The worker looks by itself every [`PATROL`].
+    patrols: AtomicBool,
     /// The worker is to end.
     stopped: AtomicBool,
 }
@@ -84,12 +88,25 @@ pub(crate) struct WorkerWaker {
 
 impl WorkerWaker {
     pub(crate) fn wake(&self) {
-        if !self.told.swap(true, Ordering::AcqRel) {
-            if self.post.handover.try_send(Handover::Orders(self.token)).is_err() {
-                self.post.state.overflown.store(true, Ordering::Release);
-            }
+        if self.tell() {
             self.post.wake();
         }
+    }
+
+    /// The call is over, which may be found out a little later.
+    pub(crate) fn leave(self) {
+        if self.tell() && !self.post.state.patrols.load(Ordering::Acquire) {
+            self.post.wake();
+        }
+    }
+
+    /// Says that there are orders; false if that is known.
+    fn tell(&self) -> bool {
+        let is_news = !self.told.swap(true, Ordering::AcqRel);
+        if is_news && self.post.handover.try_send(Handover::Orders(self.token)).is_err() {
+            self.post.state.overflown.store(true, Ordering::Release);
+        }
+        is_news
     }
 }
 
@@ -161,6 +178,12 @@ impl Drop for MediaThreads {
 }
 
 impl Inbox {
+    /// Whether the worker looks by itself from now on. Who has left just before it ceased to has to be seen first.
+    fn patrol(&self, wanted: bool) -> bool {
+        let before = self.state.patrols.swap(wanted, Ordering::AcqRel);
+        wanted || before
+    }
+
     /// Takes what has come: streams to their worker, after `begun`, and orders. False when the worker is to end.
     fn serve(&self, now: Instant, worker: &mut MediaWorker, mut begun: impl FnMut(usize, &Stream)) -> bool {
         // Before the look: who comes after it wakes us again.
@@ -207,6 +230,13 @@ fn run_thread(readiness: &Readiness, inbox: &Inbox, mut worker: MediaWorker) {
     prefer_real_time();
     let mut ready = Vec::with_capacity(MAX_READY);
     let mut now = clock::now();
+    let mut patrol = now;
+    let begun = |token, stream: &Stream| {
+        if let Some(socket) = stream.socket.host() {
+            // A socket that cannot be registered is silent, and the call's media time-out ends it.
+            let _ = readiness.add(socket, token);
+        }
+    };
     loop {
         let deadline = worker.turn(clock::now());
         for stream in worker.take_removed() {
@@ -216,20 +246,22 @@ fn run_thread(readiness: &Readiness, inbox: &Inbox, mut worker: MediaWorker) {
         }
         let done = clock::now();
         worker.worked(now, done);
-        let at_most = deadline.map(|at| at.saturating_duration_since(done));
+        let at_most = if inbox.patrol(!worker.is_empty()) {
+            let until = deadline.map_or(patrol, |at| at.min(patrol));
+            Some(until.saturating_duration_since(done))
+        } else {
+            deadline.map(|at| at.saturating_duration_since(done))
+        };
         let Ok(woken) = readiness.wait(at_most, &mut ready) else { return };
         now = clock::now();
         for token in &ready {
             worker.readable(now, *token);
         }
-        let begun = |token, stream: &Stream| {
-            if let Some(socket) = stream.socket.host() {
-                // A socket that cannot be registered is silent, and the call's media time-out ends it.
-                let _ = readiness.add(socket, token);
+        if woken || now >= patrol {
+            patrol = now + PATROL;
+            if !inbox.serve(now, &mut worker, begun) {
+                return;
             }
-        };
-        if woken && !inbox.serve(now, &mut worker, begun) {
-            return;
         }
     }
 }

@@ -149,6 +149,11 @@ impl MediaWorker {
         tokens.into_iter().for_each(|token| self.ordered(now, token));
     }
 
+    /// No stream is here.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.streams.is_empty()
+    }
+
     /// Streams whose call is over.
     pub(crate) fn take_removed(&mut self) -> impl Iterator<Item = Stream> {
         self.removed.drain(..)
