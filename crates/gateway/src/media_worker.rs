@@ -14,6 +14,7 @@ use media::{AudioFrame, MediaSession, Order, Statistics, Transmit, UtteranceId, 
 use crate::impairment::{Fate, Impairment};
 use crate::media_load::{Load, Meter};
 use crate::network::MediaSocket;
+use crate::ports::Lease;
 use crate::ring;
 
 /// The largest datagram taken from a socket; RTP with 60 ms of audio is far below.
@@ -28,8 +29,15 @@ const MAX_DELAYED: usize = 1024;
 pub(crate) enum MediaEvent {
     Audio(AudioFrame),
     Heard(Heard),
-    Started { utterance: UtteranceId, at: Instant },
-    Played { utterance: UtteranceId, duration: Duration, finished: bool },
+    Started {
+        utterance: UtteranceId,
+        at: Instant,
+    },
+    Played {
+        utterance: UtteranceId,
+        duration: Duration,
+        finished: bool,
+    },
     DigitsSent,
     Statistics(Statistics),
     /// Since now they are not heard and should be, and why; or they are again.
@@ -47,6 +55,8 @@ pub(crate) struct Recorded {
 #[derive(Debug)]
 pub(crate) struct Stream {
     pub(crate) socket: MediaSocket,
+    /// After the socket, so that the port rests from when it is closed.
+    pub(crate) _lease: Lease,
     pub(crate) session: MediaSession,
     /// Orders that act at once.
     pub(crate) control: ring::Receiver<Order>,

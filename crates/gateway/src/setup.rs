@@ -92,7 +92,8 @@ pub(crate) fn inbound(
 
 fn prepare(inner: &Inner, plan: Plan<'_>) -> Result<Prepared, Error> {
     let now = clock::now();
-    let (socket, port) = inner.ports.bind(&inner.config.network, sockets::media_ip(&inner.listeners, plan.flow))?;
+    let (socket, lease) = inner.ports.bind(&inner.config.network, sockets::media_ip(&inner.listeners, plan.flow))?;
+    let port = lease.port();
     let (control, control_end) = ring::channel(CONTROL_RING);
     let (queue, queue_end) = ring::channel(QUEUE_RING);
     let event_ring = if plan.listened_to { EVENT_RING } else { QUIET_EVENT_RING };
@@ -122,6 +123,7 @@ fn prepare(inner: &Inner, plan: Plan<'_>) -> Result<Prepared, Error> {
     let impairment = inner.config.impairment;
     let stream = Stream {
         socket,
+        _lease: lease,
         session,
         control: control_end,
         queue: queue_end,
