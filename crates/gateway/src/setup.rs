@@ -103,7 +103,9 @@ fn prepare(inner: &Inner, plan: Plan<'_>) -> Result<Prepared, Error> {
     let (recorded, recording) = match plan.record {
         Some(path) => {
             let (sender, receiver) = ring::channel(MAX_RECORDED);
-            let recording = Recording::start(path, inner.config.max_recording, receiver, keep_unanswered)
+            let config = &inner.config;
+            let key = config.recording_key.as_ref();
+            let recording = Recording::start(path, key, config.max_recording, receiver, keep_unanswered)
                 .map_err(|source| Error::Record { path: path.to_owned(), source })?;
             (Some(sender), Some(recording))
         }
