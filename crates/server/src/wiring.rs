@@ -152,6 +152,7 @@ fn make_agent(settings: &AgentSettings, request: &AgentRequest) -> anyhow::Resul
         task: request.task.clone(),
         on_behalf_of: request.on_behalf_of.clone(),
         greeting: None,
+        consent: None,
         system_prompt: request.context.as_ref().map(|context| {
             format!("What else is known about this call: {}", serde_json::Value::Object(context.clone()))
         }),

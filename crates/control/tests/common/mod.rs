@@ -400,6 +400,7 @@ fn agent(request: &AgentRequest) -> Result<AgentConfig, AgentError> {
             task: request.task.clone(),
             on_behalf_of: request.on_behalf_of.clone(),
             greeting: None,
+            consent: None,
             system_prompt: None,
             stt: Arc::new(Mute),
             tts: Arc::new(Mute),
