@@ -55,7 +55,9 @@ pub async fn start(config: &Config) -> anyhow::Result<Parts> {
             concurrent_calls: config.trunks.iter().map(|trunk| trunk.gateway.max_calls).sum(),
             ..control::Limits::default()
         },
-        recordings_dir: config.record.then(|| config.record_dir.clone()),
+        record: config.record,
+        recordings_dir: Some(config.record_dir.clone()),
+        recording_key: None,
         price: control::Price::default(),
         keys: config.api_keys.iter().filter_map(api_key).collect(),
         open_metrics: config.api_listen.ip().is_loopback(),
