@@ -119,6 +119,7 @@ async fn place_call(
             llm: Provider { name: "rules".to_owned(), ..Provider::default() },
             voice: None,
             limits: LIMITS,
+            consent: None,
             seed: Some(agent_seed(seed)),
         }),
         trunks: vec![TrunkInfo {
