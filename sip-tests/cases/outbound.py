@@ -30,6 +30,28 @@ def outbound_audio_both_ways(t):
 
 
 @case
+def outbound_encrypted_recording(t):
+    """With a key a recording is encrypted on disk, and the API hands out what was heard."""
+    phone = t.phone()
+    callee = t.callee("answer", audio_port=phone.port)
+    key = "a7" * 32
+    server = t.offhook(callee.port, media=f'recording_key = "{key}"')
+    call_id = server.dial()
+    phone.call(callee.remote_audio())
+    phone.play(audio.tone(440, 2))
+    server.wait_status(call_id, "answered")
+    wait_for("their tone is over", lambda: phone.idle)
+    server.post(f"/v1/calls/{call_id}/actions/hangup", {})
+    callee.wait_done()
+    server.wait_ended(call_id)
+    rate, (they, _) = server.recording(call_id, t.folder)
+    heard = audio.tone_seconds(they, 440, rate)
+    expect(heard >= 1.4, f"the recording has 440 Hz on their side for {heard:.1f} s, not 1.4 s")
+    (file,) = (t.folder / "data" / "recordings").iterdir()
+    expect(file.read_bytes().startswith(b"offhook\x01"), f"{file.name} is not encrypted")
+
+
+@case
 def outbound_callee_hangs_up(t):
     """Their BYE ends the call as theirs, with a result all the same."""
     callee = t.callee("answer_then_bye", audio_port=t.phone().port)

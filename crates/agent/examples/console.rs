@@ -27,6 +27,7 @@ fn main() {
         task: Some(Task { goal, facts }),
         on_behalf_of: None,
         greeting: None,
+        consent: None,
         system_prompt: None,
         limits: Limits {
             call: Duration::from_secs(600),

@@ -14,6 +14,8 @@ pub struct AgentConfig {
     pub on_behalf_of: Option<String>,
     /// First words on an inbound call, or when a person answers.
     pub greeting: Option<String>,
+    /// Said before all else to a person, and to its end: that the call is recorded.
+    pub consent: Option<String>,
     /// Extra instructions (model policy only).
     pub system_prompt: Option<String>,
     /// Hears.

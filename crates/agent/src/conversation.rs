@@ -9,6 +9,7 @@
 //! ```
 
 mod act;
+mod consent;
 mod dialogue;
 mod finish;
 mod hear;
@@ -37,6 +38,7 @@ use crate::turn::barge_in::BargeIn;
 use crate::turn::phrases::{PHRASE_PAUSE, Phrases};
 use crate::{AgentEnd, Limits, Outcome, OutcomeKind, Task, TurnLatency};
 
+use consent::Consent;
 pub use dialogue::{DialogueLine, View};
 use latency::LatencyMarks;
 use voicemail::Voicemail;
@@ -59,6 +61,8 @@ pub struct ConversationConfig {
     pub on_behalf_of: Option<String>,
     /// First words.
     pub greeting: Option<String>,
+    /// Said before all else to a person.
+    pub consent: Option<String>,
     /// Extra instructions for a model.
     pub system_prompt: Option<String>,
     /// Limits.
@@ -247,6 +251,7 @@ pub struct Conversation {
     learnt: Learnt,
     answering: Answering,
     voicemail: Voicemail,
+    consent: Consent,
     phase: Phase,
     answered_at: Option<Instant>,
 
@@ -309,6 +314,7 @@ impl Conversation {
             config,
             answering: Answering::default(),
             voicemail: Voicemail::default(),
+            consent: Consent::default(),
             phase: Phase::Ringing,
             answered_at: None,
             theirs: Theirs::Silent,
@@ -405,10 +411,7 @@ impl Conversation {
             (turn_over, "end of turn"),
             (endless, "endless speech"),
             (self.phrases.deadline(), "recogniser's final"),
-            (
-                if self.playback.is_idle() || self.phase != Phase::Talking { None } else { self.barge_in.deadline() },
-                "interruption",
-            ),
+            (if self.may_be_interrupted() { self.barge_in.deadline() } else { None }, "interruption"),
             (self.quiet.map(|(at, _)| at), "silence"),
             (self.voicemail.deadline(), "voicemail beep"),
             (self.thinking.map(|(at, _)| at), "model's answer"),
@@ -459,8 +462,7 @@ impl Conversation {
         if self.phrases.deadline().is_some_and(|at| now >= at) {
             self.act_on_turn(now);
         }
-        // A goodbye is said to its end.
-        if !self.playback.is_idle() && self.phase == Phase::Talking && self.barge_in.interrupts(now) {
+        if self.may_be_interrupted() && self.barge_in.interrupts(now) {
             self.interrupted();
         }
         if self.voicemail.deadline().is_some_and(|at| now >= at) {
@@ -479,6 +481,11 @@ impl Conversation {
         {
             self.hang_up();
         }
+    }
+
+    /// A goodbye and an announcement are said to their end.
+    fn may_be_interrupted(&self) -> bool {
+        !self.playback.is_idle() && self.phase == Phase::Talking && !self.consent.is_being_said()
     }
 
     fn at_ms(&self, now: Instant) -> u64 {

@@ -80,6 +80,7 @@ impl Session {
                 task: config.task,
                 on_behalf_of: config.on_behalf_of,
                 greeting: config.greeting,
+                consent: config.consent,
                 system_prompt: config.system_prompt,
                 limits: config.limits,
                 today: config.today,

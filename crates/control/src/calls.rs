@@ -96,7 +96,7 @@ impl Calls {
     /// Opens the journal and ends what a crash left open.
     pub(crate) async fn start(config: ControlConfig, runner: Arc<dyn CallRunner>) -> Result<Self, Error> {
         let store = config.store.clone();
-        if let Some(directory) = &config.recordings_dir {
+        if let Some(directory) = config.recordings_dir.as_ref().filter(|_| config.record) {
             std::fs::create_dir_all(directory)
                 .map_err(|source| Error::Recordings { directory: directory.display().to_string(), source })?;
         }
@@ -153,7 +153,7 @@ impl Calls {
         &self.inner.settling
     }
 
-    /// Where a call is recorded.
+    /// Where a call is recorded, or was before calls were no longer to be.
     pub(crate) fn recording_of(&self, id: &str) -> Option<PathBuf> {
         Some(self.inner.config.recordings_dir.as_ref()?.join(format!("{id}.wav")))
     }

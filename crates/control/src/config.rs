@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use agent::{AgentConfig, Task};
-use gateway::Gateway;
+use gateway::{Gateway, RecordingKey};
 use store::Store;
 
 /// A control plane.
@@ -25,8 +25,12 @@ pub struct ControlConfig {
     pub dial_allow: Vec<String>,
     /// Limits.
     pub limits: Limits,
-    /// Where recordings go; `None` records nothing.
+    /// Whether calls are recorded.
+    pub record: bool,
+    /// Where recordings go, and where they are while they are kept; `None` records nothing.
     pub recordings_dir: Option<PathBuf>,
+    /// What encrypted recordings are read with; the gateway writes them.
+    pub recording_key: Option<RecordingKey>,
     /// What a minute costs.
     pub price: Price,
     /// Keys of the API. None lets nobody in.

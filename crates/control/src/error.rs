@@ -52,6 +52,9 @@ pub enum Error {
         /// When.
         at: String,
     },
+    /// The file of a recording is there and cannot be read.
+    #[error(transparent)]
+    Unreadable(gateway::RecordingError),
     /// No SIP message of a call is kept.
     #[error(
         "no SIP message of this call is kept: it was not dialed, or its time to be kept ([media] record_retention) is over"
@@ -92,6 +95,7 @@ impl Error {
             Self::TooManyOrders => "too_many_orders",
             Self::NotRecorded(_) => "not_recorded",
             Self::RecordingDeleted { .. } => "recording_deleted",
+            Self::Unreadable(_) => "recording_unreadable",
             Self::NoSipMessages => "no_sip_messages",
             Self::Recordings { .. } | Self::Store(_) | Self::Damaged(_) => "internal",
         }

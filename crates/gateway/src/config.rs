@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use sip::sdp::SrtpPolicy;
 
-use crate::{Error, Impairment, Network, TlsFiles};
+use crate::{Error, Impairment, Network, RecordingKey, TlsFiles};
 
 /// A gateway.
 #[derive(Debug, Clone)]
@@ -44,6 +44,8 @@ pub struct Config {
     pub record_inbound: Option<PathBuf>,
     /// Longest recording of one call.
     pub max_recording: Duration,
+    /// What recordings are encrypted with; `None` leaves them plain.
+    pub recording_key: Option<RecordingKey>,
     /// Trouble on the media of every call, for simulated parties.
     pub impairment: Impairment,
     /// The network to be on.
@@ -71,6 +73,7 @@ impl Default for Config {
             telephone_event: true,
             record_inbound: None,
             max_recording: Duration::from_secs(3600),
+            recording_key: None,
             impairment: Impairment::default(),
             network: Network::Host,
             seed: None,

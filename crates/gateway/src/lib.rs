@@ -29,6 +29,7 @@ mod recording;
 mod registrations;
 mod resolver;
 mod ring;
+mod sealed;
 mod setup;
 #[cfg(feature = "sim")]
 mod sim;
@@ -48,6 +49,7 @@ pub use media::one_way::Cause as OneWay;
 pub use media_load::{LATENESS_BOUNDS, MediaLoad};
 pub use network::Network;
 pub use packets::PacketTotals;
+pub use sealed::{RecordingError, RecordingKey, RecordingReader, SealedWriter, recording_len};
 #[cfg(feature = "sim")]
 pub use sim::SimNetwork;
 pub use sip::{Attestation, CallerIdentity, Disposition, Verification};

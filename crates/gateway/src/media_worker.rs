@@ -14,6 +14,7 @@ use media::{AudioFrame, MediaSession, Order, Statistics, Transmit, UtteranceId, 
 use crate::impairment::{Fate, Impairment};
 use crate::media_load::{Load, Meter};
 use crate::network::MediaSocket;
+use crate::ports::Lease;
 use crate::ring;
 
 /// The largest datagram taken from a socket; RTP with 60 ms of audio is far below.
@@ -54,6 +55,8 @@ pub(crate) struct Recorded {
 #[derive(Debug)]
 pub(crate) struct Stream {
     pub(crate) socket: MediaSocket,
+    /// After the socket, so that the port rests from when it is closed.
+    pub(crate) _lease: Lease,
     pub(crate) session: MediaSession,
     /// Orders that act at once.
     pub(crate) control: ring::Receiver<Order>,

@@ -1,14 +1,16 @@
 //! Writes one call's recording: left they, right we. A slow disk loses recording, never audio.
 
-use std::fs::File;
-use std::io::{self, BufWriter};
+mod file;
+
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use media::recorder::WavRecorder;
 
 use crate::media_worker::Recorded;
-use crate::ring;
+use crate::{RecordingKey, ring};
+use file::RecordingFile;
 
 /// Frames between the worker and the disk: 1.3 s.
 pub(crate) const MAX_RECORDED: usize = 64;
@@ -24,17 +26,15 @@ pub(crate) struct Recording {
 }
 
 impl Recording {
-    /// Creates the file and starts writing what comes through the ring.
+    /// Creates the file and starts writing what comes through the ring, encrypted when there is a key.
     pub(crate) fn start(
         path: &Path,
+        key: Option<&RecordingKey>,
         longest: Duration,
         frames: ring::Receiver<Recorded>,
         keep_unanswered: bool,
     ) -> io::Result<Self> {
-        if let Some(directory) = path.parent() {
-            std::fs::create_dir_all(directory)?;
-        }
-        let recorder = WavRecorder::new(BufWriter::new(File::create(path)?), Some(longest))?;
+        let recorder = WavRecorder::new(RecordingFile::create(path, key)?, Some(longest))?;
         let unwanted = (!keep_unanswered).then(|| path.to_owned());
         Ok(Self { task: tokio::spawn(write(recorder, frames)), unwanted })
     }
@@ -51,7 +51,7 @@ impl Recording {
     }
 }
 
-async fn write(mut recorder: WavRecorder<BufWriter<File>>, mut frames: ring::Receiver<Recorded>) {
+async fn write(mut recorder: WavRecorder<RecordingFile>, mut frames: ring::Receiver<Recorded>) {
     loop {
         let mut batch = Vec::with_capacity(MAX_RECORDED);
         while let Some(frame) = frames.pop() {
@@ -63,7 +63,7 @@ async fn write(mut recorder: WavRecorder<BufWriter<File>>, mut frames: ring::Rec
                 recorder.write(they, we)?;
             }
             if last {
-                recorder.finish()?;
+                recorder.finish()?.finish()?;
                 return Ok(None);
             }
             io::Result::Ok(Some(recorder))

@@ -97,7 +97,8 @@ pub(crate) fn inbound(
 
 fn prepare(inner: &Inner, plan: Plan<'_>) -> Result<Prepared, Error> {
     let now = clock::now();
-    let (socket, port) = inner.ports.bind(&inner.config.network, sockets::media_ip(&inner.listeners, plan.flow))?;
+    let (socket, lease) = inner.ports.bind(&inner.config.network, sockets::media_ip(&inner.listeners, plan.flow))?;
+    let port = lease.port();
     let rings = if plan.listened_to { RINGS } else { QUIET_RINGS };
     let (control, control_end) = ring::channel(rings.control);
     let (queue, queue_end) = ring::channel(rings.queue);
@@ -107,7 +108,9 @@ fn prepare(inner: &Inner, plan: Plan<'_>) -> Result<Prepared, Error> {
     let (recorded, recording) = match plan.record {
         Some(path) => {
             let (sender, receiver) = ring::channel(MAX_RECORDED);
-            let recording = Recording::start(path, inner.config.max_recording, receiver, keep_unanswered)
+            let config = &inner.config;
+            let key = config.recording_key.as_ref();
+            let recording = Recording::start(path, key, config.max_recording, receiver, keep_unanswered)
                 .map_err(|source| Error::Record { path: path.to_owned(), source })?;
             (Some(sender), Some(recording))
         }
@@ -127,6 +130,7 @@ fn prepare(inner: &Inner, plan: Plan<'_>) -> Result<Prepared, Error> {
     let impairment = inner.config.impairment;
     let stream = Stream {
         socket,
+        _lease: lease,
         session,
         control: control_end,
         queue: queue_end,

@@ -4,9 +4,12 @@ mod sim;
 
 use std::time::Duration;
 
-use gateway::{Call, CallLimits, Dial, EndCause, IncomingCall, Line, LineEvent, NextHop, Trunk};
+use gateway::{
+    Call, CallHandle, CallLimits, Config, Dial, EndCause, Gateway, IncomingCall, Line, LineEvent, Network, NextHop,
+    RecordingError, RecordingKey, RecordingReader, Trunk,
+};
 use media::UtteranceId;
-use sim::{CALLER, at, callee, caller, dial, network, trunk, until};
+use sim::{CALLER, address, at, callee, caller, dial, network, trunk, until};
 
 fn tone(hertz: f32) -> impl Iterator<Item = [i16; 160]> {
     (0..).map(move |frame: usize| {
@@ -178,4 +181,88 @@ async fn a_recording_has_them_left_and_us_right() {
     assert!(power(&side(0), 1004.0) > 0.5, "they are left");
     assert!(power(&side(1), 440.0) > 0.1, "we are right");
     assert!(power(&side(0), 440.0) < 0.01, "and apart");
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_a_key_a_recording_is_encrypted_and_read_with_that_key_alone() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("call.wav");
+    let network = network(9);
+    let _callee = callee(&network).await;
+    let key = RecordingKey::new([7; 32]);
+    let caller = Gateway::start(Config {
+        listen: vec![address(CALLER).into()],
+        trunks: vec![trunk()],
+        network: Network::Simulated(network.clone()),
+        seed: Some([1; 32]),
+        recording_key: Some(key.clone()),
+        ..Config::default()
+    })
+    .await
+    .expect("the simulated network has room");
+    let Call { mut line, handle } =
+        caller.dial(Dial { record: Some(path.clone()), ..dial("milliwatt") }).await.expect("dialed");
+    until(&mut line, |event| *event == LineEvent::Answered).await;
+    listen(&mut line, 200).await;
+    line.hang_up();
+    handle.ended().await;
+
+    assert!(std::fs::read(&path).expect("the file is there").starts_with(b"offhook\x01"));
+    let other = RecordingReader::open(&path, Some(&RecordingKey::new([8; 32])));
+    assert!(matches!(other, Err(RecordingError::OtherKey)), "{other:?}");
+    let mut reader = RecordingReader::open(&path, Some(&key)).expect("it opens");
+    let mut file = Vec::new();
+    loop {
+        let piece = reader.read().expect("it is whole");
+        if piece.is_empty() {
+            break;
+        }
+        file.extend(piece);
+    }
+    assert!(reader.is_complete());
+    let (rate, channels, samples) = media::wav::read(&file).expect("a WAV file");
+    assert_eq!((rate, channels, samples.len() * 2 + 44), (8000, 2, file.len()));
+    let they: Vec<i16> = samples.iter().skip(16_000).step_by(2).copied().take(8000).collect();
+    assert!(power(&they, 1004.0) > 0.5, "they are left");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_port_of_a_call_that_just_ended_is_left_alone_while_another_is_free() {
+    let network = network(10);
+    let _callee = callee(&network).await;
+    let caller = Gateway::start(Config {
+        listen: vec![address(CALLER).into()],
+        trunks: vec![trunk()],
+        rtp_ports: (40_000, 40_005),
+        network: Network::Simulated(network.clone()),
+        seed: Some([1; 32]),
+        ..Config::default()
+    })
+    .await
+    .expect("the simulated network has room");
+    let call = async || {
+        let Call { mut line, handle } = caller.dial(dial("milliwatt")).await.expect("there is a port");
+        until(&mut line, |event| *event == LineEvent::Answered).await;
+        (line, handle)
+    };
+    let end = async |(mut line, handle): (Line, CallHandle), seconds| {
+        line.hang_up();
+        handle.ended().await;
+        tokio::time::sleep(Duration::from_secs(seconds)).await;
+    };
+    let (first, second, third) = (call().await, call().await, call().await);
+    let (of_first, of_second) = (audio_port(&first.1), audio_port(&second.1));
+    assert_ne!(of_first, of_second);
+    end(second, 6).await;
+    // In turn it would be the first's again.
+    end(first, 1).await;
+    assert_eq!(audio_port(&call().await.1), of_second);
+    drop(third);
+}
+
+/// The port that our offer names.
+fn audio_port(call: &CallHandle) -> u16 {
+    let invite = String::from_utf8(call.sip_messages()[0].bytes.clone()).expect("text");
+    let media = invite.lines().find_map(|line| line.strip_prefix("m=audio ")).expect("an offer");
+    media.split(' ').next().and_then(|port| port.parse().ok()).expect("a port")
 }

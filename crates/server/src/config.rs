@@ -46,6 +46,10 @@ pub struct Config {
     pub record_dir: PathBuf,
     /// `[media] record_retention`.
     pub record_retention: Option<Duration>,
+    /// `[media] recording_key`.
+    pub recording_key: Option<gateway::RecordingKey>,
+    /// `[media] consent`.
+    pub consent: Option<String>,
     /// `[[route]]`.
     pub routes: Vec<Route>,
     /// `[llm]`.

@@ -43,6 +43,7 @@ pub async fn start(config: &Config) -> anyhow::Result<Parts> {
             llm: config.llm.clone(),
             voice: config.tts.voice.clone(),
             limits: config.limits,
+            consent: config.consent.clone().filter(|_| config.record),
             seed: None,
         }),
         trunks: config.trunks.iter().map(trunk_info).collect(),
@@ -55,7 +56,9 @@ pub async fn start(config: &Config) -> anyhow::Result<Parts> {
             concurrent_calls: config.trunks.iter().map(|trunk| trunk.gateway.max_calls).sum(),
             ..control::Limits::default()
         },
-        recordings_dir: config.record.then(|| config.record_dir.clone()),
+        record: config.record,
+        recordings_dir: Some(config.record_dir.clone()),
+        recording_key: config.recording_key.clone(),
         price: control::Price::default(),
         keys: config.api_keys.iter().filter_map(api_key).collect(),
         open_metrics: config.api_listen.ip().is_loopback(),
@@ -95,6 +98,7 @@ pub fn gateway_config(config: &Config) -> gateway::Config {
             .collect(),
         inbound_limits: CallLimits { ring: config.limits.ring, call: config.limits.call, media_timeout: MEDIA_TIMEOUT },
         record_inbound: config.record.then(|| config.record_dir.clone()),
+        recording_key: config.recording_key.clone(),
         ..gateway::Config::default()
     }
 }
@@ -132,6 +136,8 @@ pub struct AgentSettings {
     pub voice: Option<String>,
     /// Bounds of a conversation.
     pub limits: Limits,
+    /// What is said first, where the call is recorded.
+    pub consent: Option<String>,
     /// The same variation in every run; `None` asks the operating system for each call.
     pub seed: Option<[u8; 32]>,
 }
@@ -152,6 +158,7 @@ fn make_agent(settings: &AgentSettings, request: &AgentRequest) -> anyhow::Resul
         task: request.task.clone(),
         on_behalf_of: request.on_behalf_of.clone(),
         greeting: None,
+        consent: settings.consent.clone(),
         system_prompt: request.context.as_ref().map(|context| {
             format!("What else is known about this call: {}", serde_json::Value::Object(context.clone()))
         }),

@@ -11,15 +11,26 @@ pub struct RecordingRow {
     /// Path of the file.
     #[sqlx(rename = "recording")]
     pub path: String,
+    /// When the call ended.
+    pub ended_at: String,
 }
 
 impl Store {
-    /// Recordings of calls that ended at `time` or before, oldest first.
-    pub async fn recordings_until(&self, time: &str, limit: u32) -> Result<Vec<RecordingRow>, Error> {
+    /// Recordings of calls that ended at `time` or before, oldest first; of a page, those `after` the last of the one
+    /// before.
+    pub async fn recordings_until(
+        &self,
+        time: &str,
+        after: Option<&RecordingRow>,
+        limit: u32,
+    ) -> Result<Vec<RecordingRow>, Error> {
         Ok(sqlx::query_as(
-            "SELECT id, recording FROM calls WHERE recording IS NOT NULL AND ended_at <= ? ORDER BY ended_at, id LIMIT ?",
+            "SELECT id, recording, ended_at FROM calls WHERE recording IS NOT NULL AND ended_at <= ?1 \
+             AND (?2 IS NULL OR (ended_at, id) > (?2, ?3)) ORDER BY ended_at, id LIMIT ?4",
         )
         .bind(time)
+        .bind(after.map(|row| &row.ended_at))
+        .bind(after.map(|row| &row.call_id))
         .bind(limit)
         .fetch_all(&self.readers)
         .await?)

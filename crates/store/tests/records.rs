@@ -167,12 +167,15 @@ async fn recordings_are_found_by_the_end_of_their_call_until_they_are_deleted() 
         store.end_call(id, &ending, &[]).await.unwrap();
     }
     store.insert_call(&call("call_4"), &[], None).await.unwrap();
-    let found = async |second| store.recordings_until(&time(second), 10).await.unwrap();
-    let first = RecordingRow { call_id: "call_1".into(), path: "a.wav".into() };
+    let found = async |second| store.recordings_until(&time(second), None, 10).await.unwrap();
+    let first = RecordingRow { call_id: "call_1".into(), path: "a.wav".into(), ended_at: time(5) };
     assert_eq!(found(4).await, []);
     assert_eq!(found(5).await, std::slice::from_ref(&first));
     assert_eq!(found(9).await.len(), 2);
-    assert_eq!(store.recordings_until(&time(9), 1).await.unwrap(), [first]);
+    assert_eq!(store.recordings_until(&time(9), None, 1).await.unwrap(), std::slice::from_ref(&first));
+    let second = store.recordings_until(&time(9), Some(&first), 1).await.unwrap();
+    assert_eq!(second.iter().map(|row| row.call_id.as_str()).collect::<Vec<_>>(), ["call_3"]);
+    assert_eq!(store.recordings_until(&time(9), second.first(), 1).await.unwrap(), []);
 
     store.recording_deleted("call_1", &time(30)).await.unwrap();
     store.recording_deleted("call_1", &time(31)).await.unwrap();

@@ -28,7 +28,7 @@ impl Conversation {
         let introduced = said.iter().any(|line| line.contains("automated assistant") || line.contains("AI assistant"))
             || self.config.greeting.as_ref().is_some_and(|greeting| said.iter().any(|line| line == greeting));
         let requested = said.iter().any(|line| mentions_request(line, &request));
-        let last_said = said.last().cloned();
+        let last_said = said.iter().rfind(|line| self.config.consent.as_ref() != Some(*line)).cloned();
         let mut context = Context {
             cause,
             text: &self.text,
@@ -83,6 +83,7 @@ impl Conversation {
             return;
         }
         self.quiet = None;
+        self.announce(now);
         let utterance = self.playback.push(text.clone());
         self.marks.ordered(utterance, now);
         self.outputs.push_back(Output::Say { utterance, text });
@@ -212,13 +213,14 @@ impl Conversation {
     }
 
     pub(super) fn played(&mut self, now: Instant, utterance: UtteranceId, duration: Duration, finished: bool) {
+        let announced = self.consent.played(utterance, finished);
         if let Some(heard) = self.playback.played(utterance, duration, finished)
             && !heard.text.is_empty()
         {
             let at_ms = self.at_ms(heard.started);
             let end_ms = at_ms + u64::try_from(duration.as_millis()).unwrap_or(0);
             self.emit(AgentEvent::Transcript { at_ms, end_ms, speaker: Speaker::Agent, text: heard.text.clone() });
-            if self.config.model || mentions_request(&heard.text, &self.goal_request()) {
+            if !announced && (self.config.model || mentions_request(&heard.text, &self.goal_request())) {
                 self.learnt.asked = true;
             }
             self.dialogue_said(heard.text, heard.finished);

@@ -31,6 +31,7 @@ impl Conversation {
         self.phase = Phase::Talking;
         self.answered_at = Some(now);
         if self.config.task.is_none() {
+            self.announce(now);
             self.decide(now, Cause::Opening);
         } else if self.theirs == Theirs::Silent {
             // Whoever answers speaks first; if nobody does, we do.
@@ -197,6 +198,9 @@ impl Conversation {
         self.emit(AgentEvent::PromptClassified { at_ms, kind: prompt.kind.name().to_owned(), text: text.to_owned() });
         if self.answering.hear(&prompt) {
             self.answered_by_changed(now);
+        }
+        if self.answering.machine {
+            self.announced_to_nobody();
         }
         if !prompt.menu.is_empty() && prompt.kind == PromptKind::Menu {
             self.emit(AgentEvent::Menu { at_ms, options: prompt.menu.listed() });

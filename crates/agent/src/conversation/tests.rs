@@ -9,7 +9,7 @@ use media::UtteranceId;
 use media::ear::Tone;
 
 use super::{Conversation, ConversationConfig, Input, Output};
-use crate::{AgentCommand, AgentEvent, Limits, Outcome, Refused, Task};
+use crate::{AgentCommand, AgentEvent, Limits, Outcome, Refused, Speaker, Task};
 
 /// A conversation with a line that plays, presses and recognises perfectly.
 struct Talk {
@@ -21,6 +21,8 @@ struct Talk {
     /// Words spoken since the recogniser last finished.
     unheard: String,
     trace: Vec<String>,
+    /// What was heard of us, as the transcript has it.
+    transcript: Vec<String>,
     playing_until: Instant,
 }
 
@@ -30,6 +32,10 @@ impl Talk {
     }
 
     fn with(task: Option<(&str, &[(&str, &str)])>, model: bool) -> Self {
+        Self::announcing(None, task, model)
+    }
+
+    fn announcing(consent: Option<&str>, task: Option<(&str, &[(&str, &str)])>, model: bool) -> Self {
         let start = crate::testing::start();
         let task = task.map(|(goal, facts)| Task {
             goal: goal.to_owned(),
@@ -49,6 +55,7 @@ impl Talk {
             task,
             on_behalf_of: None,
             greeting: None,
+            consent: consent.map(str::to_owned),
             system_prompt: None,
             limits,
             today: jiff::civil::Date::constant(2026, 11, 21),
@@ -61,6 +68,7 @@ impl Talk {
             coming: Vec::new(),
             unheard: String::new(),
             trace: Vec::new(),
+            transcript: Vec::new(),
             playing_until: start,
         };
         talk.input(Input::Answered);
@@ -186,6 +194,7 @@ impl Talk {
             Output::Event(AgentEvent::AnsweredBy { answered_by, .. }) => {
                 self.trace.push(format!("{seconds:>5.1} answered by: {answered_by:?}"))
             }
+            Output::Event(AgentEvent::Transcript { speaker: Speaker::Agent, text, .. }) => self.transcript.push(text),
             Output::Event(_) => {}
         }
     }
@@ -523,6 +532,7 @@ fn a_call_that_nobody_answers_has_a_result() {
         task: None,
         on_behalf_of: None,
         greeting: None,
+        consent: None,
         system_prompt: None,
         limits: Limits {
             call: Duration::from_secs(600),
@@ -688,4 +698,101 @@ fn nothing_is_said_or_pressed_before_the_answer() {
     let unanswered = Conversation::new(talk.conversation.config.clone(), [7; 32]);
     assert_eq!(unanswered.takes(&AgentCommand::Press("1".to_owned())), Err(Refused::NotAnswered));
     assert_eq!(unanswered.takes(&AgentCommand::HangUp), Ok(()));
+}
+
+const CONSENT: &str = "This call may be recorded.";
+const HOURS: (&str, &[(&str, &str)]) = ("Ask for the opening hours", &[]);
+const ABOUT_HOURS: &str = "Hello, this is an automated assistant. I'd like to ask for the opening hours, please.";
+
+impl Talk {
+    /// A call that is recorded; ours when there is a task.
+    fn recorded(task: Option<(&str, &[(&str, &str)])>) -> Self {
+        Self::announcing(Some(CONSENT), task, false)
+    }
+
+    /// What we ordered to be said, in order.
+    fn said(&self) -> Vec<&str> {
+        self.trace.iter().filter_map(|line| line.split_once(" say: ")).map(|(_, text)| text).collect()
+    }
+}
+
+#[test]
+fn a_caller_is_told_first_that_the_call_is_recorded() {
+    let mut talk = Talk::recorded(None);
+    talk.settle().they("hi please tell martin that the car is ready").they("no thank you");
+    let opening = "Hello, this is an automated assistant. How can I help you?";
+    assert_eq!(talk.said()[..2], [CONSENT, opening]);
+    assert_eq!(talk.transcript[..2], [CONSENT, opening], "and the transcript has it");
+    assert_eq!(talk.said().iter().filter(|text| **text == CONSENT).count(), 1);
+}
+
+#[test]
+fn who_talks_over_the_announcement_hears_it_to_its_end_and_is_answered() {
+    let mut talk = Talk::recorded(None);
+    talk.they("hi please tell martin that the car is ready");
+    assert_eq!(talk.transcript[0], CONSENT);
+    assert_eq!(talk.said().last(), Some(&"Thank you. I have taken a note of that. Is there anything else?"));
+}
+
+#[test]
+fn a_person_we_call_is_told_before_our_first_words_and_once() {
+    let mut talk = Talk::recorded(Some(HOURS));
+    talk.they("hello this is susan how can i help you");
+    assert_eq!(talk.said(), [CONSENT, ABOUT_HOURS]);
+    talk.they("pardon");
+    assert_eq!(talk.said(), [CONSENT, ABOUT_HOURS, ABOUT_HOURS], "what is repeated is what we want");
+    assert_eq!(talk.transcript, [CONSENT, ABOUT_HOURS, ABOUT_HOURS]);
+}
+
+#[test]
+fn a_menu_is_not_told_and_the_person_behind_it_is() {
+    let mut talk = Talk::recorded(Some(HOSPITAL));
+    talk.they("for billing press one for appointments press two for the pharmacy press three")
+        .they("please hold while i connect you");
+    assert_eq!(talk.said(), [""; 0]);
+    talk.they("appointments this is anna how can i help you");
+    assert_eq!(talk.said()[0], CONSENT);
+    assert!(talk.said()[1].starts_with("Hello, this is an automated assistant calling on behalf of Martin Keller."));
+}
+
+#[test]
+fn what_was_told_to_a_menu_that_was_taken_for_a_person_is_told_to_the_person_behind_it() {
+    let mut talk = Talk::recorded(Some(HOSPITAL));
+    talk.they("thank you for calling city hospital").wait(6.0);
+    assert_eq!(talk.said()[0], CONSENT);
+    talk.they("for billing press one for appointments press two for the pharmacy press three");
+    talk.they("appointments this is anna how can i help you");
+    assert_eq!(talk.said().iter().filter(|text| **text == CONSENT).count(), 2, "{:?}", talk.trace);
+}
+
+#[test]
+fn a_voicemail_gets_its_message_and_silence_a_hello_and_nothing_before_them() {
+    let mut talk = Talk::recorded(Some(("Leave a message", &[("message", "The car is ready to be picked up.")])));
+    talk.begin("hi this is john i'm not available right now please leave a message after the tone");
+    talk.pass(Duration::from_millis(800));
+    talk.input(Input::Tone(Tone::Beep));
+    talk.settle();
+    assert_eq!(talk.transcript.len(), 1, "{:?}", talk.transcript);
+    assert!(!talk.said().contains(&CONSENT), "{:?}", talk.said());
+
+    let mut talk = Talk::recorded(Some(HOURS));
+    talk.wait(6.0);
+    assert_eq!(talk.said(), ["Hello?"]);
+    talk.they("hello");
+    assert_eq!(talk.said()[1..], [CONSENT, ABOUT_HOURS]);
+}
+
+#[test]
+fn an_announcement_that_could_not_be_said_is_due_again() {
+    let mut talk = Talk::recorded(Some(HOURS));
+    talk.begin("hello this is susan how can i help you");
+    talk.wait_until_sounding(0.0);
+    let failed = UtteranceId(1);
+    talk.coming.retain(|(_, input)| match input {
+        Input::Started { utterance, .. } | Input::Played { utterance, .. } => *utterance != failed,
+        _ => true,
+    });
+    talk.input(Input::SpeechFailed(failed));
+    talk.settle().they("pardon");
+    assert_eq!(talk.said(), [CONSENT, ABOUT_HOURS, CONSENT, ABOUT_HOURS]);
 }

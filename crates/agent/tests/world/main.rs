@@ -29,6 +29,7 @@ fn agent(task: Task, speech: &Speech, policy: Policy, seed: u64) -> AgentConfig 
         task: Some(task),
         on_behalf_of: None,
         greeting: None,
+        consent: None,
         system_prompt: None,
         stt: Arc::clone(&speech.stt),
         tts: Arc::clone(&speech.tts),

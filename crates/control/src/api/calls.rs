@@ -2,12 +2,11 @@
 
 use axum::body::Body as HttpBody;
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 use store::{CallFilter, IdempotentRow};
-use tokio_util::io::ReaderStream;
 use utoipa::{IntoParams, ToSchema};
 
 use super::Api;
@@ -16,10 +15,12 @@ use super::extract::{Body, Id, Params, cursor, json, limit};
 use super::problem::Problem;
 use crate::calls::{CALL_PREFIX, location};
 use crate::idempotency::Turn;
-use crate::{Call, Error, NewCall};
+use crate::{Call, Error, NewCall, recording};
 
 const STATUSES: [&str; 6] = ["queued", "dialing", "ringing", "early_media", "answered", "ended"];
 const DIRECTIONS: [&str; 2] = ["outbound", "inbound"];
+/// Told with a recording whose end is missing.
+const RECORDING_INCOMPLETE: HeaderName = HeaderName::from_static("recording-incomplete");
 
 /// Places a call.
 #[utoipa::path(
@@ -136,10 +137,10 @@ pub(crate) async fn transcript(State(api): State<Api>, Id(id): Id) -> Result<Jso
     tag = "calls",
     params(("id" = String, Path, description = "The call")),
     responses(
-        (status = 200, description = "Stereo WAV", body = Wav, content_type = "audio/wav"),
+        (status = 200, description = "Stereo WAV", body = Wav, content_type = "audio/wav", headers(("Recording-Incomplete" = bool, description = "`true` where the end of an encrypted recording is missing: the program died while it was written, or somebody cut it off"))),
         (status = 401, description = "No key", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such call (`not_found`), or nothing was recorded (`not_recorded`): it was never connected, for example", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "The call has not ended", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "The call has not ended (`recording_not_ready`), or the recording is encrypted and cannot be read with the key that is configured (`recording_encrypted`)", body = Problem, content_type = "application/problem+json"),
         (status = 410, description = "Deleted: the time that recordings are kept is over", body = Problem, content_type = "application/problem+json"),
     ),
     security(("key" = []))
@@ -158,15 +159,17 @@ pub(crate) async fn recording(State(api): State<Api>, Id(id): Id) -> Result<Resp
         }
         (None, None, Some(_)) => return Err(Error::NotRecorded("this call was not recorded").into()),
     };
-    let gone = |_| Error::NotRecorded("the file of the recording is gone");
-    let file = tokio::fs::File::open(path).await.map_err(gone)?;
-    let length = file.metadata().await.map_err(gone)?.len();
+    let reader = recording::open(api.calls.config(), path.into()).await?;
     let headers = [
         (header::CONTENT_TYPE, "audio/wav".to_owned()),
-        (header::CONTENT_LENGTH, length.to_string()),
+        (header::CONTENT_LENGTH, reader.len().to_string()),
         (header::CONTENT_DISPOSITION, format!("inline; filename=\"{id}.wav\"")),
     ];
-    Ok((headers, HttpBody::from_stream(ReaderStream::new(file))).into_response())
+    let incomplete = (!reader.is_complete()).then_some([(RECORDING_INCOMPLETE, "true")]);
+    if incomplete.is_some() {
+        tracing::warn!(call_id = %id, "the end of a recording is missing");
+    }
+    Ok((headers, incomplete, HttpBody::from_stream(recording::pieces(reader, id))).into_response())
 }
 
 /// Explains what a call does now: pipeline, state, next deadline.

@@ -95,7 +95,7 @@ impl From<Error> for Problem {
             Error::Draining | Error::QueueFull { .. } => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, code, detail).retry_later()
             }
-            Error::Recordings { .. } | Error::Store(_) | Error::Damaged(_) => {
+            Error::Recordings { .. } | Error::Unreadable(_) | Error::Store(_) | Error::Damaged(_) => {
                 // The cause is for the operator's log, not for the client.
                 tracing::error!(error = &error as &dyn std::error::Error, "a request failed");
                 Self::new(StatusCode::INTERNAL_SERVER_ERROR, code, detail)

@@ -69,7 +69,7 @@ impl Calls {
                 call: max_duration,
                 media_timeout: inner.config.limits.media_timeout,
             },
-            record: self.recording_of(&id),
+            record: self.recording_of(&id).filter(|_| inner.config.record),
         };
         let carry = self.go_live(id, max_duration);
         inner.tasks.spawn(async move {

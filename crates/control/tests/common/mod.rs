@@ -88,7 +88,9 @@ impl App {
             routes: Vec::new(),
             dial_allow: vec!["+1".into(), "20".into()],
             limits: Limits::default(),
+            record: true,
             recordings_dir: Some(directory.path().join("recordings")),
+            recording_key: None,
             price: Price { micros_per_minute: 60_000, currency: "USD".into() },
             keys: vec![
                 key("read", Role::Read),
@@ -403,6 +405,7 @@ fn agent(request: &AgentRequest) -> Result<AgentConfig, AgentError> {
             task: request.task.clone(),
             on_behalf_of: request.on_behalf_of.clone(),
             greeting: None,
+            consent: None,
             system_prompt: None,
             stt: Arc::new(Mute),
             tts: Arc::new(Mute),

@@ -119,6 +119,7 @@ async fn place_call(
             llm: Provider { name: "rules".to_owned(), ..Provider::default() },
             voice: None,
             limits: LIMITS,
+            consent: None,
             seed: Some(agent_seed(seed)),
         }),
         trunks: vec![TrunkInfo {
@@ -131,7 +132,9 @@ async fn place_call(
         routes: Vec::new(),
         dial_allow: vec!["+".to_owned()],
         limits: control::Limits { ring: LIMITS.ring, call: LIMITS.call, ..control::Limits::default() },
+        record: true,
         recordings_dir: Some(directory.to_owned()),
+        recording_key: None,
         price: control::Price::default(),
         keys: Vec::new(),
         open_metrics: false,

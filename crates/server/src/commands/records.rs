@@ -35,6 +35,14 @@ enum Command {
         #[arg(long, value_name = "FILE", requires = "sip")]
         pcap: Option<PathBuf>,
     },
+    /// The recording of one call.
+    Recording {
+        /// Its id.
+        id: String,
+        /// Where to: a stereo WAV, left they, right we.
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
 }
 
 pub async fn run(arguments: Arguments, json: bool) -> anyhow::Result<Exit> {
@@ -45,6 +53,10 @@ pub async fn run(arguments: Arguments, json: bool) -> anyhow::Result<Exit> {
             for call in page["data"].as_array().into_iter().flatten() {
                 print(&if json { call.to_string() } else { row(call) });
             }
+        }
+        Command::Recording { id, out } => {
+            let recording = client.get_as(&format!("/v1/calls/{id}/recording"), "audio/wav").await?;
+            std::fs::write(&out, recording).with_context(|| format!("cannot write {}", out.display()))?;
         }
         Command::Show { id, sip: true, pcap: Some(file) } => write_pcap(&client, &id, &file).await?,
         Command::Show { id, sip: true, pcap: None } => {

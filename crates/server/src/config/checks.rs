@@ -2,7 +2,7 @@
 
 use std::collections::btree_map::Entry;
 
-use gateway::BuiltIn;
+use gateway::{BuiltIn, RecordingKey};
 use speech::providers::local::VOICES;
 use toml::Spanned;
 
@@ -12,6 +12,8 @@ use super::resolve::Reader;
 
 /// Characters of a key or password of others, at least.
 const LEAST_SECRET: usize = 8;
+/// Characters of what is announced, at most.
+const LONGEST_ANNOUNCEMENT: usize = 300;
 /// The agents there are.
 const AGENTS: [&str; 1] = ["default"];
 
@@ -60,6 +62,52 @@ pub fn voice(text: &str) -> Result<String, String> {
 pub fn secret(text: &str) -> Result<String, String> {
     if text.chars().count() < LEAST_SECRET {
         Err(format!("is shorter than {LEAST_SECRET} characters; make one with `openssl rand -hex 24`"))
+    } else {
+        Ok(text.to_owned())
+    }
+}
+
+/// 32 bytes in hexadecimal or Base64 (RFC 4648 §4). No complaint repeats what was written.
+pub fn recording_key(text: &str) -> Result<RecordingKey, String> {
+    let bytes = from_hex(text).or_else(|| from_base64(text)).ok_or_else(|| {
+        "is no key of 32 bytes, in 64 hexadecimal digits or in Base64; make one with `openssl rand -hex 32`, keep it in a \
+         file, and write \"${file:recording-key}\""
+            .to_owned()
+    })?;
+    Ok(RecordingKey::new(bytes))
+}
+
+fn from_hex(text: &str) -> Option<[u8; 32]> {
+    let digits: Vec<u8> =
+        text.chars().map(|digit| digit.to_digit(16).map(|value| value as u8)).collect::<Option<_>>()?;
+    let bytes: Vec<u8> = digits.chunks_exact(2).map(|two| two[0] << 4 | two[1]).collect();
+    (digits.len() == 64).then(|| bytes.try_into().ok()).flatten()
+}
+
+fn from_base64(text: &str) -> Option<[u8; 32]> {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    // 43 digits of 6 bits hold 32 bytes and two bits of zero.
+    let digits = text.strip_suffix('=').unwrap_or(text);
+    let (mut bits, mut held, mut bytes) = (0u32, 0, Vec::with_capacity(32));
+    for digit in digits.bytes() {
+        bits = bits << 6 | ALPHABET.iter().position(|letter| *letter == digit)? as u32;
+        held += 6;
+        if held >= 8 {
+            held -= 8;
+            bytes.push((bits >> held) as u8);
+        }
+    }
+    let is_whole = digits.len() == 43 && bits & 0b11 == 0;
+    is_whole.then(|| bytes.try_into().ok()).flatten()
+}
+
+/// A sentence or two that are said on the telephone.
+pub fn announcement(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    if text.is_empty() {
+        Err("says nothing; write what is to be said, or leave it out to say nothing".into())
+    } else if text.chars().count() > LONGEST_ANNOUNCEMENT {
+        Err(format!("is longer than {LONGEST_ANNOUNCEMENT} characters, which take 20 seconds to be said; write less"))
     } else {
         Ok(text.to_owned())
     }

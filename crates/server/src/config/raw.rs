@@ -85,6 +85,8 @@ pub struct Media {
     pub record: Option<bool>,
     pub record_dir: Text,
     pub record_retention: Text,
+    pub recording_key: Text,
+    pub consent: Text,
     pub built_in_detectors: Option<bool>,
 }
 

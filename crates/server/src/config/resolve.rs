@@ -78,6 +78,8 @@ impl Reader<'_> {
             record: raw.media.record.unwrap_or(true),
             record_dir: data_dir.join(record_dir),
             record_retention: self.parsed("media.record_retention", raw.media.record_retention, duration::parse_some),
+            recording_key: self.parsed("media.recording_key", raw.media.recording_key, checks::recording_key),
+            consent: self.parsed("media.consent", raw.media.consent, checks::announcement),
             routes,
             llm: self.provider("llm", raw.llm, &["rules", "openai"], "rules"),
             tts: self.provider("tts", raw.tts, &["local"], "local"),

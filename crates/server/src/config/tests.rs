@@ -158,6 +158,10 @@ fn what_cannot_be_meant_is_a_mistake() {
             "line 2: media.record_retention: \"0d\" is no time at all; write for example \"20s\", \"10m\" or \"30d\"",
         ),
         (
+            "[media]\nconsent = \" \"\n",
+            "line 2: media.consent: says nothing; write what is to be said, or leave it out to say nothing",
+        ),
+        (
             "[dial]\nallow = [\"+1\", \"\"]\n",
             "line 2: dial.allow[1]: an empty prefix allows nothing; write \"+\" to allow every number, or leave it out",
         ),
@@ -198,6 +202,40 @@ fn how_long_recordings_stay_and_how_fast_calls_go_are_read() {
     assert_eq!(config.record_retention, Some(Duration::from_secs(30 * 24 * 3600)));
     assert_eq!(config.trunks[0].calls_apart, Some(Duration::from_millis(400)));
     assert!(config.warnings.is_empty());
+}
+
+#[test]
+fn the_key_of_recordings_is_read_in_hexadecimal_and_base64() {
+    let key = |text: &str| read(&format!("media.recording_key = \"{text}\"")).map(|config| config.recording_key);
+    let expected = || Ok(Some(gateway::RecordingKey::new(std::array::from_fn(|n| n as u8 + 0xE0))));
+    assert_eq!(key("e0e1e2e3e4e5e6e7e8e9eaebecedeeeff0f1f2f3f4f5f6f7f8f9fafbfcfdfeff"), expected());
+    assert_eq!(key("E0E1E2E3E4E5E6E7E8E9EAEBECEDEEEFF0F1F2F3F4F5F6F7F8F9FAFBFCFDFEFF"), expected());
+    assert_eq!(key("4OHi4+Tl5ufo6err7O3u7/Dx8vP09fb3+Pn6+/z9/v8="), expected());
+    assert_eq!(key("4OHi4+Tl5ufo6err7O3u7/Dx8vP09fb3+Pn6+/z9/v8"), expected());
+    assert!(!format!("{:?}", expected()).contains("224"), "a key does not print");
+
+    let complaint = "line 1: media.recording_key: is no key of 32 bytes, in 64 hexadecimal digits or in Base64; make one \
+                     with `openssl rand -hex 32`, keep it in a file, and write \"${file:recording-key}\"";
+    for other in [
+        "",
+        "a passphrase that somebody thought of",
+        "e0e1e2e3e4e5e6e7e8e9eaebecedeeeff0f1f2f3f4f5f6f7f8f9fafbfcfdfe",
+        "e0e1e2e3e4e5e6e7e8e9eaebecedeeeff0f1f2f3f4f5f6f7f8f9fafbfcfdfefff",
+        "4OHi4+Tl5ufo6err7O3u7/Dx8vP09fb3+Pn6+/z9/v9=",
+        "4OHi4+Tl5ufo6err7O3u7/Dx8vP09fb3+Pn6+/z9/g==",
+    ] {
+        assert_eq!(complaints(&format!("media.recording_key = \"{other}\"")), [complaint], "{other:?}");
+    }
+}
+
+#[test]
+fn what_is_announced_is_a_sentence_or_two() {
+    let consent = |text: &str| read(&format!("media.consent = \"{text}\"")).map(|config| config.consent);
+    assert_eq!(read("").map(|config| config.consent), Ok(None));
+    assert_eq!(consent("This call may be recorded. "), Ok(Some("This call may be recorded.".into())));
+    assert!(consent(&"a".repeat(300)).is_ok());
+    let long = "line 1: media.consent: is longer than 300 characters, which take 20 seconds to be said; write less";
+    assert_eq!(consent(&"a".repeat(301)), Err(vec![long.to_owned()]));
 }
 
 #[test]
