@@ -128,7 +128,7 @@ impl Call {
         }
         self.session.receive(self.now, ([192, 0, 2, 1], 4000).into(), &packet);
         self.packets += 1;
-        let delay = Duration::from_micros(u64::from(self.rng.next_u32()) * u64::from(NETWORK_MS) * 1000 >> 32);
+        let delay = Duration::from_micros((u64::from(self.rng.next_u32()) * u64::from(NETWORK_MS) * 1000) >> 32);
         let due = self.began + Duration::from_nanos(self.frame.as_nanos() as u64 * self.packets) + delay;
         self.arrives = due.max(self.now);
     }
