@@ -82,8 +82,13 @@ PORTS = Ports()
 
 def udp_bound(port):
     """Whether some process listens on this UDP port, in the network of this thread."""
+    return port in udp_ports()
+
+
+def udp_ports():
+    """All UDP ports that some process listens on, in the network of this thread."""
     with open("/proc/thread-self/net/udp", encoding="ascii") as table:
-        return any(int(line.split()[1].split(":")[1], 16) == port for line in list(table)[1:])
+        return {int(line.split()[1].split(":")[1], 16) for line in list(table)[1:]}
 
 
 class Process:
@@ -105,6 +110,9 @@ class Process:
     def resident_mb(self):
         with open(f"/proc/{self.child.pid}/statm", encoding="ascii") as numbers:
             return int(numbers.read().split()[1]) * os.sysconf("SC_PAGESIZE") / 1e6
+
+    def open_files(self):
+        return len(os.listdir(f"/proc/{self.child.pid}/fd"))
 
     def cpu_seconds(self):
         """CPU time so far, with all that it started."""
