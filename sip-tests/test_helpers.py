@@ -1,9 +1,11 @@
 """The suite's own ears, tested: `python3 -m unittest discover -s sip-tests`."""
 
 import os
+import random
 import socket
 import tempfile
 import time
+import types
 import unittest
 
 import audio
@@ -13,6 +15,7 @@ import model
 import rtp
 import run
 import sip
+import spray
 import srtp
 
 
@@ -160,6 +163,30 @@ class Crowd(unittest.TestCase):
             visitors.close()
             for one in taken:
                 one.close()
+
+
+class Spray(unittest.TestCase):
+    def check(self, datagrams, faults):
+        """What is wrong when these come back to an echo that two packets of ours were sent to."""
+        with spray.bound("127.0.0.1") as ours, spray.bound("127.0.0.1") as theirs:
+            line = spray.Line(3, ours, types.SimpleNamespace(remote=theirs.getsockname()))
+            sent = []
+            for _ in range(2):
+                line.send()
+                sent.append(theirs.recv(2048))
+            stranger = spray.strange_datagrams(random.Random(1))[0]
+            for datagram, source in datagrams(sent, theirs.getsockname(), stranger):
+                line.take(datagram, source)
+            self.assertEqual(line.faults()[0], faults)
+
+    def test_what_comes_back_once_is_right_and_all_else_is_told(self):
+        self.check(lambda sent, there, _: [(packet, there) for packet in sent], [])
+        self.check(lambda sent, there, _: [(sent[0], there)], ["call 3: 1 of 2 packets lost"])
+        self.check(lambda sent, there, _: [(packet, there) for packet in sent + sent], ["call 3: packets came back twice"])
+        self.check(lambda sent, there, stranger: [(packet, there) for packet in [*sent, stranger]],
+                   ["call 3: 1 strange packets"])
+        self.check(lambda sent, there, _: [*[(packet, there) for packet in sent], (sent[0], ("127.0.0.1", 9))],
+                   ["call 3: 1 strange packets"])
 
 
 class Cases(unittest.TestCase):
