@@ -15,7 +15,7 @@ class Offhook(Process):
     """`offhook serve` with a configuration of the case, and a client of its API."""
 
     def __init__(self, binary, folder, peer_port, domain=None, trunk="", limits="", routes="", llm='provider = "rules"',
-                 media_ports=40, proxy=None, sip="", media="", listen=(), advertise="127.0.0.1"):
+                 media_ports=40, proxy=None, sip="", media="", listen=(), advertise="127.0.0.1", environment=None):
         """The trunk is at `peer_port`, or at `domain`, through that port or the URI `proxy`, or else where DNS says.
         `listen`, `sip` and `media` come on top of a UDP port."""
         self.sip_port, self.api_port, first = PORTS.take(), PORTS.take(), PORTS.take(media_ports)
@@ -87,7 +87,7 @@ key = "{API_KEY}"
 [store]
 url = "sqlite://{folder}/data/offhook.db"
 """)
-        super().__init__(folder, "offhook", [binary, "serve", "--config", config])
+        super().__init__(folder, "offhook", [binary, "serve", "--config", config], environment)
 
     def wait_ready(self):
         def ready():

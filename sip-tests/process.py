@@ -82,13 +82,14 @@ PORTS = Ports()
 
 def udp_bound(port):
     """Whether some process listens on this UDP port, in the network of this thread."""
-    return port in udp_ports()
+    return port in (bound for bound, _ in udp_sockets())
 
 
-def udp_ports():
-    """All UDP ports that some process listens on, in the network of this thread."""
+def udp_sockets():
+    """Port and inode of each UDP socket that is bound in the network of this thread."""
     with open("/proc/thread-self/net/udp", encoding="ascii") as table:
-        return {int(line.split()[1].split(":")[1], 16) for line in list(table)[1:]}
+        rows = [line.split() for line in list(table)[1:]]
+    return [(int(row[1].split(":")[1], 16), row[9]) for row in rows]
 
 
 class Process:
@@ -113,6 +114,16 @@ class Process:
 
     def open_files(self):
         return len(os.listdir(f"/proc/{self.child.pid}/fd"))
+
+    def udp_ports(self):
+        """Those that it listens on itself."""
+        own = set()
+        for file in pathlib.Path(f"/proc/{self.child.pid}/fd").iterdir():
+            try:
+                own.add(os.readlink(file))
+            except OSError:
+                continue  # it was closed meanwhile
+        return {port for port, inode in udp_sockets() if f"socket:[{inode}]" in own}
 
     def cpu_seconds(self):
         """CPU time so far, with all that it started."""
