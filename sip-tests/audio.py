@@ -34,6 +34,22 @@ def ulaw_encode(samples):
     return bytes(coded)
 
 
+def alaw_encode(samples):
+    """A-law bytes of 16-bit samples (ITU-T G.711)."""
+    coded = bytearray(len(samples))
+    for index, sample in enumerate(samples):
+        sign, magnitude = (0x80, min(sample, 32767)) if sample >= 0 else (0, min(~sample, 32767))
+        exponent = max(magnitude.bit_length() - 8, 0)
+        mantissa = (magnitude >> (exponent + 3 if exponent else 4)) & 0x0F
+        coded[index] = (sign | exponent << 4 | mantissa) ^ 0x55
+    return bytes(coded)
+
+
+def encode(payload_type, samples):
+    """A G.711 payload of samples; type 0 is PCMU, 8 is PCMA."""
+    return {0: ulaw_encode, 8: alaw_encode}[payload_type](samples)
+
+
 def _ulaw_sample(byte):
     byte = ~byte & 0xFF
     magnitude = ((((byte & 0x0F) << 3) + 132) << (byte >> 4 & 7)) - 132
@@ -89,6 +105,14 @@ def tone_seconds(samples, frequency, rate=RATE, threshold=0.7, floor=200):
         if rms(part) > floor and share(part, frequency, rate) > threshold:
             heard += 1
     return heard / 10
+
+
+def tone_stretch(samples, frequency, rate=RATE):
+    """`(from, until)`: the seconds in which a tone is first and last heard, in windows of 20 ms; `None` if it never is."""
+    window = rate // 50
+    heard = [start for start in range(0, len(samples) - window + 1, window)
+             if rms(samples[start : start + window]) > 200 and share(samples[start : start + window], frequency, rate) > 0.7]
+    return (heard[0] / rate, (heard[-1] + window) / rate) if heard else None
 
 
 def loud_seconds(samples, rate=RATE, floor=300):

@@ -81,6 +81,13 @@ class Stage:
         self._open.append(phone)
         return phone
 
+    def player(self):
+        return self.keep(rtp.Player())
+
+    def call(self, server, body, user="echo", prober=None):
+        """A call of ours to the server, answered; the prober may have others."""
+        return sip.Call(prober or self.prober(server.target), body, user)
+
     def prober(self, target, **options):
         prober = sip.Prober(target, **options)
         self._open.append(prober)

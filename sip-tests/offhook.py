@@ -15,11 +15,12 @@ class Offhook(Process):
     """`offhook serve` with a configuration of the case, and a client of its API."""
 
     def __init__(self, binary, folder, peer_port, domain=None, trunk="", limits="", routes="", llm='provider = "rules"',
-                 media_ports=40, proxy=None, sip="", media="", listen=(), advertise="127.0.0.1"):
+                 media_ports=40, proxy=None, sip="", media="", listen=(), advertise="127.0.0.1", environment=None):
         """The trunk is at `peer_port`, or at `domain`, through that port or the URI `proxy`, or else where DNS says.
         `listen`, `sip` and `media` come on top of a UDP port."""
         self.sip_port, self.api_port, first = PORTS.take(), PORTS.take(), PORTS.take(media_ports)
         self.target = ("127.0.0.1", self.sip_port)
+        self.media_ports = range(first, first + media_ports)
         peer = proxy or (f"sip:127.0.0.1:{peer_port}" if peer_port else None)
         where = f'uri = "sip:{domain}"' if domain else f'uri = "{peer}"'
         if domain and peer:
@@ -86,7 +87,7 @@ key = "{API_KEY}"
 [store]
 url = "sqlite://{folder}/data/offhook.db"
 """)
-        super().__init__(folder, "offhook", [binary, "serve", "--config", config])
+        super().__init__(folder, "offhook", [binary, "serve", "--config", config], environment)
 
     def wait_ready(self):
         def ready():
@@ -139,7 +140,7 @@ url = "sqlite://{folder}/data/offhook.db"
         return self.wait_status(call_id, "ended", seconds=seconds)
 
     def inbound_call(self):
-        """The one inbound call, as the API shows it."""
+        """The one inbound call to an agent, as the API shows it."""
         def found():
             return [call for call in self.get("/v1/calls")["data"] if call["direction"] == "inbound"]
         return wait_for("the inbound call is in the API", found)[0]
@@ -149,6 +150,14 @@ url = "sqlite://{folder}/data/offhook.db"
 
     def transcript(self, call_id):
         return self.get(f"/v1/calls/{call_id}/transcript")["data"]
+
+    def metric(self, name):
+        """A sample of /metrics by its name with all labels."""
+        status, text = self.request("GET", "/metrics")
+        expect(status == 200, f"/metrics answered {status}")
+        values = [float(line.rpartition(" ")[2]) for line in text.decode().splitlines() if line.rpartition(" ")[0] == name]
+        expect(values, f"/metrics has no {name}")
+        return values[0]
 
     def recording(self, call_id, folder):
         """`(rate, [they, we])` of a finished call."""

@@ -82,8 +82,14 @@ PORTS = Ports()
 
 def udp_bound(port):
     """Whether some process listens on this UDP port, in the network of this thread."""
+    return port in (bound for bound, _ in udp_sockets())
+
+
+def udp_sockets():
+    """Port and inode of each UDP socket that is bound in the network of this thread."""
     with open("/proc/thread-self/net/udp", encoding="ascii") as table:
-        return any(int(line.split()[1].split(":")[1], 16) == port for line in list(table)[1:])
+        rows = [line.split() for line in list(table)[1:]]
+    return [(int(row[1].split(":")[1], 16), row[9]) for row in rows]
 
 
 class Process:
@@ -105,6 +111,19 @@ class Process:
     def resident_mb(self):
         with open(f"/proc/{self.child.pid}/statm", encoding="ascii") as numbers:
             return int(numbers.read().split()[1]) * os.sysconf("SC_PAGESIZE") / 1e6
+
+    def open_files(self):
+        return len(os.listdir(f"/proc/{self.child.pid}/fd"))
+
+    def udp_ports(self):
+        """Those that it listens on itself."""
+        own = set()
+        for file in pathlib.Path(f"/proc/{self.child.pid}/fd").iterdir():
+            try:
+                own.add(os.readlink(file))
+            except OSError:
+                continue  # it was closed meanwhile
+        return {port for port, inode in udp_sockets() if f"socket:[{inode}]" in own}
 
     def cpu_seconds(self):
         """CPU time so far, with all that it started."""

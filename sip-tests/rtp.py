@@ -1,11 +1,13 @@
-"""An RTP endpoint of our own (RFC 3550, RFC 4733): SIPp signals, this one speaks and listens.
+"""RTP endpoints of our own (RFC 3550, RFC 4733): SIPp signals, these speak and listen.
 
 SIPp can stream a file but neither records nor judges, and its digits come from another port with
-another SSRC. So the SDP of our SIPp scenarios names the port of a `Phone`.
+another SSRC. So the SDP of our SIPp scenarios names the port of a `Phone`, which speaks without a break, or of
+a `Player`, which sends the packets of a `Script` and nothing else.
 """
 
 import collections
 import random
+import select
 import socket
 import struct
 import threading
@@ -15,21 +17,22 @@ import audio
 from process import PORTS
 
 EVENT_KEYS = "0123456789*#ABCD"
-Packet = collections.namedtuple("Packet", "at source marker payload_type sequence timestamp ssrc payload")
+Packet = collections.namedtuple("Packet", "at source marker payload_type sequence timestamp ssrc payload datagram")
 
 
-def parse(data, at, source):
-    """One packet, or `None` for what is not RTP version 2."""
-    if len(data) < 12 or data[0] >> 6 != 2:
+def parse(data, at=0.0, source=None):
+    """One packet, or `None` for what is not RTP version 2, or is RTCP (RFC 5761 §4)."""
+    if len(data) < 12 or data[0] >> 6 != 2 or 192 <= data[1] < 224:
         return None
     sequence, timestamp, ssrc = struct.unpack_from("!HII", data, 2)
     header = 12 + 4 * (data[0] & 0x0F)
     end = len(data) - (data[-1] if data[0] & 0x20 else 0)
-    return Packet(at, source, bool(data[1] & 0x80), data[1] & 0x7F, sequence, timestamp, ssrc, data[header:end])
+    return Packet(at, source, bool(data[1] & 0x80), data[1] & 0x7F, sequence, timestamp, ssrc, data[header:end],
+                  data)
 
 
-class Phone:
-    """Sends 20 ms of PCMU each 20 ms to `target`, and keeps all that arrives."""
+class Endpoint:
+    """A port that keeps all that arrives there."""
 
     def __init__(self, event_type=101):
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -39,38 +42,8 @@ class Phone:
         self.port = self.socket.getsockname()[1]
         self.event_type = event_type
         self.packets = []
-        self._target = None
-        self._queue = collections.deque()
         self._closing = threading.Event()
-        self._sequence = random.randrange(1 << 16)
-        self._timestamp = random.randrange(1 << 32)
-        self._ssrc = random.randrange(1, 1 << 32)
-        self._threads = [threading.Thread(target=run, daemon=True) for run in (self._listen, self._speak)]
-        for thread in self._threads:
-            thread.start()
-
-    def call(self, target):
-        """Begins to send, silence at first, to this address."""
-        self._target = target
-
-    def play(self, samples):
-        """Queues audio."""
-        for start in range(0, len(samples), audio.FRAME):
-            frame = samples[start : start + audio.FRAME]
-            self._queue.append(("audio", frame + [0] * (audio.FRAME - len(frame))))
-
-    def press(self, keys, milliseconds=100, gap=100):
-        """Queues telephone-events, one a key, 20 ms steps (RFC 4733 §2.5)."""
-        for key in keys:
-            steps = milliseconds // 20
-            for step in range(1, steps + 1):
-                self._queue.append(("event", EVENT_KEYS.index(key), step * audio.FRAME, step == 1, step == steps))
-            self.play([0] * (audio.RATE * gap // 1000))
-
-    @property
-    def idle(self):
-        """All that was queued has been sent."""
-        return not self._queue
+        self._threads = []
 
     def close(self):
         self._closing.set()
@@ -98,6 +71,52 @@ class Phone:
                 found.setdefault(key, []).append(packet)
         return [Event(packets) for packets in found.values()]
 
+    def _run(self, *work):
+        self._threads = [threading.Thread(target=run, daemon=True) for run in work]
+        for thread in self._threads:
+            thread.start()
+
+    def _take(self, data, source):
+        packet = parse(data, time.monotonic(), source)
+        if packet:
+            self.packets.append(packet)
+
+
+class Phone(Endpoint):
+    """Sends 20 ms of PCMU each 20 ms to `target`, and keeps all that arrives."""
+
+    def __init__(self, event_type=101):
+        super().__init__(event_type)
+        self._target = None
+        self._queue = collections.deque()
+        self._sequence = random.randrange(1 << 16)
+        self._timestamp = random.randrange(1 << 32)
+        self._ssrc = random.randrange(1, 1 << 32)
+        self._run(self._listen, self._speak)
+
+    def call(self, target):
+        """Begins to send, silence at first, to this address."""
+        self._target = target
+
+    def play(self, samples):
+        """Queues audio."""
+        for start in range(0, len(samples), audio.FRAME):
+            frame = samples[start : start + audio.FRAME]
+            self._queue.append(("audio", frame + [0] * (audio.FRAME - len(frame))))
+
+    def press(self, keys, milliseconds=100, gap=100):
+        """Queues telephone-events, one a key, 20 ms steps (RFC 4733 §2.5)."""
+        for key in keys:
+            steps = milliseconds // 20
+            for step in range(1, steps + 1):
+                self._queue.append(("event", EVENT_KEYS.index(key), step * audio.FRAME, step == 1, step == steps))
+            self.play([0] * (audio.RATE * gap // 1000))
+
+    @property
+    def idle(self):
+        """All that was queued has been sent."""
+        return not self._queue
+
     def _listen(self):
         while not self._closing.is_set():
             try:
@@ -106,9 +125,7 @@ class Phone:
                 continue
             except OSError:
                 return
-            packet = parse(data, time.monotonic(), source)
-            if packet:
-                self.packets.append(packet)
+            self._take(data, source)
 
     def _speak(self):
         due, event_timestamp = time.monotonic(), 0
@@ -137,6 +154,104 @@ class Phone:
             self.socket.sendto(first + payload, self._target)
         except OSError:
             pass  # the far end is gone; what matters is judged by what it sent
+
+
+class Player(Endpoint):
+    """Sends packets made beforehand, each at its time, and keeps all that arrives."""
+
+    def __init__(self):
+        super().__init__()
+        self._target = None
+        self._due = collections.deque()
+        self._run(self._work)
+
+    def play(self, target, packets):
+        """Sends `(seconds from now, datagram)` each, in order; what was not sent yet of an earlier play is forgotten."""
+        now = time.monotonic()
+        self._target, self._due = target, collections.deque((now + at, datagram) for at, datagram in packets)
+
+    @property
+    def idle(self):
+        """All has been sent."""
+        return not self._due
+
+    def _work(self):
+        arrivals = select.poll()
+        arrivals.register(self.socket, select.POLLIN)
+        while not self._closing.is_set():
+            due = self._due
+            wait = min(due[0][0] - time.monotonic(), 0.02) if due else 0.02
+            if arrivals.poll(1000 * max(0.0, wait)):
+                try:
+                    self._take(*self.socket.recvfrom(4096))
+                except (ConnectionError, TimeoutError):
+                    pass  # an ICMP error about what was sent, or nothing after all
+            while due and due[0][0] <= time.monotonic():
+                datagram = due[0][1]
+                try:
+                    self.socket.sendto(datagram, self._target)
+                except OSError:
+                    pass  # the far end is gone; what matters is judged by what it sent
+                due.popleft()
+
+
+class Script:
+    """Packets of one source after the other, and when each is due: `packets` is `[(seconds, datagram)]`.
+
+    Each packet is due when its sound has been spoken to the end, as that of a telephone is.
+    """
+
+    def __init__(self):
+        self.packets = []
+        self._at = 0.0
+        self._pause_is_over = False
+        self.renew()
+
+    def renew(self):
+        """What follows is of another source, with everything drawn anew."""
+        self._ssrc, self._timestamp = random.randrange(1, 1 << 32), random.randrange(1 << 32)
+        # SRTP counts how often the number wraps: soon after the beginning it should not (RFC 3711 §3.3.1).
+        self._sequence = random.randrange(1 << 15)
+        return self
+
+    def jump(self, sequence, timestamp):
+        """The numbers of what follows are so much larger."""
+        self._sequence += sequence
+        self._timestamp += timestamp
+        return self
+
+    def say(self, samples, milliseconds=20, payload_type=0, sounds_like=None):
+        """Sound in packets of so many ms, coded as `sounds_like` if the type says nothing of that."""
+        size = audio.RATE * milliseconds // 1000
+        coding = payload_type if sounds_like is None else sounds_like
+        for start in range(0, len(samples), size):
+            payload = audio.encode(coding, samples[start : start + size])
+            self._at += len(payload) / audio.RATE
+            self._add(payload_type, payload, marker=self._pause_is_over or not self.packets)
+            self._timestamp += len(payload)
+            self._pause_is_over = False
+        return self
+
+    def noise(self, level, seconds):
+        """A description of comfort noise at -`level` dBov (RFC 3389 §3), and then nothing for so long."""
+        self._add(13, bytes([level]), marker=False)
+        return self.pause(seconds)
+
+    def pause(self, seconds):
+        self._at += seconds
+        self._timestamp += int(seconds * audio.RATE)
+        self._pause_is_over = True
+        return self
+
+    def payloads(self):
+        """Of all packets, in order."""
+        return [datagram[12:] for _, datagram in self.packets]
+
+    def _add(self, payload_type, payload, marker):
+        header = struct.pack("!BBHII", 0x80, payload_type | (0x80 if marker else 0), self._sequence % (1 << 16),
+                             self._timestamp % (1 << 32), self._ssrc)
+        self.packets.append((self._at, header + payload))
+        self._sequence += 1
 
 
 class Event:

@@ -1,8 +1,13 @@
 """Just enough SIP to judge traces and to send what no well-behaved peer would."""
 
 import hashlib
+import itertools
 import re
 import socket
+import ssl
+import time
+
+from process import expect
 
 COMPACT = {"v": "via", "f": "from", "t": "to", "i": "call-id", "m": "contact", "l": "content-length", "c": "content-type"}
 
@@ -90,10 +95,21 @@ def digest_response(method, password, fields):
     return hashed(secret, fields["nonce"], fields["nc"], fields["cnonce"], fields["qop"], what)
 
 
+_versions = itertools.count(1)
+
+
+def describe(port, formats="0", address="127.0.0.1", profile="RTP/AVP", lines=()):
+    """A description of one audio stream, each time a new version of it; `lines` follow its line."""
+    body = ["v=0", f"o=- 4711 {next(_versions)} IN IP4 127.0.0.1", "s=-", f"c=IN IP4 {address}", "t=0 0",
+            f"m=audio {port} {profile} {formats}", *lines]
+    return "\r\n".join(body) + "\r\n"
+
+
 class Prober:
     """A bare UDP socket that sends whatever it is told to."""
 
     peer = "a bare socket"
+    transport = "UDP"
 
     def __init__(self, target, source="127.0.0.1", port=0):
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -118,7 +134,7 @@ class Prober:
         self._count += 1
         host, port = self.address
         values = {
-            "Via": f"SIP/2.0/UDP {host}:{port};branch=z9hG4bKprobe{port}n{self._count};rport",
+            "Via": f"SIP/2.0/{self.transport} {host}:{port};branch=z9hG4bKprobe{port}n{self._count};rport",
             "Max-Forwards": "70",
             "From": f"<sip:probe@{host}:{port}>;tag=probe{self._count}",
             "To": f"<sip:{user}@{self.target[0]}:{self.target[1]}>",
@@ -135,3 +151,84 @@ class Prober:
 
     def close(self):
         self.socket.close()
+
+
+class TlsProber(Prober):
+    """The same over a connection of TLS, whatever certificate it is shown."""
+
+    transport = "TLS"
+
+    def __init__(self, target):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        self.socket = context.wrap_socket(socket.create_connection(target, 5))
+        self.address = self.socket.getsockname()
+        self.target = target
+        self._count = 0
+        self._unread = b""
+
+    def send(self, data):
+        self.socket.sendall(data if isinstance(data, bytes) else data.encode())
+
+    def receive(self, seconds):
+        self.socket.settimeout(seconds)
+        while True:
+            head, end, rest = self._unread.lstrip(b"\r\n").partition(b"\r\n\r\n")
+            if end:
+                length = int(Message(head.decode()).get("Content-Length") or 0)
+                if len(rest) >= length:
+                    self._unread = rest[length:]
+                    return Message((head + end + rest[:length]).decode("utf-8", "replace"))
+            try:
+                more = self.socket.recv(65535)
+            except (TimeoutError, ConnectionError):
+                return None
+            if not more:
+                return None
+            self._unread += more
+
+
+class Call:
+    """A call that a `Prober` makes, from INVITE to BYE; each request is waited for, one after the other."""
+
+    _count = itertools.count(1)
+
+    def __init__(self, prober, body, user="echo"):
+        self.prober, self._user, self._cseq = prober, user, 0
+        (host, port), number = prober.address, next(Call._count)
+        self._dialog = {
+            "From": f"<sip:probe@{host}:{port}>;tag=call{number}",
+            "To": f"<sip:{user}@{prober.target[0]}:{prober.target[1]}>",
+            "Call_ID": f"call-{port}-{number}",
+        }
+        self.answer = self.offer(body)
+        expect(self.answer.status == 200, f"the call was answered {self.answer}")
+        self._dialog["To"] = self.answer.get("To")
+        # Where our audio is wanted.
+        self.remote = self.answer.sdp_address()
+
+    def offer(self, body):
+        """The final answer to an INVITE with this description, acknowledged."""
+        answer = self._exchange("INVITE", headers={"Content-Type": "application/sdp"}, body=body)
+        ours = {**self._dialog, "To": answer.get("To"), "CSeq": f"{self._cseq} ACK"}
+        if answer.status >= 300:
+            ours["Via"] = answer.get("Via")  # of the same transaction (RFC 3261 §17.1.1.3)
+        self.prober.send(self.prober.request("ACK", self._user, **ours))
+        return answer
+
+    def hang_up(self):
+        answer = self._exchange("BYE")
+        expect(answer.status == 200, f"the BYE was answered {answer}")
+
+    def _exchange(self, method, **more):
+        self._cseq += 1
+        cseq = f"{self._cseq} {method}"
+        self.prober.send(self.prober.request(method, self._user, **self._dialog, CSeq=cseq, **more))
+        end = time.monotonic() + 10
+        while (left := end - time.monotonic()) > 0:
+            answer = self.prober.receive(left)
+            # Others may have calls over the same connection.
+            is_ours = answer and (answer.get("Call-ID"), answer.get("CSeq")) == (self._dialog["Call_ID"], cseq)
+            if is_ours and answer.status and answer.status >= 200:
+                return answer
+        expect(False, f"the {method} was never answered")

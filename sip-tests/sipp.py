@@ -1,5 +1,6 @@
-"""SIPp 3.6.1: one run of one of our scenarios, one call, traced."""
+"""SIPp 3.6.1: one run of one of our scenarios, of one call with a trace, or of many without."""
 
+import csv
 import pathlib
 
 import sip
@@ -9,14 +10,15 @@ SCENARIOS = pathlib.Path(__file__).resolve().parent / "scenarios"
 
 
 class Sipp(Process):
-    """One SIPp run of one of our scenarios: one call, traced."""
+    """One SIPp run of one of our scenarios: one call, traced, or many."""
 
     peer = "SIPp"
     count = 0
 
     def __init__(self, folder, scenario, port, target=None, service="echo", seconds=60, event_type=101, host="127.0.0.1",
-                 headers=(), **keys):
-        """`headers` are more header fields of the first message with a description."""
+                 headers=(), calls=1, rate=10.0, **keys):
+        """`headers` are more header fields of the first message with a description. Many `calls` are placed at so many a
+        second, and only what came unexpected is kept of them."""
         Sipp.count += 1
         self.port = port
         name = f"sipp-{scenario}-{Sipp.count}"
@@ -31,9 +33,15 @@ class Sipp(Process):
         more = "".join(f"    {header}\n" for header in headers)
         text = text.replace("    Content-Type:", f"{more}    Content-Type:", 1)
         (folder / f"{name}.xml").write_text(text)
-        command += ["-sf", folder / f"{name}.xml", "-i", host, "-p", port, "-m", 1, "-nostdin",
-                    "-s", service, "-timeout", f"{seconds}s", "-timeout_error", "-trace_msg",
-                    "-message_file", self.trace_path, "-trace_err", "-error_file", folder / f"{name}.errors"]
+        command += ["-sf", folder / f"{name}.xml", "-i", host, "-p", port, "-m", calls, "-nostdin",
+                    "-s", service, "-timeout", f"{seconds}s", "-timeout_error",
+                    "-trace_err", "-error_file", folder / f"{name}.errors"]
+        if calls == 1:
+            command += ["-trace_msg", "-message_file", self.trace_path]
+        else:
+            self.figures_path = folder / f"{name}.csv"
+            command += ["-r", calls, "-rp", round(1000 * calls / rate), "-l", calls,
+                        "-trace_stat", "-stf", self.figures_path, "-fd", 1]
         super().__init__(folder, name, command, {"TERM": "dumb"})
         self.errors_path = folder / f"{name}.errors"
 
@@ -70,6 +78,12 @@ class Sipp(Process):
         """The scenario ran to its end as written."""
         wait_for(f"{self.name} ends", lambda: not self.running, seconds)
         expect(self.child.returncode == 0, f"{self.name} exited {self.child.returncode}: {self._why()}")
+
+    def succeeded(self, seconds):
+        """How many of many calls went as written, once they are all over."""
+        wait_for(f"{self.name} ends", lambda: not self.running, seconds)
+        with open(self.figures_path, encoding="ascii", newline="") as file:
+            return int(list(csv.DictReader(file, delimiter=";"))[-1]["SuccessfulCall(C)"])
 
     def _why(self):
         seen = " ".join(repr(message) for message in self.messages()[-6:])

@@ -1,9 +1,11 @@
 """The suite's own ears, tested: `python3 -m unittest discover -s sip-tests`."""
 
 import os
+import random
 import socket
 import tempfile
 import time
+import types
 import unittest
 
 import audio
@@ -13,12 +15,19 @@ import model
 import rtp
 import run
 import sip
+import spray
+import srtp
 
 
 class Audio(unittest.TestCase):
     def test_ulaw_gives_back_what_went_in_within_its_step(self):
         for sample in (0, 5, -5, 1000, -1000, 12345, -32000, 32767):
             back = audio.decode(0, audio.ulaw_encode([sample]))[0]
+            self.assertLessEqual(abs(back - sample), max(8, abs(sample) * 0.04), sample)
+
+    def test_alaw_gives_back_what_went_in_within_its_step(self):
+        for sample in (0, 5, -5, 255, 256, -256, -257, 1000, -1000, 12345, -32000, 32767, -32768):
+            back = audio.decode(8, audio.alaw_encode([sample]))[0]
             self.assertLessEqual(abs(back - sample), max(8, abs(sample) * 0.04), sample)
 
     def test_known_code_words(self):
@@ -36,6 +45,11 @@ class Audio(unittest.TestCase):
 
     def test_a_full_scale_sine_is_three_point_one_seven_dbm0(self):
         self.assertAlmostEqual(audio.dbm0(audio.tone(1000, 1, 32124)), 3.17, places=1)
+
+    def test_a_tone_is_found_where_it_begins_and_ends(self):
+        samples = audio.silence(0.5) + audio.tone(500, 0.4) + audio.silence(0.3)
+        self.assertEqual(audio.tone_stretch(samples, 500), (0.5, 0.9))
+        self.assertIsNone(audio.tone_stretch(samples, 900))
 
     def test_keys_are_heard_once_each(self):
         samples = []
@@ -69,6 +83,44 @@ class Rtp(unittest.TestCase):
         self.assertGreaterEqual(audio.tone_seconds(right.samples(), 440), 0.3)
         self.assertEqual("".join(event.key for event in left.events()), "7#")
         self.assertEqual([event.faults() for event in left.events()], [[], []])
+
+
+    def test_a_script_is_played_as_it_was_written(self):
+        script = rtp.Script().say(audio.tone(440, 0.06), 30).noise(50, 0.04)
+        script.renew().jump(7, 9).say([5] * 80, 10, 97, sounds_like=8)
+        self.assertEqual([round(at, 3) for at, _ in script.packets], [0.03, 0.06, 0.06, 0.11])
+        here, there = rtp.Player(), rtp.Player()
+        here.play(("127.0.0.1", there.port), script.packets)
+        end = time.monotonic() + 5
+        while time.monotonic() < end and len(there.packets) < 4:
+            time.sleep(0.02)
+        here.close()
+        there.close()
+        heard = there.packets
+        self.assertEqual([packet.payload for packet in heard], script.payloads())
+        self.assertEqual([(packet.payload_type, packet.marker) for packet in heard],
+                         [(0, True), (0, False), (13, False), (97, True)])
+        self.assertEqual([heard[n].timestamp - heard[0].timestamp & 0xFFFFFFFF for n in (1, 2)], [240, 480])
+        self.assertEqual([heard[n].sequence - heard[0].sequence for n in (1, 2)], [1, 2])
+        self.assertEqual([packet.ssrc == heard[0].ssrc for packet in heard], [True, True, True, False])
+
+
+class Srtp(unittest.TestCase):
+    def test_session_keys_are_those_of_rfc_3711_appendix_b_3(self):
+        key = srtp.Key(bytes.fromhex("E1F97A0D3E018BE0D64FA32C06DE41390EC675AD498AFEEBB6960B3AABE6"))
+        self.assertEqual(key.cipher.hex().upper(), "C61E7A93744F39EE10734AFE3FF7A087")
+        self.assertEqual(key.salt.hex().upper(), "30CBBC08863D8C85D49DB34A9AE1")
+        self.assertEqual(key.auth.hex().upper(), "CEBE321F6FF7716B6FD4AB49AF256A156D38BAA4")
+
+    def test_what_was_protected_is_opened_and_what_was_changed_is_not(self):
+        key = srtp.Key()
+        theirs = srtp.Key.of(f"v=0\r\n{key.line()}\r\n")
+        for _, packet in rtp.Script().say(audio.tone(440, 0.06)).packets:
+            sealed = key.protect(packet)
+            self.assertNotIn(packet[12:], sealed)
+            self.assertEqual(theirs.open(sealed), packet)
+            self.assertIsNone(theirs.open(sealed[:-1] + bytes([sealed[-1] ^ 1])))
+        self.assertIsNone(theirs.open(b"short"))
 
 
 class Sip(unittest.TestCase):
@@ -111,6 +163,30 @@ class Crowd(unittest.TestCase):
             visitors.close()
             for one in taken:
                 one.close()
+
+
+class Spray(unittest.TestCase):
+    def check(self, datagrams, faults):
+        """What is wrong when these come back to an echo that two packets of ours were sent to."""
+        with spray.bound("127.0.0.1") as ours, spray.bound("127.0.0.1") as theirs:
+            line = spray.Line(3, ours, types.SimpleNamespace(remote=theirs.getsockname()))
+            sent = []
+            for _ in range(2):
+                line.send()
+                sent.append(theirs.recv(2048))
+            stranger = spray.strange_datagrams(random.Random(1))[0]
+            for datagram, source in datagrams(sent, theirs.getsockname(), stranger):
+                line.take(datagram, source)
+            self.assertEqual(line.faults()[0], faults)
+
+    def test_what_comes_back_once_is_right_and_all_else_is_told(self):
+        self.check(lambda sent, there, _: [(packet, there) for packet in sent], [])
+        self.check(lambda sent, there, _: [(sent[0], there)], ["call 3: 1 of 2 packets lost"])
+        self.check(lambda sent, there, _: [(packet, there) for packet in sent + sent], ["call 3: packets came back twice"])
+        self.check(lambda sent, there, stranger: [(packet, there) for packet in [*sent, stranger]],
+                   ["call 3: 1 strange packets"])
+        self.check(lambda sent, there, _: [*[(packet, there) for packet in sent], (sent[0], ("127.0.0.1", 9))],
+                   ["call 3: 1 strange packets"])
 
 
 class Cases(unittest.TestCase):

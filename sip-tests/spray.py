@@ -1,0 +1,316 @@
+#!/usr/bin/env python3
+"""Ten calls while strangers spray RTP at all audio ports: none of it is heard, none of them is sent a byte.
+
+    spray.py [--offhook BINARY] [--rate 20000] [--seconds 10] [--bad 1000000]
+
+The server runs on one core, the strangers and the judge on the other. The judge holds eight calls to `echo`, whose packets
+it numbers, and two to an agent, which are recorded. Strangers at two addresses, one of them that of the calls, send
+sound, keys, comfort noise, RTCP and rubbish to each port of the range in turn. Then a call in SRTP is sent `--bad` packets
+from its own address: forged, cut, in the clear and sent again. Each number must come back once and nothing else, the
+recordings must hold the tone that was said, and no stranger may hear anything. Ends 1 when a bound is missed. Standard
+library only.
+"""
+
+import argparse
+import itertools
+import multiprocessing
+import os
+import pathlib
+import random
+import selectors
+import shutil
+import socket
+import struct
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+sys.dont_write_bytecode = True
+
+import audio  # noqa: E402
+import rtp  # noqa: E402
+import sip  # noqa: E402
+import srtp  # noqa: E402
+from kamailio import make_certificates  # noqa: E402
+from offhook import Offhook  # noqa: E402
+from process import PORTS, Failure, expect, wait_for  # noqa: E402
+
+SEED = 20_000
+# The first is nobody's, the second that of the calls.
+STRANGERS = ("127.0.0.3", "127.0.0.1")
+# Of the calls: keys are taken, and the source of each can be guessed.
+KEYS, FIRST_SSRC = "a=rtpmap:101 telephone-event/8000", 1000
+# The second byte of RTCP.
+REPORTS = {bytes([kind]) for kind in range(200, 205)}
+ECHOES, RECORDED = 8, 2
+OURS_HERTZ, THEIRS_HERTZ = 500, 3000
+# 10 and 60 whole periods: one packet follows on the other.
+TONE = audio.ulaw_encode(audio.tone(OURS_HERTZ, 0.02))
+STRANGE_TONE = audio.tone(THEIRS_HERTZ, 0.02, 30_000)
+SILENCE = {0xFF}
+MAX_LOSS = 0.001
+# So many at once, so that no queue of the kernel overflows for want of CPU of the sender.
+BURST = 64
+
+
+class Line:
+    """The audio of a call, and what comes back of the packets that it numbers."""
+
+    def __init__(self, number, peer, call, is_echo=True, ours=None, theirs=None):
+        self.number, self.ssrc, self.is_echo = number, FIRST_SSRC + number, is_echo
+        self.socket, self.call, self.ours, self.theirs = peer, call, ours, theirs
+        self.sent, self.back, self.strange = 0, [], 0
+
+    @classmethod
+    def to(cls, prober, number, user="echo", encrypted=False):
+        """A call to that user."""
+        # RTCP goes to the port above, where no stranger may listen.
+        peer, ours = bound("127.0.0.1", PORTS.take(2)), srtp.Key() if encrypted else None
+        profile = {"profile": "RTP/SAVP", "lines": [KEYS, ours.line()]} if ours else {"lines": [KEYS]}
+        call = sip.Call(prober, sip.describe(peer.getsockname()[1], "0 101", **profile), user)
+        return cls(number, peer, call, user == "echo", ours, srtp.Key.of(call.answer.body) if ours else None)
+
+    def send(self):
+        payload = struct.pack("!HI", self.number, self.sent) + TONE[6:] if self.is_echo else TONE
+        header = struct.pack("!BBHII", 0x80, 0, self.sent & 0xFFFF, self.sent * 160 & 0xFFFFFFFF, self.ssrc)
+        packet = header + payload
+        self.socket.sendto(self.ours.protect(packet) if self.ours else packet, self.call.remote)
+        self.sent += 1
+
+    def take(self, datagram, source):
+        """Keeps the number of what comes back; all else is strange, but for our silence, and for what an agent says."""
+        opened = self.theirs.open(datagram) if self.theirs else datagram
+        packet = opened and rtp.parse(opened)
+        whole = packet and len(packet.payload) == len(TONE)
+        number, place = struct.unpack_from("!HI", packet.payload) if whole else (None, 0)
+        if source != self.call.remote or not packet:
+            self.strange += 1
+        elif self.is_echo and number == self.number and place < self.sent and packet.payload[6:] == TONE[6:]:
+            self.back.append(place)
+        elif self.is_echo and set(packet.payload) != SILENCE:
+            self.strange += 1
+
+    def faults(self):
+        """What is wrong with what came back since the last time, and the share that was lost."""
+        lost = self.sent - len(set(self.back)) if self.is_echo else 0
+        found = [f"{self.strange} strange packets"] * bool(self.strange)
+        found += ["packets came back twice"] * (len(set(self.back)) < len(self.back))
+        found += [f"{lost} of {self.sent} packets lost"] * (lost > MAX_LOSS * self.sent)
+        return [f"call {self.number}: {fault}" for fault in found], lost
+
+
+def hold(lines, seconds=None, until=None):
+    """Speaks on all lines for so long, or until that is so, and takes what comes back."""
+    selector = selectors.DefaultSelector()
+    for line in lines:
+        selector.register(line.socket, selectors.EVENT_READ, line)
+    began = time.monotonic()
+    due = [began + 0.02 * place / len(lines) for place in range(len(lines))]
+
+    def take(wait):
+        for key, _ in selector.select(max(0.0, wait)):
+            try:
+                while True:
+                    key.data.take(*key.fileobj.recvfrom(2048))
+            except BlockingIOError:
+                pass
+
+    while (time.monotonic() < began + seconds) if seconds else not until():
+        for place, line in enumerate(lines):
+            while due[place] <= time.monotonic():
+                due[place] += 0.02
+                line.send()
+        take(min(due) - time.monotonic())
+    settled = time.monotonic() + 0.3
+    while time.monotonic() < settled:
+        take(0.02)
+    selector.close()
+
+
+def strange_datagrams(chance):
+    """What strangers send, a thousand of it."""
+    coded = {kind: audio.encode(kind, STRANGE_TONE) for kind in (0, 8)}
+    stream = itertools.count(chance.randrange(1 << 15))
+    found = []
+    for place in range(1000):
+        number, ssrc = next(stream) & 0xFFFF, 0xDEADBEEF if place % 2 else chance.randrange(1 << 32)
+        ssrc = FIRST_SSRC + chance.randrange(ECHOES + RECORDED) if place % 5 == 0 else ssrc
+        kind = chance.choice(["sound"] * 6 + ["key", "noise", "type", "rubbish", "rtcp"])
+        payload_type = {"key": 101, "noise": 13, "type": chance.randrange(64)}.get(kind, chance.choice((0, 8)))
+        header = struct.pack("!BBHII", 0x80, payload_type | chance.choice((0, 0x80)), number, number * 160, ssrc)
+        if kind == "key":
+            found.append(header + struct.pack("!BBH", chance.randrange(12), 0x8A, 800))
+        elif kind == "noise":
+            found.append(header + bytes([chance.randrange(128)]))
+        elif kind == "rubbish":
+            found.append(chance.randbytes(chance.randrange(1, 1400)))
+        elif kind == "rtcp":
+            found.append(struct.pack("!BBHIBBHIBB2x", 0x80, 201, 1, ssrc, 0x81, 202, 2, ssrc, 1, 0))
+        else:
+            found.append(header + coded.get(payload_type, coded[0]))
+    return found
+
+
+def spray(ports, rate, seconds, report):
+    """Strangers send `rate` datagrams a second to these ports in turn: how many went a second, and how many came to them."""
+    os.sched_setaffinity(0, {1})
+    sockets = [bound(address) for address in STRANGERS * 2]
+    datagrams, target = itertools.cycle(strange_datagrams(random.Random(SEED))), itertools.cycle(ports)
+    stranger = itertools.cycle(random.Random(SEED).choices(sockets, k=997))
+    sent = heard = 0
+    began = time.monotonic()
+    while (elapsed := time.monotonic() - began) < seconds:
+        for _ in range(min(BURST, int(elapsed * rate) - sent)):
+            datagram = next(datagrams)
+            # Whoever is at the address of a call may report on it, by whatever port.
+            source = sockets[0] if datagram[1:2] in REPORTS else next(stranger)
+            send(source, datagram, ("127.0.0.1", next(target)))
+            sent += 1
+        heard += sum(map(waiting, sockets))
+        time.sleep(0.0005)
+    time.sleep(0.5)  # what is on its way to them
+    heard += sum(map(waiting, sockets))
+    report.put((sent / seconds, heard))
+
+
+def forge(line, count, rate, report):
+    """Sends `count` packets at `rate` a second from the address of a call in SRTP, none of which is to be taken."""
+    os.sched_setaffinity(0, {1})
+    chance, sealed = random.Random(SEED), srtp.Key()
+    packets = [packet for _, packet in rtp.Script().say(STRANGE_TONE * 50).packets]
+    bad = []
+    for place, packet in enumerate(packets * 4):
+        packet = bytearray(packet)
+        # Its source, and numbers from the past to far ahead.
+        struct.pack_into("!H", packet, 2, place * 331 & 0xFFFF)
+        struct.pack_into("!I", packet, 8, line.ssrc)
+        forged = sealed.protect(bytes(packet))
+        bad.append(chance.choice([forged, forged[: chance.randrange(len(forged))], bytes(packet), chance.randbytes(182)]))
+    # Authentic once, and sent again.
+    again = [line.ours.protect(struct.pack("!BBHII", 0x80, 0, place, place * 160, line.ssrc) + TONE) for place in range(20)]
+    bad = itertools.cycle(bad + again)
+    sent, began = 0, time.monotonic()
+    while sent < count:
+        for _ in range(min(BURST, int((time.monotonic() - began) * rate) - sent, count - sent)):
+            send(line.socket, next(bad), line.call.remote)
+            sent += 1
+        time.sleep(0.0005)
+    report.put((sent / (time.monotonic() - began), 0))
+
+
+def bound(address, port=0):
+    peer = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    peer.bind((address, port))
+    peer.setblocking(False)
+    return peer
+
+
+def send(source, datagram, target):
+    try:
+        source.sendto(datagram, target)
+    except OSError:
+        pass  # a full queue, or an ICMP error about another
+
+
+def waiting(peer):
+    """Datagrams that have come."""
+    count = 0
+    try:
+        while True:
+            peer.recv(2048)
+            count += 1
+    except OSError:
+        return count
+
+
+def beside(work, arguments, lines):
+    """Speaks on all lines while `work` runs in a process of its own; what that reported, and what was wrong."""
+    report = multiprocessing.Queue()
+    other = multiprocessing.Process(target=work, args=(*arguments, report))
+    other.start()
+    hold(lines, until=lambda: not other.is_alive() or not report.empty())
+    told = report.get(timeout=10)
+    other.join()
+    faults, lost = zip(*(line.faults() for line in lines))
+    return told, [fault for found in faults for fault in found], sum(lost)
+
+
+def recordings(server, folder, seconds):
+    """What is wrong with the recordings of the agent's calls, whose callers spoke for at least so long."""
+    found = []
+    for call in [call for call in server.get("/v1/calls")["data"] if call["direction"] == "inbound"]:
+        server.wait_ended(call["id"])
+        rate, (they, _) = server.recording(call["id"], folder)
+        window = rate // 10
+        parts = [they[start : start + window] for start in range(0, len(they) - window + 1, window)]
+        strange = [part for part in parts if audio.rms(part) > 200 and audio.share(part, THEIRS_HERTZ, rate) > 0.1]
+        heard = audio.tone_seconds(they, OURS_HERTZ, rate)
+        found += [f"{len(strange)} tenths of a second are of a stranger"] * bool(strange)
+        found += [f"of {seconds:.1f} s of the tone {heard:.1f} s were recorded"] * (heard < 0.98 * seconds - 0.5)
+        found += ["keys of a stranger were taken"] * bool(server.events(call["id"], "call.dtmf.received"))
+    return found
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--offhook", default=os.path.join(os.environ.get("CARGO_TARGET_DIR", "target"), "debug", "offhook"))
+    parser.add_argument("--rate", type=int, default=20_000, help="datagrams a second")
+    parser.add_argument("--seconds", type=float, default=10, help="the strangers spray for so long")
+    parser.add_argument("--bad", type=int, default=1_000_000, help="packets that a call in SRTP is sent")
+    options = parser.parse_args()
+    expect(os.cpu_count() >= 2, "two cores are needed: one for the server, one for who sprays and judges")
+    folder, door = pathlib.Path(tempfile.mkdtemp(prefix="spray-")), PORTS.take()
+    make_certificates(folder)
+    os.sched_setaffinity(0, {0})
+    server = Offhook(pathlib.Path(options.offhook).resolve(), folder, PORTS.take(), trunk='srtp = "preferred"',
+                     listen=[f"tls://127.0.0.1:{door}"], limits="silence_nudges = 100",
+                     sip=f'tls_certificate = "{folder}/client.pem"\ntls_key = "{folder}/client.key"')
+    os.sched_setaffinity(0, {1})
+    missed = []
+    print(f"seed {SEED}")
+    print(f"{'':12}{'rate/s':>8}{'said':>8}{'lost':>6}{'to them':>9}   wrong")
+
+    def judge(what, work, arguments, lines):
+        (rate, heard), faults, lost = beside(work, arguments, lines)
+        faults += [f"strangers were sent {heard} datagrams"] * bool(heard)
+        said = sum(line.sent for line in lines)
+        print(f"{what:12}{rate:8.0f}{said:8}{lost:6}{heard:9}   {'; '.join(faults) or 'nothing'}", flush=True)
+        missed.extend(faults)
+
+    def ignored():
+        return server.metric('offhook_rtp_packets_total{fate="ignored"}')
+
+    try:
+        server.wait_ready()
+        lines = [Line.to(sip.Prober(server.target), number) for number in range(ECHOES)]
+        lines += [Line.to(sip.Prober(server.target), ECHOES + number, "agent") for number in range(RECORDED)]
+        # Who is heard first is listened to: that is what a description is for, until it is the caller.
+        hold(lines, seconds=1)
+        judge("strangers", spray, (server.media_ports, options.rate, options.seconds), lines)
+        for line in lines:
+            line.call.hang_up()
+        wrong = recordings(server, folder, 0.02 * lines[-1].sent)
+        print(f"{'recorded':12}{RECORDED:8}{'':23}   {'; '.join(wrong) or 'nothing'}")
+        missed.extend(wrong)
+
+        line = Line.to(sip.TlsProber(("127.0.0.1", door)), len(lines), encrypted=True)
+        hold([line], seconds=1)
+        before = ignored()
+        judge("bad SRTP", forge, (line, options.bad, options.rate), [line])
+        # The rest overflowed the queue of the kernel.
+        wait_for("most of what was bad has been counted", lambda: ignored() - before > options.bad / 2, 5)
+        line.call.hang_up()
+        server.unhurt()
+    except Failure as failure:
+        missed.append(str(failure))
+    finally:
+        server.stop()
+    if not missed:
+        shutil.rmtree(folder, ignore_errors=True)
+    print(f"spray: {'missed: ' + ', '.join(missed) + f' (logs: {folder})' if missed else 'all bounds held'}")
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
