@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use agent::{AgentConfig, AgentEvent, AgentOrder, Outcome};
 use gateway::{
-    CallHandle, CallStatus, Dial, Gateway, MediaLoad, OneWay, PacketTotals, Quality, RegistrationChanged, TracedMessage, TrunkStatus,
+    CallHandle, CallStatus, Dial, Gateway, MediaLoad, OneWay, PacketTotals, Quality, RegistrationChanged,
+    TracedMessage, TrunkStatus,
 };
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;

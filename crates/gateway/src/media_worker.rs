@@ -28,8 +28,15 @@ const MAX_DELAYED: usize = 1024;
 pub(crate) enum MediaEvent {
     Audio(AudioFrame),
     Heard(Heard),
-    Started { utterance: UtteranceId, at: Instant },
-    Played { utterance: UtteranceId, duration: Duration, finished: bool },
+    Started {
+        utterance: UtteranceId,
+        at: Instant,
+    },
+    Played {
+        utterance: UtteranceId,
+        duration: Duration,
+        finished: bool,
+    },
     DigitsSent,
     Statistics(Statistics),
     /// Since now they are not heard and should be, and why; or they are again.

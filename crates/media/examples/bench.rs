@@ -51,7 +51,8 @@ fn main() -> ExitCode {
     let now = Instant::now();
     let mut table = Table::new("media");
     println!("a frame: 172 bytes of RTP received, ordered, decoded, handed over; 20 ms said, encoded, sent");
-    let deaf = frame(&mut table, now, "receive, decode and send a frame", Config { ear: DEAF, audio: true, record: false });
+    let deaf =
+        frame(&mut table, now, "receive, decode and send a frame", Config { ear: DEAF, audio: true, record: false });
     frame(&mut table, now, "the same, recorded", Config { ear: DEAF, audio: true, record: true });
     protected(&mut table, now);
     ears(&mut table, now, deaf);

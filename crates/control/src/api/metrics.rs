@@ -67,7 +67,11 @@ fn write_media(calls: &Calls, text: &mut Text) {
     ] {
         text.sample(&[("fate", fate)], count as f64);
     }
-    text.family("offhook_media_lateness_seconds", Kind::Histogram, "How late media threads serve their slots and timers.");
+    text.family(
+        "offhook_media_lateness_seconds",
+        Kind::Histogram,
+        "How late media threads serve their slots and timers.",
+    );
     let late = |bucket: usize| threads.iter().map(|thread| thread.late[bucket]).sum::<u64>();
     let mut below = 0;
     for (bucket, bound) in LATENESS_BOUNDS.iter().enumerate() {
@@ -82,7 +86,11 @@ fn write_media(calls: &Calls, text: &mut Text) {
     for (number, thread) in threads.iter().enumerate() {
         text.sample(&[("thread", number.to_string().as_str())], f64::from(thread.busy) / 1000.0);
     }
-    text.family("offhook_media_full", Kind::Gauge, "1 while a media thread takes no further call, so that those it has stay good.");
+    text.family(
+        "offhook_media_full",
+        Kind::Gauge,
+        "1 while a media thread takes no further call, so that those it has stay good.",
+    );
     for (number, thread) in threads.iter().enumerate() {
         text.sample(&[("thread", number.to_string().as_str())], u8::from(thread.is_full).into());
     }
