@@ -34,6 +34,7 @@ fn codec(name: AudioCodec) -> Codec {
     match name {
         AudioCodec::Pcmu => Codec::Pcmu,
         AudioCodec::Pcma => Codec::Pcma,
+        AudioCodec::G722 => Codec::G722,
     }
 }
 
@@ -53,16 +54,33 @@ mod tests {
     use super::*;
     use sip::sdp::{Capabilities, Sdes, SrtpPolicy};
 
-    #[test]
-    fn the_keys_of_each_suite_reach_the_media_engine() {
-        let capabilities = Capabilities {
+    fn capabilities(codecs: &[AudioCodec]) -> Capabilities {
+        Capabilities {
             address: "192.0.2.1:4000".parse().unwrap(),
-            codecs: vec![AudioCodec::Pcmu],
+            codecs: codecs.to_vec(),
             telephone_event: None,
             session_id: 1,
             version: 1,
             direction: Direction::SendRecv,
-        };
+        }
+    }
+
+    #[test]
+    fn each_codec_reaches_the_media_engine_with_its_payload_type() {
+        let calling = capabilities(&AudioCodec::ALL);
+        for (name, codec) in
+            AudioCodec::ALL.into_iter().zip([(Codec::Pcmu, 0), (Codec::Pcma, 8), (Codec::G722, 9)])
+        {
+            let (answer, at_callee) = sdp::answer(&sdp::offer(&calling), &capabilities(&[name])).unwrap();
+            let at_caller = sdp::accept(&calling, &answer).unwrap();
+            assert_eq!([configure(&at_caller).send, configure(&at_callee).send], [codec; 2]);
+            assert!(configure(&at_caller).receive.contains(&codec));
+        }
+    }
+
+    #[test]
+    fn the_keys_of_each_suite_reach_the_media_engine() {
+        let capabilities = capabilities(&[AudioCodec::Pcmu]);
         for (n, suite) in sdp::Suite::ALL.into_iter().enumerate() {
             let mut calling = Sdes::new(SrtpPolicy::Required, [1; 32]);
             let mut called = Sdes::new(SrtpPolicy::Required, [2; 32]);

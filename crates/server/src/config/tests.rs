@@ -1,5 +1,7 @@
 use std::path::Path;
 
+use sip::sdp::AudioCodec;
+
 use super::*;
 
 fn read(text: &str) -> Result<Config, Vec<String>> {
@@ -83,6 +85,20 @@ fn a_trunk_is_held_to_what_it_may() {
              \"tel:+15550100\"",
             "line 6: trunk[0].inbound_users[0]: needs `username` and `password`",
         ]
+    );
+}
+
+#[test]
+fn the_codecs_of_a_trunk_are_offered_as_they_are_written() {
+    let codecs = |text: &str| read(text).map(|config| config.trunks[0].gateway.codecs.clone());
+    assert_eq!(codecs("[[trunk]]\n"), Ok(vec![AudioCodec::Pcmu, AudioCodec::Pcma]));
+    assert_eq!(
+        codecs("[[trunk]]\ncodecs = [\"g722\", \"PCMU\"]\n"),
+        Ok(vec![AudioCodec::G722, AudioCodec::Pcmu])
+    );
+    assert_eq!(
+        complaints("[[trunk]]\ncodecs = [\"PCMU\", \"G729\"]\n"),
+        ["line 2: trunk[0].codecs[1]: \"G729\" is not a codec we speak; write \"PCMU\", \"PCMA\" or \"G722\""]
     );
 }
 

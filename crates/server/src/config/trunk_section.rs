@@ -169,7 +169,8 @@ fn codec(text: &str) -> Result<AudioCodec, String> {
     match text.to_ascii_uppercase().as_str() {
         "PCMU" => Ok(AudioCodec::Pcmu),
         "PCMA" => Ok(AudioCodec::Pcma),
-        _ => Err(format!("{text:?} is not a codec we speak; write \"PCMU\" or \"PCMA\"")),
+        "G722" => Ok(AudioCodec::G722),
+        _ => Err(format!("{text:?} is not a codec we speak; write \"PCMU\", \"PCMA\" or \"G722\"")),
     }
 }
 

@@ -37,14 +37,20 @@ pub enum AudioCodec {
     Pcmu,
     /// G.711 A-law, 8.
     Pcma,
+    /// G.722, 9. Its clock counts 8,000 a second, whatever its sound (RFC 3551 §4.5.2).
+    G722,
 }
 
 impl AudioCodec {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Pcmu, Self::Pcma, Self::G722];
+
     /// Its payload type without an rtpmap.
     pub fn static_payload_type(self) -> u8 {
         match self {
             Self::Pcmu => 0,
             Self::Pcma => 8,
+            Self::G722 => 9,
         }
     }
 
@@ -53,11 +59,12 @@ impl AudioCodec {
         match self {
             Self::Pcmu => "PCMU",
             Self::Pcma => "PCMA",
+            Self::G722 => "G722",
         }
     }
 
     fn named(name: &str) -> Option<Self> {
-        [Self::Pcmu, Self::Pcma].into_iter().find(|codec| codec.name().eq_ignore_ascii_case(name))
+        Self::ALL.into_iter().find(|codec| codec.name().eq_ignore_ascii_case(name))
     }
 }
 

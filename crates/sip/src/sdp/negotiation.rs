@@ -218,10 +218,10 @@ impl Format {
             }
             Some(_) => None,
             // RFC 3551: static payload types need no rtpmap.
-            None => [AudioCodec::Pcmu, AudioCodec::Pcma]
-                .into_iter()
-                .find(|codec| codec.static_payload_type() == payload_type)
-                .map(Self::Audio),
+            None => {
+                let codec = AudioCodec::ALL.into_iter().find(|codec| codec.static_payload_type() == payload_type);
+                codec.map(Self::Audio)
+            }
         }
     }
 }
@@ -339,6 +339,25 @@ mod tests {
         assert_eq!(negotiated.receive, [(AudioCodec::Pcmu, 0), (AudioCodec::Pcma, 8)]);
         let wideband = theirs("m=audio 5004 RTP/AVP 0 96\r\na=rtpmap:96 telephone-event/48000\r\n");
         assert_eq!(accept(&ours(), &wideband).unwrap().telephone_event_send, None);
+    }
+
+    // RFC 3551 §4.5.2.
+    #[test]
+    fn g722_is_offered_and_taken_where_it_is_ours_at_a_clock_of_8000() {
+        let wide =
+            || Capabilities { codecs: vec![AudioCodec::G722, AudioCodec::Pcmu], telephone_event: None, ..ours() };
+        let text = String::from_utf8(offer(&wide()).to_bytes()).unwrap();
+        assert!(text.contains("m=audio 4000 RTP/AVP 9 0\r\na=rtpmap:9 G722/8000\r\na=rtpmap:0 PCMU/8000\r\n"), "{text}");
+        for (media, expected) in [
+            ("m=audio 5004 RTP/AVP 9 0\r\n", Some((AudioCodec::G722, 9))),
+            ("m=audio 5004 RTP/AVP 0 9\r\n", Some((AudioCodec::Pcmu, 0))),
+            ("m=audio 5004 RTP/AVP 98 0\r\na=rtpmap:98 g722/8000/1\r\n", Some((AudioCodec::G722, 98))),
+            ("m=audio 5004 RTP/AVP 9\r\na=rtpmap:9 G722/16000\r\n", None),
+        ] {
+            let negotiated = answer(&theirs(media), &wide()).map(|(_, negotiated)| negotiated);
+            assert_eq!(negotiated.ok().map(|negotiated| negotiated.send), expected, "{media}");
+            assert!(answer(&theirs(media), &ours()).ok().is_none_or(|(_, it)| it.send == (AudioCodec::Pcmu, 0)));
+        }
     }
 
     // RFC 3264 §6.1, §8.4.
