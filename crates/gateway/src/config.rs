@@ -119,7 +119,7 @@ pub struct Trunk {
     pub register: bool,
     /// From user.
     pub caller_id: String,
-    /// Best first.
+    /// Best first. What this build does not speak (Opus, without the feature) is left out.
     pub codecs: Vec<sip::sdp::AudioCodec>,
     /// Encryption of audio; keys go only over TLS.
     pub srtp: SrtpPolicy,

@@ -110,6 +110,12 @@ async fn both_sides_are_heard_in_g722() {
     check_both_ways(9, AudioCodec::G722).await;
 }
 
+#[cfg(feature = "opus")]
+#[tokio::test(start_paused = true)]
+async fn both_sides_are_heard_in_opus() {
+    check_both_ways(10, AudioCodec::Opus).await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_milliwatt_is_a_steady_tone_at_1004_hz() {
     let network = network(3);

@@ -15,7 +15,7 @@ use crate::rtp::Packet;
 use crate::tones::DBM0_AMPLITUDE;
 use crate::{AudioFrame, FRAME_DURATION, FRAME_SAMPLES, SAMPLE_RATE};
 
-/// The longest payload taken: 240 ms of G.711.
+/// The longest payload taken, and the most samples in one: 240 ms of G.711.
 pub(super) const MAX_PAYLOAD: usize = 1920;
 /// Frames played out in one go after a stall; what was due before is skipped.
 const MAX_CATCH_UP: u32 = 50;
@@ -78,7 +78,7 @@ impl Playout {
     pub fn restart(&mut self) {
         self.jitter.restart();
         self.pause.forget();
-        self.decoder = Decoder::default();
+        self.decoder.restart();
     }
 
     /// So many packets are known to be lost at this media time.
@@ -94,9 +94,13 @@ impl Playout {
     pub fn take_sound(&mut self, at: Duration, codec: Codec, packet: &Packet<'_>) {
         self.pause.end(packet);
         let mut samples = [0; MAX_PAYLOAD];
-        self.decoder.decode(codec, packet.payload, &mut samples);
+        let len = self.decoder.decode(codec, packet.payload, &mut samples);
+        if len == 0 {
+            // It is as good as lost.
+            return;
+        }
         let until_pop = self.samples_until_pop(at);
-        self.jitter.push(packet.timestamp, until_pop, &samples[..packet.payload.len()]);
+        self.jitter.push(packet.timestamp, until_pop, &samples[..len]);
     }
 
     /// A description of comfort noise came; false if it describes nothing.

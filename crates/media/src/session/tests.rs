@@ -615,7 +615,11 @@ fn the_echo_route_knows_long_packets_another_codec_another_source_and_hold() {
     let mut other = packet(0, 900, 123_456, &[1; 160]);
     other[11] = 99;
     line.receive_from(PEER, &other);
-    assert_eq!(line.sent[4].timestamp.wrapping_sub(line.sent[1].timestamp), 800, "100 ms later, whatever its clock says");
+    assert_eq!(
+        line.sent[4].timestamp.wrapping_sub(line.sent[1].timestamp),
+        800,
+        "100 ms later, whatever its clock says"
+    );
     line.order(Order::Configure(StreamConfig { sending: false, ..stream() }));
     line.receive_from(PEER, &packet(0, 3, 880, &[1; 160]));
     line.run_until(5000);
@@ -653,8 +657,11 @@ fn a_call_in_which_only_unknown_sound_arrives_is_one_way_until_it_is_known() {
 #[test]
 fn a_quiet_line_is_raised_for_who_listens_and_stays_as_it_is_for_the_recorder() {
     let heard = |raise| {
-        let mut line =
-            Line::with(Config { ear: ear::Config { dtmf: true, progress: true, voice: true }, audio: true, record: true });
+        let mut line = Line::with(Config {
+            ear: ear::Config { dtmf: true, progress: true, voice: true },
+            audio: true,
+            record: true,
+        });
         line.order(Order::Configure(stream()));
         line.order(Order::RaiseQuiet(raise));
         let quiet = crate::testing::Signal::default().speech(12_000.0, -38.0, &mut crate::testing::Dice::new(5));
@@ -697,3 +704,6 @@ fn what_waits_is_said_in_the_codec_of_its_time() {
     assert_eq!(said[1].payload, [first(Codec::Pcma, 988); 160]);
     assert_eq!(said[2].payload[0], first(Codec::G722, 988));
 }
+
+#[cfg(feature = "opus")]
+mod opus;

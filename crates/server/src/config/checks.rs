@@ -65,6 +65,11 @@ pub fn secret(text: &str) -> Result<String, String> {
     }
 }
 
+/// What to do about Opus in a build that has none.
+pub fn without_opus(text: &str) -> String {
+    format!("{text:?} is not in this program; build it with `cargo build --release -p server --features opus`")
+}
+
 /// A prefix of `[dial] allow`.
 pub fn prefix(text: &str) -> Result<String, String> {
     if text.is_empty() {

@@ -98,7 +98,19 @@ fn the_codecs_of_a_trunk_are_offered_as_they_are_written() {
     );
     assert_eq!(
         complaints("[[trunk]]\ncodecs = [\"PCMU\", \"G729\"]\n"),
-        ["line 2: trunk[0].codecs[1]: \"G729\" is not a codec we speak; write \"PCMU\", \"PCMA\" or \"G722\""]
+        ["line 2: trunk[0].codecs[1]: \"G729\" is not a codec we speak; write \"PCMU\", \"PCMA\", \"G722\" or \"OPUS\""]
+    );
+    let opus = codecs("[[trunk]]\ncodecs = [\"PCMU\", \"opus\"]\n");
+    #[cfg(feature = "opus")]
+    assert_eq!(opus, Ok(vec![AudioCodec::Pcmu, AudioCodec::Opus]));
+    #[cfg(not(feature = "opus"))]
+    assert_eq!(
+        opus,
+        Err(vec![
+            "line 2: trunk[0].codecs[1]: \"opus\" is not in this program; build it with \
+             `cargo build --release -p server --features opus`"
+                .to_owned()
+        ])
     );
 }
 

@@ -170,7 +170,9 @@ fn codec(text: &str) -> Result<AudioCodec, String> {
         "PCMU" => Ok(AudioCodec::Pcmu),
         "PCMA" => Ok(AudioCodec::Pcma),
         "G722" => Ok(AudioCodec::G722),
-        _ => Err(format!("{text:?} is not a codec we speak; write \"PCMU\", \"PCMA\" or \"G722\"")),
+        "OPUS" if cfg!(feature = "opus") => Ok(AudioCodec::Opus),
+        "OPUS" => Err(checks::without_opus(text)),
+        _ => Err(format!("{text:?} is not a codec we speak; write \"PCMU\", \"PCMA\", \"G722\" or \"OPUS\"")),
     }
 }
 
