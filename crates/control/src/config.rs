@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use agent::{AgentConfig, Task};
-use gateway::Gateway;
+use gateway::{Gateway, RecordingFormat};
 use store::Store;
 
 /// A control plane.
@@ -27,6 +27,8 @@ pub struct ControlConfig {
     pub limits: Limits,
     /// Where recordings go; `None` records nothing.
     pub recordings_dir: Option<PathBuf>,
+    /// What they are written as.
+    pub recording_format: RecordingFormat,
     /// What a minute costs.
     pub price: Price,
     /// Keys of the API. None lets nobody in.

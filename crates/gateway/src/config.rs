@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use sip::sdp::SrtpPolicy;
 
-use crate::{Error, Impairment, Network, TlsFiles};
+use crate::{Error, Impairment, Network, RecordingFormat, TlsFiles};
 
 /// A gateway.
 #[derive(Debug, Clone)]
@@ -42,6 +42,8 @@ pub struct Config {
     /// Where inbound calls are recorded; `None` records none. Each file has a name of its own, which
     /// [`IncomingCall::recording`](crate::IncomingCall::recording) tells; it may be renamed at any time.
     pub record_inbound: Option<PathBuf>,
+    /// What inbound calls are recorded as.
+    pub recording_format: RecordingFormat,
     /// Longest recording of one call.
     pub max_recording: Duration,
     /// Trouble on the media of every call, for simulated parties.
@@ -70,6 +72,7 @@ impl Default for Config {
             inbound_limits: CallLimits::default(),
             telephone_event: true,
             record_inbound: None,
+            recording_format: RecordingFormat::default(),
             max_recording: Duration::from_secs(3600),
             impairment: Impairment::default(),
             network: Network::Host,

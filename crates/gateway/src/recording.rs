@@ -5,7 +5,7 @@ use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use media::recorder::WavRecorder;
+use media::recorder::{Format, Recorder};
 
 use crate::media_worker::Recorded;
 use crate::ring;
@@ -24,7 +24,7 @@ pub(crate) struct Recording {
 }
 
 impl Recording {
-    /// Creates the file and starts writing what comes through the ring.
+    /// Creates the file, in the format of its name, and starts writing what comes through the ring.
     pub(crate) fn start(
         path: &Path,
         longest: Duration,
@@ -34,7 +34,7 @@ impl Recording {
         if let Some(directory) = path.parent() {
             std::fs::create_dir_all(directory)?;
         }
-        let recorder = WavRecorder::new(BufWriter::new(File::create(path)?), Some(longest))?;
+        let recorder = Recorder::new(Format::of(path), BufWriter::new(File::create(path)?), Some(longest))?;
         let unwanted = (!keep_unanswered).then(|| path.to_owned());
         Ok(Self { task: tokio::spawn(write(recorder, frames)), unwanted })
     }
@@ -51,7 +51,7 @@ impl Recording {
     }
 }
 
-async fn write(mut recorder: WavRecorder<BufWriter<File>>, mut frames: ring::Receiver<Recorded>) {
+async fn write(mut recorder: Recorder<BufWriter<File>>, mut frames: ring::Receiver<Recorded>) {
     loop {
         let mut batch = Vec::with_capacity(MAX_RECORDED);
         while let Some(frame) = frames.pop() {

@@ -231,3 +231,24 @@ async fn a_recording_has_them_left_and_us_right() {
     assert!(power(&side(1), 440.0) > 0.1, "we are right");
     assert!(power(&side(0), 440.0) < 0.01, "and apart");
 }
+
+#[cfg(feature = "opus")]
+#[tokio::test(start_paused = true)]
+async fn a_recording_that_is_named_opus_is_opus_to_its_end() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("call.opus");
+    let network = network(11);
+    let _callee = callee(&network).await;
+    let caller = caller(&network).await;
+    let Call { mut line, handle } =
+        caller.dial(Dial { record: Some(path.clone()), ..dial("milliwatt") }).await.expect("dialed");
+    until(&mut line, |event| *event == LineEvent::Answered).await;
+    listen(&mut line, 120).await;
+    line.hang_up();
+    handle.ended().await;
+    let file = std::fs::read(&path).expect("the file is there");
+    let pages: Vec<usize> = (0..file.len()).filter(|at| file[*at..].starts_with(b"OggS\0")).collect();
+    assert!(pages.len() > 4 && file[28..].starts_with(b"OpusHead\x01\x02"), "{pages:?}");
+    let ends: Vec<bool> = pages.iter().map(|page| file[page + 5] & 4 != 0).collect();
+    assert_eq!(ends.iter().position(|ends| *ends), Some(pages.len() - 1), "the last page says that it is");
+}

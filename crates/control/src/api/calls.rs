@@ -136,7 +136,7 @@ pub(crate) async fn transcript(State(api): State<Api>, Id(id): Id) -> Result<Jso
     tag = "calls",
     params(("id" = String, Path, description = "The call")),
     responses(
-        (status = 200, description = "Stereo WAV", body = Wav, content_type = "audio/wav"),
+        (status = 200, description = "Stereo: WAV, or Opus in Ogg where `[media] recording_format` said so", content((Wav = "audio/wav"), (OggOpus = "audio/ogg"))),
         (status = 401, description = "No key", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such call (`not_found`), or nothing was recorded (`not_recorded`): it was never connected, for example", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "The call has not ended", body = Problem, content_type = "application/problem+json"),
@@ -159,14 +159,20 @@ pub(crate) async fn recording(State(api): State<Api>, Id(id): Id) -> Result<Resp
         (None, None, Some(_)) => return Err(Error::NotRecorded("this call was not recorded").into()),
     };
     let gone = |_| Error::NotRecorded("the file of the recording is gone");
+    let (media_type, extension) = kind(&path);
     let file = tokio::fs::File::open(path).await.map_err(gone)?;
     let length = file.metadata().await.map_err(gone)?.len();
     let headers = [
-        (header::CONTENT_TYPE, "audio/wav".to_owned()),
+        (header::CONTENT_TYPE, media_type.to_owned()),
         (header::CONTENT_LENGTH, length.to_string()),
-        (header::CONTENT_DISPOSITION, format!("inline; filename=\"{id}.wav\"")),
+        (header::CONTENT_DISPOSITION, format!("inline; filename=\"{id}.{extension}\"")),
     ];
     Ok((headers, HttpBody::from_stream(ReaderStream::new(file))).into_response())
+}
+
+/// Media type and extension of a recording, whatever recordings are written as now (RFC 7845 §9).
+fn kind(path: &str) -> (&'static str, &'static str) {
+    if path.ends_with(".opus") { ("audio/ogg; codecs=opus", "opus") } else { ("audio/wav", "wav") }
 }
 
 /// Explains what a call does now: pipeline, state, next deadline.
@@ -239,6 +245,12 @@ pub(crate) struct TranscriptEntry {
 #[allow(dead_code, reason = "a recording is streamed from its file; this describes it")]
 struct Wav(Vec<u8>);
 
+/// Stereo: left they, right we.
+#[derive(ToSchema)]
+#[schema(value_type = String, format = Binary)]
+#[allow(dead_code, reason = "a recording is streamed from its file; this describes it")]
+struct OggOpus(Vec<u8>);
+
 /// What a call does now.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Explanation {
@@ -281,5 +293,16 @@ fn one_of(field: &str, value: Option<String>, known: &[&str]) -> Result<Option<S
             Err(Error::invalid(field, format!("send one of {}", known.join(", "))))
         }
         value => Ok(value),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_recording_is_handed_out_as_what_its_file_is() {
+        assert_eq!(kind("/recordings/call_1.wav"), ("audio/wav", "wav"));
+        assert_eq!(kind("/recordings/call_1.opus"), ("audio/ogg; codecs=opus", "opus"));
     }
 }

@@ -14,7 +14,10 @@ use control::{
     AgentError, AgentRequest, ApiKey, BoxFuture, CallRunner, Control, ControlConfig, Conversation, Follower, Limits,
     LiveCall, NewCall, NewTask, Price, Role, StoredEvent, TrunkInfo,
 };
-use gateway::{CallEnd, CallStatus, Dial, EndCause, MediaLoad, OneWay, PacketTotals, Quality, Registration, RegistrationChanged, TracedMessage, TrunkStatus};
+use gateway::{
+    CallEnd, CallStatus, Dial, EndCause, MediaLoad, OneWay, PacketTotals, Quality, Registration, RegistrationChanged,
+    TracedMessage, TrunkStatus,
+};
 use serde_json::Value;
 use store::Store;
 use tempfile::TempDir;
@@ -86,6 +89,7 @@ impl App {
             dial_allow: vec!["+1".into(), "20".into()],
             limits: Limits::default(),
             recordings_dir: Some(directory.path().join("recordings")),
+            recording_format: gateway::RecordingFormat::Wav,
             price: Price { micros_per_minute: 60_000, currency: "USD".into() },
             keys: vec![
                 key("read", Role::Read),

@@ -132,6 +132,7 @@ async fn place_call(
         dial_allow: vec!["+".to_owned()],
         limits: control::Limits { ring: LIMITS.ring, call: LIMITS.call, ..control::Limits::default() },
         recordings_dir: Some(directory.to_owned()),
+        recording_format: gateway::RecordingFormat::Wav,
         price: control::Price::default(),
         keys: Vec::new(),
         open_metrics: false,

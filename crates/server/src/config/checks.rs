@@ -2,7 +2,7 @@
 
 use std::collections::btree_map::Entry;
 
-use gateway::BuiltIn;
+use gateway::{BuiltIn, RecordingFormat};
 use speech::providers::local::VOICES;
 use toml::Spanned;
 
@@ -62,6 +62,15 @@ pub fn secret(text: &str) -> Result<String, String> {
         Err(format!("is shorter than {LEAST_SECRET} characters; make one with `openssl rand -hex 24`"))
     } else {
         Ok(text.to_owned())
+    }
+}
+
+/// `[media] recording_format`.
+pub fn recording_format(text: &str) -> Result<RecordingFormat, String> {
+    match RecordingFormat::ALL.iter().find(|format| format.extension() == text) {
+        Some(format) => Ok(*format),
+        None if text == "opus" => Err(without_opus(text)),
+        None => Err(format!("{text:?} is no format of recordings; write \"wav\" or \"opus\"")),
     }
 }
 

@@ -85,6 +85,7 @@ pub struct Media {
     pub record: Option<bool>,
     pub record_dir: Text,
     pub record_retention: Text,
+    pub recording_format: Text,
     pub built_in_detectors: Option<bool>,
 }
 
