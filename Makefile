@@ -29,7 +29,7 @@ FUZZ_COUNT   ?= 500000
 FEATURES     ?=
 
 .NOTPARALLEL:
-.PHONY: help deps deps-demo deps-test build demo test check sipp demos interop bench soak world fuzz docs release watch
+.PHONY: help deps deps-demo deps-test build demo test check opus sipp demos interop bench soak world fuzz docs release watch
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -59,6 +59,10 @@ check: ## Format, clippy with warnings denied, unit and world tests, documentati
 	$(CARGO) test --workspace --quiet $(FEATURES)
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --document-private-items --quiet
 
+opus: ## The feature `opus`, which no other target builds: clippy and tests of the crates that have it.
+	$(CARGO) clippy -p media -p gateway -p server --features opus --all-targets -- -D warnings -D clippy::iter_over_hash_type
+	$(CARGO) test -p media -p gateway -p server --features opus --quiet
+
 sipp: deps-test build ## The real binary against SIPp, baresip and Kamailio.
 	python3 -B -m unittest discover -q -s sip-tests
 	python3 sip-tests/run.py --offhook $(OFFHOOK) $(CASES)
@@ -73,7 +77,7 @@ interop: deps-test build ## Kamailio as the trunk; a language model that decides
 bench: ## Measurements: each figure beside its anchor from the same run.
 	@for name in $(BENCH); do sh scripts/bench.sh $$name "$(RTPLOAD)" || exit 1; done
 
-soak: deps-test build ## Calls of minutes and by the thousand, every scenario with many seeds or a fact missing, calls under floods; tables of docs/benchmarks.md.
+soak: deps-test build opus ## Calls of minutes and by the thousand, every scenario with many seeds or a fact missing, calls under floods, Opus; tables of docs/benchmarks.md.
 	python3 sip-tests/run.py --offhook $(OFFHOOK) 'soak_*'
 	python3 scripts/demo_table.py --offhook $(OFFHOOK) --seeds $(SEEDS) --jobs $(JOBS)
 	python3 scripts/missing_facts.py --offhook $(OFFHOOK) --calls $(SEEDS) --jobs $(JOBS)

@@ -40,6 +40,7 @@ TITLES = {
     "3550": "RTP", "3551": "RTP profile for audio", "3581": "rport", "3605": "RTCP attribute in SDP",
     "3711": "SRTP", "4028": "Session timers", "4475": "Torture tests", "4566": "SDP", "4568": "SDES",
     "4733": "Telephone-event", "5407": "Race conditions", "5626": "Outbound", "5761": "RTP and RTCP on one port",
+    "3533": "Ogg", "6716": "Opus", "7587": "Opus in RTP", "7845": "Opus in Ogg",
     "6026": "Corrected INVITE transactions", "6086": "INFO", "6337": "Offer/answer in practice",
     "7616": "Digest", "8760": "SHA-256 digests for SIP", "8866": "SDP",
 }

@@ -14,24 +14,26 @@ class Baresip(Process):
     count = 0
 
     def __init__(self, folder, user, frequency, port=None, registrar=None, host="127.0.0.1", encrypt=None, seconds=30,
-                 password=None):
+                 password=None, codec=("pcmu", 8000)):
         """`registrar` is a domain and the address of its proxy. With `encrypt = "srtp"` it speaks SRTP with who offers
-        it, with "srtp-mand" nothing else. In each call its tone ends after so many seconds. With a `password` it says who it is when asked."""
+        it, with "srtp-mand" nothing else. In each call its tone ends after so many seconds. With a `password` it says who it is when asked.
+        It speaks the one `codec`, by its name and the rate of its sound."""
         Baresip.count += 1
         self.port, self.control_port, media = port or PORTS.take(2), PORTS.take(), PORTS.take(20)
         self.home = folder / f"baresip-{Baresip.count}"
         self.heard_in = self.home / "rec"
         self.heard_in.mkdir(parents=True)
-        audio.write_wav(self.home / "tone.wav", audio.tone(frequency, seconds))
+        name, self.rate = codec
+        audio.write_wav(self.home / "tone.wav", audio.tone(frequency, seconds, rate=self.rate), self.rate)
         (self.home / "contacts").write_text("")
         domain, way = f"{host}:{self.port}", "regint=0"
         if registrar:
             domain, way = registrar[0], f'regint=60;outbound="{registrar[1]}"'
         (self.home / "accounts").write_text(
-            f"<sip:{user}@{domain};transport=udp>;{way};answermode=auto;audio_codecs=pcmu/8000/1"
+            f"<sip:{user}@{domain};transport=udp>;{way};answermode=auto;audio_codecs={name}/{self.rate}/1"
             + (f";mediaenc={encrypt}" if encrypt else "") + (f";auth_pass={password}" if password else "") + "\n"
         )
-        modules = "".join(f"module {name}.so\n" for name in ["g711", "aufile", "sndfile"] + ["srtp"] * bool(encrypt))
+        modules = "".join(f"module {name}.so\n" for name in ["g711", "g722", "aufile", "sndfile"] + ["srtp"] * bool(encrypt))
         (self.home / "config").write_text(f"""
 poll_method epoll
 sip_listen {host}:{self.port}
@@ -87,8 +89,8 @@ ctrl_tcp_listen 127.0.0.1:{self.control_port}
         return [event for event in self.events if event.get("type") == kind]
 
     def recorded_seconds(self):
-        """How much it has written so far, from the size of its 8 kHz recording."""
-        return max((path.stat().st_size for path in self._recordings()), default=0) / 16000
+        """How much it has written so far, from the size of its recording."""
+        return max((path.stat().st_size for path in self._recordings()), default=0) / (2 * self.rate)
 
     def heard(self):
         """What it decoded, once the call is over and the file is there: `(rate, samples)`."""

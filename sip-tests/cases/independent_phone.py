@@ -28,7 +28,18 @@ def hears_itself(phone, server, frequency):
 def baresip_is_called(t):
     """A call to baresip: it hears our voice and our keys, we record its tone."""
     phone = t.baresip(user="+15550123", frequency=440)
-    server = t.offhook(phone.port)
+    both_are_heard(t, phone, t.offhook(phone.port))
+
+
+@case
+def baresip_speaks_g722(t):
+    """The same in G.722 alone, which baresip speaks in wideband (libspandsp)."""
+    phone = t.baresip(user="+15550123", frequency=440, codec=("G722", 16000))
+    server = t.offhook(phone.port, trunk='codecs = ["G722"]')
+    both_are_heard(t, phone, server)
+
+
+def both_are_heard(t, phone, server):
     call_id = server.dial("+15550123")
     server.wait_status(call_id, "answered")
     server.post(f"/v1/calls/{call_id}/actions/say", {"text": "Good afternoon, this sentence is for the recording."})

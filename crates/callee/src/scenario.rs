@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _};
+use sip::sdp::AudioCodec;
 use speech::providers::local::VOICES;
 use toml::Spanned;
 
@@ -85,7 +86,7 @@ pub struct Line {
     pub ring: Duration,
     /// Which kinds of keys are heard.
     pub dtmf: Vec<DigitKind>,
-    /// Codecs, best first: `PCMU`, `PCMA`.
+    /// Codecs, best first: `PCMU`, `PCMA`, `G722`.
     pub codecs: Vec<CodecName>,
     /// Offers telephone-event.
     pub telephone_event: bool,
@@ -135,6 +136,18 @@ pub enum CodecName {
     Pcmu,
     /// G.711 A-law.
     Pcma,
+    /// G.722.
+    G722,
+}
+
+impl From<CodecName> for AudioCodec {
+    fn from(name: CodecName) -> Self {
+        match name {
+            CodecName::Pcmu => Self::Pcmu,
+            CodecName::Pcma => Self::Pcma,
+            CodecName::G722 => Self::G722,
+        }
+    }
 }
 
 /// One phrase, or several of which the seed takes one.

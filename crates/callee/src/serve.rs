@@ -13,7 +13,6 @@ use tokio_util::task::TaskTracker;
 use crate::instance::Instance;
 use crate::party::{self, Speech};
 use crate::report::{Event, Report};
-use crate::scenario::CodecName;
 
 /// What a party needs to be called.
 #[derive(Debug)]
@@ -97,15 +96,11 @@ fn config(options: &Serve) -> Config {
     let line = &options.instance.line;
     let ip = options.listen.ip();
     let (network, prefix) = if ip.is_loopback() { (IpAddr::V4(Ipv4Addr::LOCALHOST), 8) } else { (ip, 0) };
-    let codecs = line.codecs.iter().map(|codec| match codec {
-        CodecName::Pcmu => sip::sdp::AudioCodec::Pcmu,
-        CodecName::Pcma => sip::sdp::AudioCodec::Pcma,
-    });
     Config {
         listen: vec![options.listen.into()],
         advertise: None,
         trunks: vec![Trunk {
-            codecs: codecs.collect(),
+            codecs: line.codecs.iter().copied().map(Into::into).collect(),
             dtmf: if line.telephone_event { DigitPolicy::Auto } else { DigitPolicy::Inband },
             allow_from: vec![(network, prefix)],
             max_calls: MAX_CALLS,

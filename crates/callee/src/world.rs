@@ -32,7 +32,6 @@ use tokio_util::task::TaskTracker;
 use crate::instance::Instance;
 use crate::party::{self, Speech};
 use crate::report::{Event, Report};
-use crate::scenario::CodecName;
 
 const CALLER: &str = "10.0.0.1:5060";
 const CALLEE: &str = "10.0.0.2:5060";
@@ -85,14 +84,7 @@ impl SimConfig {
         let line = &instance.line;
         Self {
             network: Impairment { latency: LATENCY, ..line.impairment.into() },
-            codecs: line
-                .codecs
-                .iter()
-                .map(|codec| match codec {
-                    CodecName::Pcmu => AudioCodec::Pcmu,
-                    CodecName::Pcma => AudioCodec::Pcma,
-                })
-                .collect(),
+            codecs: line.codecs.iter().copied().map(Into::into).collect(),
             telephone_event: line.telephone_event,
             ..Self::seeded(instance.seed)
         }

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use agent::AgentConfig;
-use gateway::CallStatus;
+use gateway::{CallStatus, RecordingFormat};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -155,7 +155,13 @@ impl Calls {
 
     /// Where a call is recorded, or was before calls were no longer to be.
     pub(crate) fn recording_of(&self, id: &str) -> Option<PathBuf> {
-        Some(self.inner.config.recordings_dir.as_ref()?.join(format!("{id}.wav")))
+        self.recording_as(id, self.inner.config.recording_format)
+    }
+
+    /// Where a call is recorded, or was, in this format.
+    pub(crate) fn recording_as(&self, id: &str, format: RecordingFormat) -> Option<PathBuf> {
+        let directory = self.inner.config.recordings_dir.as_ref()?;
+        Some(directory.join(format!("{id}.{}", format.extension())))
     }
 
     pub(crate) fn is_draining(&self) -> bool {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use agent::{AgentConfig, Task};
-use gateway::{Gateway, RecordingKey};
+use gateway::{Gateway, RecordingFormat, RecordingKey};
 use store::Store;
 
 /// A control plane.
@@ -31,6 +31,8 @@ pub struct ControlConfig {
     pub recordings_dir: Option<PathBuf>,
     /// What encrypted recordings are read with; the gateway writes them.
     pub recording_key: Option<RecordingKey>,
+    /// What they are written as.
+    pub recording_format: RecordingFormat,
     /// What a minute costs.
     pub price: Price,
     /// Keys of the API. None lets nobody in.

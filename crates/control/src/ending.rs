@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use gateway::Disposition;
+use gateway::{Disposition, RecordingFormat};
 use jiff::Timestamp;
 use store::CallEnding;
 
@@ -90,10 +90,11 @@ pub(crate) async fn end_interrupted(calls: &Calls) -> Result<(), Error> {
             (None, "queued") => (Reached::Queue, "failed"),
             (None, _) => (Reached::Line, "failed"),
         };
-        let recording = match calls.recording_of(&row.id) {
-            Some(path) => recording::kept(&path).await,
-            None => None,
-        };
+        let mut recording = None;
+        // Another format may have been configured then.
+        for path in RecordingFormat::ALL.iter().filter_map(|format| calls.recording_as(&row.id, *format)) {
+            recording = recording.or(recording::kept(&path).await);
+        }
         let final_words = FinalWords {
             reason: "interrupted",
             sip_status: None,

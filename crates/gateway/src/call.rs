@@ -4,7 +4,7 @@ mod ending;
 mod farewell;
 mod info_digits;
 pub(crate) mod machine;
-mod streams;
+pub(crate) mod streams;
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use sip::sdp::SrtpPolicy;
 
-use crate::{Error, Impairment, Network, RecordingKey, TlsFiles};
+use crate::{Error, Impairment, Network, RecordingFormat, RecordingKey, TlsFiles};
 
 /// A gateway.
 #[derive(Debug, Clone)]
@@ -42,6 +42,8 @@ pub struct Config {
     /// Where inbound calls are recorded; `None` records none. Each file has a name of its own, which
     /// [`IncomingCall::recording`](crate::IncomingCall::recording) tells; it may be renamed at any time.
     pub record_inbound: Option<PathBuf>,
+    /// What inbound calls are recorded as.
+    pub recording_format: RecordingFormat,
     /// Longest recording of one call.
     pub max_recording: Duration,
     /// What recordings are encrypted with; `None` leaves them plain.
@@ -72,6 +74,7 @@ impl Default for Config {
             inbound_limits: CallLimits::default(),
             telephone_event: true,
             record_inbound: None,
+            recording_format: RecordingFormat::default(),
             max_recording: Duration::from_secs(3600),
             recording_key: None,
             impairment: Impairment::default(),
@@ -122,7 +125,7 @@ pub struct Trunk {
     pub register: bool,
     /// From user.
     pub caller_id: String,
-    /// Best first.
+    /// Best first. What this build does not speak (Opus, without the feature) is left out.
     pub codecs: Vec<sip::sdp::AudioCodec>,
     /// Encryption of audio; keys go only over TLS.
     pub srtp: SrtpPolicy,

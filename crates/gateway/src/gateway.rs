@@ -79,7 +79,7 @@ pub struct Dial {
     pub caller_id: Option<String>,
     /// Limits.
     pub limits: CallLimits,
-    /// Stereo WAV: left they, right we.
+    /// Stereo, left they, right we; in the [`RecordingFormat`](crate::RecordingFormat) that the name of the file says.
     pub record: Option<PathBuf>,
 }
 

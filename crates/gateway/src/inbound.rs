@@ -57,7 +57,8 @@ fn take_invitation(
     let place = if built_in.is_none() { Some(arrived.try_reserve().map_err(|_| BUSY_HERE)?) } else { None };
     let recording = match &inner.config.record_inbound {
         Some(directory) if built_in.is_none() => {
-            Some(directory.join(format!("inbound-{:016x}.wav", inner.draw_number())))
+            let extension = inner.config.recording_format.extension();
+            Some(directory.join(format!("inbound-{:016x}.{extension}", inner.draw_number())))
         }
         _ => None,
     };

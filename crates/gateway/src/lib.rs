@@ -46,6 +46,7 @@ pub use handle::*;
 pub use impairment::Impairment;
 pub use line::{CallEnd, EndCause, Line, LineClosed, LineEvent, Player};
 pub use media::one_way::Cause as OneWay;
+pub use media::recorder::Format as RecordingFormat;
 pub use media_load::{LATENESS_BOUNDS, MediaLoad};
 pub use network::Network;
 pub use packets::PacketTotals;

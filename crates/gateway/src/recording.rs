@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use media::recorder::WavRecorder;
+use media::recorder::{Format, Recorder};
 
 use crate::media_worker::Recorded;
 use crate::{RecordingKey, ring};
@@ -26,7 +26,8 @@ pub(crate) struct Recording {
 }
 
 impl Recording {
-    /// Creates the file and starts writing what comes through the ring, encrypted when there is a key.
+    /// Creates the file, in the format of its name, and starts writing what comes through the ring, encrypted when there is a
+    /// key.
     pub(crate) fn start(
         path: &Path,
         key: Option<&RecordingKey>,
@@ -34,7 +35,7 @@ impl Recording {
         frames: ring::Receiver<Recorded>,
         keep_unanswered: bool,
     ) -> io::Result<Self> {
-        let recorder = WavRecorder::new(RecordingFile::create(path, key)?, Some(longest))?;
+        let recorder = Recorder::new(Format::of(path), RecordingFile::create(path, key)?, Some(longest))?;
         let unwanted = (!keep_unanswered).then(|| path.to_owned());
         Ok(Self { task: tokio::spawn(write(recorder, frames)), unwanted })
     }
@@ -51,7 +52,7 @@ impl Recording {
     }
 }
 
-async fn write(mut recorder: WavRecorder<RecordingFile>, mut frames: ring::Receiver<Recorded>) {
+async fn write(mut recorder: Recorder<RecordingFile>, mut frames: ring::Receiver<Recorded>) {
     loop {
         let mut batch = Vec::with_capacity(MAX_RECORDED);
         while let Some(frame) = frames.pop() {

@@ -11,7 +11,7 @@ use sip::{Event, Flow, SessionId};
 use tokio::sync::{mpsc, watch};
 
 use crate::call::machine::{CallMachine, Origin};
-use crate::call::{CallTask, MediaEnd, Shared};
+use crate::call::{CallTask, MediaEnd, Shared, streams};
 use crate::gateway::Inner;
 use crate::line::{self, LineEnd};
 use crate::media_worker::{Impaired, Stream};
@@ -143,9 +143,10 @@ fn prepare(inner: &Inner, plan: Plan<'_>) -> Result<Prepared, Error> {
     };
     let waker = inner.media.add(Box::new(stream)).ok_or(Error::Overloaded)?;
     let seed = inner.draw_seed();
+    let codecs = plan.trunk.map_or_else(|| vec![AudioCodec::Pcmu, AudioCodec::Pcma], |trunk| trunk.codecs.clone());
     let capabilities = Capabilities {
         address: SocketAddr::new(plan.flow.local.ip(), port),
-        codecs: plan.trunk.map_or_else(|| vec![AudioCodec::Pcmu, AudioCodec::Pcma], |trunk| trunk.codecs.clone()),
+        codecs: codecs.into_iter().filter(|codec| streams::speaks(*codec)).collect(),
         telephone_event: offers_events(inner, plan.trunk).then_some(TELEPHONE_EVENT),
         // RFC 8866 §5.2: numeric; kept below 2^53 for peers that count in doubles.
         session_id: u64::from(u32::from_le_bytes([seed[0], seed[1], seed[2], seed[3]])),

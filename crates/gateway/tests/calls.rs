@@ -9,7 +9,8 @@ use gateway::{
     RecordingError, RecordingKey, RecordingReader, Trunk,
 };
 use media::UtteranceId;
-use sim::{CALLER, address, at, callee, caller, dial, network, trunk, until};
+use sim::{CALLER, address, at, callee, callee_config, caller, dial, network, trunk, until};
+use sip::sdp::AudioCodec;
 
 fn tone(hertz: f32) -> impl Iterator<Item = [i16; 160]> {
     (0..).map(move |frame: usize| {
@@ -65,6 +66,57 @@ async fn a_tone_said_to_echo_comes_back() {
     .await;
     line.hang_up();
     assert_eq!(handle.ended().await.cause, EndCause::HungUp);
+}
+
+/// Says a tone, and gives what is heard meanwhile.
+async fn say_and_hear(line: &mut Line, hertz: f32) -> Vec<i16> {
+    let mut player = line.player();
+    tokio::spawn(async move {
+        for (n, frame) in tone(hertz).take(150).enumerate() {
+            player.play(UtteranceId(1), frame, n == 149).await.expect("the call is up");
+        }
+    });
+    until(line, |event| matches!(event, LineEvent::Started { .. })).await;
+    listen(line, 40).await;
+    listen(line, 50).await
+}
+
+/// In a call in this codec alone, each side hears the tone of the other.
+async fn check_both_ways(seed: u8, codec: AudioCodec) {
+    let network = network(seed);
+    let networks = vec![("10.0.0.0".parse().expect("an address"), 8)];
+    let anybody =
+        Trunk { codecs: vec![codec], allow_from: networks, ..Trunk::new("anybody", "trunk.test", NextHop::Nowhere) };
+    let config = Config { trunks: vec![anybody], ..callee_config(&network) };
+    let callee = Gateway::start(config).await.expect("the simulated network has room");
+    let caller = at(&network, CALLER, vec![Trunk { codecs: vec![codec], ..trunk() }]).await;
+    let party = tokio::spawn(async move {
+        let mut call = callee.accept().await.expect("a call comes").call;
+        call.line.answer();
+        let heard = say_and_hear(&mut call.line, 700.0).await;
+        until(&mut call.line, |event| matches!(event, LineEvent::Ended(_))).await;
+        heard
+    });
+    let mut call = caller.dial(dial("+15550100")).await.expect("dialed");
+    until(&mut call.line, |event| *event == LineEvent::Answered).await;
+    let heard = say_and_hear(&mut call.line, 440.0).await;
+    assert!(call.handle.explain().contains(&format!("{codec:?} to ")), "{}", call.handle.explain());
+    call.line.hang_up();
+    for (heard, theirs, ours) in [(heard, 700.0, 440.0), (party.await.expect("the party is well"), 440.0, 700.0)] {
+        assert!(power(&heard, theirs) > 0.15, "{codec:?}: {theirs} Hz is heard: {}", power(&heard, theirs));
+        assert!(power(&heard, ours) < 0.01, "{codec:?}: {ours} Hz is not: {}", power(&heard, ours));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn both_sides_are_heard_in_g722() {
+    check_both_ways(9, AudioCodec::G722).await;
+}
+
+#[cfg(feature = "opus")]
+#[tokio::test(start_paused = true)]
+async fn both_sides_are_heard_in_opus() {
+    check_both_ways(10, AudioCodec::Opus).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -265,4 +317,25 @@ fn audio_port(call: &CallHandle) -> u16 {
     let invite = String::from_utf8(call.sip_messages()[0].bytes.clone()).expect("text");
     let media = invite.lines().find_map(|line| line.strip_prefix("m=audio ")).expect("an offer");
     media.split(' ').next().and_then(|port| port.parse().ok()).expect("a port")
+}
+
+#[cfg(feature = "opus")]
+#[tokio::test(start_paused = true)]
+async fn a_recording_that_is_named_opus_is_opus_to_its_end() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("call.opus");
+    let network = network(11);
+    let _callee = callee(&network).await;
+    let caller = caller(&network).await;
+    let Call { mut line, handle } =
+        caller.dial(Dial { record: Some(path.clone()), ..dial("milliwatt") }).await.expect("dialed");
+    until(&mut line, |event| *event == LineEvent::Answered).await;
+    listen(&mut line, 120).await;
+    line.hang_up();
+    handle.ended().await;
+    let file = std::fs::read(&path).expect("the file is there");
+    let pages: Vec<usize> = (0..file.len()).filter(|at| file[*at..].starts_with(b"OggS\0")).collect();
+    assert!(pages.len() > 4 && file[28..].starts_with(b"OpusHead\x01\x02"), "{pages:?}");
+    let ends: Vec<bool> = pages.iter().map(|page| file[page + 5] & 4 != 0).collect();
+    assert_eq!(ends.iter().position(|ends| *ends), Some(pages.len() - 1), "the last page says that it is");
 }

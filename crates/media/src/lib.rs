@@ -53,6 +53,8 @@ pub mod level_control;
 pub mod listen;
 pub mod mixer;
 pub mod music;
+#[cfg(feature = "opus")]
+mod ogg;
 pub mod one_way;
 pub mod progress;
 pub mod quality;

@@ -1,7 +1,14 @@
-//! [`WavRecorder`]: both sides of a call as a stereo file, they left, we right.
+//! [`Recorder`]: both sides of a call as a stereo file, they left, we right; as WAV, or as Opus in Ogg.
+
+#[cfg(feature = "opus")]
+mod opus;
 
 use std::io::{self, Seek, SeekFrom, Write};
+use std::path::Path;
 use std::time::Duration;
+
+#[cfg(feature = "opus")]
+pub use opus::OpusRecorder;
 
 use crate::wav::{HEADER_LEN, header};
 use crate::{AudioFrame, FRAME_DURATION, FRAME_SAMPLES, SAMPLE_RATE};
@@ -12,6 +19,84 @@ const FRAME_BYTES: usize = FRAME_SAMPLES * 2 * 2;
 const FRAMES_PER_UPDATE: u64 = 50;
 /// No recording is longer, so that its length fits the header: about 37 hours.
 const MAX_FRAMES: u64 = (u32::MAX as u64 - HEADER_LEN as u64) / FRAME_BYTES as u64;
+
+/// What a recording is written as.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Format {
+    /// WAV, 32,000 bytes a second.
+    #[default]
+    Wav,
+    /// Opus in Ogg, about a sixth of that.
+    #[cfg(feature = "opus")]
+    Opus,
+}
+
+/// Writes a recording in either format.
+#[derive(Debug)]
+pub enum Recorder<W: Write + Seek> {
+    /// As WAV.
+    Wav(WavRecorder<W>),
+    /// As Opus in Ogg.
+    #[cfg(feature = "opus")]
+    Opus(Box<OpusRecorder<W>>),
+}
+
+impl Format {
+    /// All that this build can write.
+    pub const ALL: &[Self] = &[
+        Self::Wav,
+        #[cfg(feature = "opus")]
+        Self::Opus,
+    ];
+
+    /// How the names of its files end.
+    pub fn extension(self) -> &'static str {
+        match self {
+            Self::Wav => "wav",
+            #[cfg(feature = "opus")]
+            Self::Opus => "opus",
+        }
+    }
+
+    /// What the name of a file says; WAV where it says nothing.
+    pub fn of(path: &Path) -> Self {
+        let named = |format: &&Self| path.extension().is_some_and(|extension| extension == format.extension());
+        Self::ALL.iter().find(named).copied().unwrap_or_default()
+    }
+}
+
+impl<W: Write + Seek> Recorder<W> {
+    /// Begins a recording that stops growing after `max_duration`.
+    pub fn new(format: Format, file: W, max_duration: Option<Duration>) -> io::Result<Self> {
+        match format {
+            Format::Wav => WavRecorder::new(file, max_duration).map(Self::Wav),
+            #[cfg(feature = "opus")]
+            Format::Opus => Ok(Self::Opus(Box::new(OpusRecorder::new(file, max_duration)))),
+        }
+    }
+
+    /// Appends 20 ms. False if the recording is full.
+    pub fn write(&mut self, they: &AudioFrame, we: &AudioFrame) -> io::Result<bool> {
+        match self {
+            Self::Wav(recorder) => recorder.write(they, we),
+            #[cfg(feature = "opus")]
+            Self::Opus(recorder) => recorder.write(they, we),
+        }
+    }
+
+    /// Completes the file and gives it back.
+    pub fn finish(self) -> io::Result<W> {
+        match self {
+            Self::Wav(recorder) => recorder.finish(),
+            #[cfg(feature = "opus")]
+            Self::Opus(recorder) => recorder.finish(),
+        }
+    }
+}
+
+fn frames_in(duration: Duration) -> u64 {
+    (duration.as_millis() / FRAME_DURATION.as_millis()) as u64
+}
 
 /// Writes stereo 16-bit WAV at 8 kHz. The header is valid at all times, a second behind at most.
 #[derive(Debug)]
@@ -24,9 +109,8 @@ pub struct WavRecorder<W: Write + Seek> {
 impl<W: Write + Seek> WavRecorder<W> {
     /// Begins a recording that stops growing after `max_duration`.
     pub fn new(mut file: W, max_duration: Option<Duration>) -> io::Result<Self> {
-        let frames = |duration: Duration| (duration.as_millis() / FRAME_DURATION.as_millis()) as u64;
         file.write_all(&header(SAMPLE_RATE, 2, 0))?;
-        Ok(Self { file, frames: 0, limit: max_duration.map_or(MAX_FRAMES, frames).min(MAX_FRAMES) })
+        Ok(Self { file, frames: 0, limit: max_duration.map_or(MAX_FRAMES, frames_in).min(MAX_FRAMES) })
     }
 
     /// Appends 20 ms. False if the recording is full.
@@ -81,6 +165,13 @@ mod tests {
 
     fn frame(level: i16) -> AudioFrame {
         AudioFrame { at: Duration::ZERO, samples: [level; FRAME_SAMPLES] }
+    }
+
+    #[test]
+    fn the_name_of_a_file_says_its_format() {
+        let format = |name: &str| Format::of(Path::new(name)).extension();
+        assert_eq!([format("a/call.wav"), format("call"), format("opus")], ["wav"; 3]);
+        assert_eq!(format("a/call.opus"), if cfg!(feature = "opus") { "opus" } else { "wav" });
     }
 
     #[test]

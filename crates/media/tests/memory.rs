@@ -11,8 +11,8 @@ use measure::{allocations, live_bytes};
 use media::rtp::{HEADER_LEN, write_header};
 use media::srtp::{Keys, MasterKey, Protector, Suite};
 use media::{
-    AudioFrame, Codec, Config, FRAME_DURATION, FRAME_SAMPLES, MediaSession, Order, StreamConfig, Transmit, UtteranceId,
-    ear,
+    AudioFrame, Codec, Config, FRAME_DURATION, FRAME_SAMPLES, MediaSession, Order, SAMPLE_RATE, StreamConfig, Transmit,
+    UtteranceId, ear,
 };
 
 #[global_allocator]
@@ -21,6 +21,10 @@ static ALLOCATOR: measure::Counting = measure::Counting;
 /// Frames after which all that is allocated once has been.
 const WARM_UP: u32 = 600;
 const FRAMES: u32 = 600;
+
+/// Allocations of the crate of Opus in a frame heard and a frame said, the only ones on the path of audio.
+#[cfg(feature = "opus")]
+const OPUS_ALLOCATIONS: f64 = 3.0;
 
 const ALL: ear::Config = ear::Config { dtmf: true, progress: true, voice: true };
 
@@ -45,6 +49,24 @@ fn a_session_stays_small_and_a_frame_allocates_nothing() {
         let call = Call::new(Config { ear: ALL, audio: true, record: true }, Some(keys), false);
         check(suite.name(), call, 39_000);
     }
+    #[cfg(feature = "opus")]
+    check_opus();
+}
+
+/// What Opus holds and takes.
+#[cfg(feature = "opus")]
+fn check_opus() {
+    let voice = std::array::from_fn::<i16, FRAME_SAMPLES, _>(|n| (n as i16 * 97 % 8000) - 4000);
+    let mut packet = [0; FRAME_SAMPLES];
+    let len = media::codec::Encoder::default().encode(Codec::Opus, &voice, &mut packet);
+    let config = Config { ear: ALL, audio: true, record: true };
+    let mut call = Call::in_codec((Codec::Opus, 111), packet[..len].to_vec(), config, None, false);
+    (0..WARM_UP).for_each(|_| call.turn());
+    let (held, before) = (live_bytes() - call.before, allocations());
+    (0..FRAMES).for_each(|_| call.turn());
+    let a_frame = (allocations() - before) as f64 / f64::from(FRAMES);
+    assert!(a_frame <= OPUS_ALLOCATIONS, "{a_frame} allocations a frame");
+    assert!(held <= 360_000, "{held} bytes");
 }
 
 fn check(what: &str, mut call: Call, most: u64) {
@@ -59,6 +81,11 @@ fn check(what: &str, mut call: Call, most: u64) {
 
 /// Both sides talk all the time, or what they say comes back.
 struct Call {
+    /// What they send, over and over.
+    payload_type: u8,
+    payload: Vec<u8>,
+    /// Of its clock in a sample.
+    ticks: u32,
     before: u64,
     now: Instant,
     session: Box<MediaSession>,
@@ -69,13 +96,18 @@ struct Call {
 
 impl Call {
     fn new(config: Config, srtp: Option<Keys>, echoes: bool) -> Self {
+        Self::in_codec((Codec::Pcmu, 0), vec![0x35; FRAME_SAMPLES], config, srtp, echoes)
+    }
+
+    /// They send this payload in each packet.
+    fn in_codec(codec: (Codec, u8), payload: Vec<u8>, config: Config, srtp: Option<Keys>, echoes: bool) -> Self {
         let now = Instant::now();
         let theirs = srtp.as_ref().map(|keys| Protector::new(keys.receive.clone()));
         let stream = StreamConfig {
             remote: ([192, 0, 2, 1], 4000).into(),
             rtcp: Some(([192, 0, 2, 1], 4000).into()),
-            send: (Codec::Pcmu, 0),
-            receive: vec![(Codec::Pcmu, 0)],
+            send: codec,
+            receive: vec![codec],
             telephone_event_send: Some(101),
             telephone_event_receive: Some(101),
             sending: true,
@@ -86,22 +118,27 @@ impl Call {
         let mut session = Box::new(MediaSession::new(now, config, [1; 32]));
         session.order(now, Order::Configure(stream));
         session.order(now, Order::Echo(echoes));
-        Self { before, now, session, theirs, echoes, turns: 0 }
+        let ticks = codec.0.clock_rate() / SAMPLE_RATE;
+        Self { payload_type: codec.1, payload, ticks, before, now, session, theirs, echoes, turns: 0 }
     }
 
     fn turn(&mut self) {
         self.now += FRAME_DURATION;
-        let mut packet = [0x35; 256];
+        let mut packet = [0; 256];
         if let Some(header) = packet.first_chunk_mut() {
-            write_header(header, false, 0, self.turns as u16, self.turns * FRAME_SAMPLES as u32, 7);
+            let timestamp = self.turns * FRAME_SAMPLES as u32 * self.ticks;
+            write_header(header, false, self.payload_type, self.turns as u16, timestamp, 7);
         }
-        let mut len = HEADER_LEN + FRAME_SAMPLES;
+        let mut len = HEADER_LEN + self.payload.len();
+        packet[HEADER_LEN..len].copy_from_slice(&self.payload);
         if let Some(theirs) = &mut self.theirs {
             len = theirs.protect(&mut packet, len).unwrap();
         }
         self.session.receive(self.now - FRAME_DURATION / 2, ([192, 0, 2, 1], 4000).into(), &packet[..len]);
         if !self.echoes {
-            let frame = AudioFrame { at: Duration::ZERO, samples: [1000; FRAME_SAMPLES] };
+            let start = self.turns as usize * FRAME_SAMPLES;
+            let samples = std::array::from_fn(|n| ((start + n) * 97 % 8000) as i16 - 4000);
+            let frame = AudioFrame { at: Duration::ZERO, samples };
             self.session.order(self.now, Order::Play { utterance: UtteranceId(1), frame, last: false });
         }
         self.session.handle_timeout(self.now);

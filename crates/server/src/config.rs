@@ -14,6 +14,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use gateway::RecordingFormat;
+
 /// The trunk that stands for what `[sip] allow_from` lets in; no configured one has this name.
 pub const INBOUND: &str = "inbound";
 
@@ -42,6 +44,8 @@ pub struct Config {
     pub built_in_detectors: bool,
     /// `[media] record`.
     pub record: bool,
+    /// `[media] recording_format`.
+    pub recording_format: RecordingFormat,
     /// `[media] record_dir`, under `data_dir` when relative.
     pub record_dir: PathBuf,
     /// `[media] record_retention`.

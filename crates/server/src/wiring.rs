@@ -59,6 +59,7 @@ pub async fn start(config: &Config) -> anyhow::Result<Parts> {
         record: config.record,
         recordings_dir: Some(config.record_dir.clone()),
         recording_key: config.recording_key.clone(),
+        recording_format: config.recording_format,
         price: control::Price::default(),
         keys: config.api_keys.iter().filter_map(api_key).collect(),
         open_metrics: config.api_listen.ip().is_loopback(),
@@ -99,6 +100,7 @@ pub fn gateway_config(config: &Config) -> gateway::Config {
         inbound_limits: CallLimits { ring: config.limits.ring, call: config.limits.call, media_timeout: MEDIA_TIMEOUT },
         record_inbound: config.record.then(|| config.record_dir.clone()),
         recording_key: config.recording_key.clone(),
+        recording_format: config.recording_format,
         ..gateway::Config::default()
     }
 }

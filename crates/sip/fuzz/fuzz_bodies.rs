@@ -114,7 +114,7 @@ fn turn(agent: &mut UserAgent, now: Instant) -> Vec<sip::SessionId> {
 fn capabilities() -> Capabilities {
     Capabilities {
         address: ([192, 0, 2, 1], 4000).into(),
-        codecs: vec![AudioCodec::Pcmu, AudioCodec::Pcma],
+        codecs: AudioCodec::ALL.to_vec(),
         telephone_event: Some(101),
         session_id: 1,
         version: 1,

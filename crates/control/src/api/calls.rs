@@ -137,7 +137,7 @@ pub(crate) async fn transcript(State(api): State<Api>, Id(id): Id) -> Result<Jso
     tag = "calls",
     params(("id" = String, Path, description = "The call")),
     responses(
-        (status = 200, description = "Stereo WAV", body = Wav, content_type = "audio/wav", headers(("Recording-Incomplete" = bool, description = "`true` where the end of an encrypted recording is missing: the program died while it was written, or somebody cut it off"))),
+        (status = 200, description = "Stereo: WAV, or Opus in Ogg where `[media] recording_format` said so", content((Wav = "audio/wav"), (OggOpus = "audio/ogg")), headers(("Recording-Incomplete" = bool, description = "`true` where the end of an encrypted recording is missing: the program died while it was written, or somebody cut it off"))),
         (status = 401, description = "No key", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such call (`not_found`), or nothing was recorded (`not_recorded`): it was never connected, for example", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "The call has not ended (`recording_not_ready`), or the recording is encrypted and cannot be read with the key that is configured (`recording_encrypted`)", body = Problem, content_type = "application/problem+json"),
@@ -159,17 +159,23 @@ pub(crate) async fn recording(State(api): State<Api>, Id(id): Id) -> Result<Resp
         }
         (None, None, Some(_)) => return Err(Error::NotRecorded("this call was not recorded").into()),
     };
+    let (media_type, extension) = kind(&path);
     let reader = recording::open(api.calls.config(), path.into()).await?;
     let headers = [
-        (header::CONTENT_TYPE, "audio/wav".to_owned()),
+        (header::CONTENT_TYPE, media_type.to_owned()),
         (header::CONTENT_LENGTH, reader.len().to_string()),
-        (header::CONTENT_DISPOSITION, format!("inline; filename=\"{id}.wav\"")),
+        (header::CONTENT_DISPOSITION, format!("inline; filename=\"{id}.{extension}\"")),
     ];
     let incomplete = (!reader.is_complete()).then_some([(RECORDING_INCOMPLETE, "true")]);
     if incomplete.is_some() {
         tracing::warn!(call_id = %id, "the end of a recording is missing");
     }
     Ok((headers, incomplete, HttpBody::from_stream(recording::pieces(reader, id))).into_response())
+}
+
+/// Media type and extension of a recording, whatever recordings are written as now (RFC 7845 §9).
+fn kind(path: &str) -> (&'static str, &'static str) {
+    if path.ends_with(".opus") { ("audio/ogg; codecs=opus", "opus") } else { ("audio/wav", "wav") }
 }
 
 /// Explains what a call does now: pipeline, state, next deadline.
@@ -242,6 +248,12 @@ pub(crate) struct TranscriptEntry {
 #[allow(dead_code, reason = "a recording is streamed from its file; this describes it")]
 struct Wav(Vec<u8>);
 
+/// Stereo: left they, right we.
+#[derive(ToSchema)]
+#[schema(value_type = String, format = Binary)]
+#[allow(dead_code, reason = "a recording is streamed from its file; this describes it")]
+struct OggOpus(Vec<u8>);
+
 /// What a call does now.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Explanation {
@@ -284,5 +296,16 @@ fn one_of(field: &str, value: Option<String>, known: &[&str]) -> Result<Option<S
             Err(Error::invalid(field, format!("send one of {}", known.join(", "))))
         }
         value => Ok(value),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_recording_is_handed_out_as_what_its_file_is() {
+        assert_eq!(kind("/recordings/call_1.wav"), ("audio/wav", "wav"));
+        assert_eq!(kind("/recordings/call_1.opus"), ("audio/ogg; codecs=opus", "opus"));
     }
 }

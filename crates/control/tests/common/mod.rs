@@ -91,6 +91,7 @@ impl App {
             record: true,
             recordings_dir: Some(directory.path().join("recordings")),
             recording_key: None,
+            recording_format: gateway::RecordingFormat::Wav,
             price: Price { micros_per_minute: 60_000, currency: "USD".into() },
             keys: vec![
                 key("read", Role::Read),

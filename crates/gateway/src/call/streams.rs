@@ -10,8 +10,8 @@ pub(crate) fn configure(negotiated: &Negotiated) -> StreamConfig {
     StreamConfig {
         remote: negotiated.remote,
         rtcp: Some(negotiated.remote_rtcp),
-        send: (codec(negotiated.send.0), negotiated.send.1),
-        receive: negotiated.receive.iter().map(|(name, payload_type)| (codec(*name), *payload_type)).collect(),
+        send: spoken(negotiated.send),
+        receive: negotiated.receive.iter().copied().map(spoken).collect(),
         telephone_event_send: negotiated.telephone_event_send,
         telephone_event_receive: negotiated.telephone_event_receive,
         sending: matches!(negotiated.direction, Direction::SendRecv | Direction::SendOnly),
@@ -30,10 +30,24 @@ pub(crate) fn describe(negotiated: &Negotiated) -> String {
     format!("{:?} to {}, {keys}, {suite}{:?}", negotiated.send.0, negotiated.remote, negotiated.direction)
 }
 
-fn codec(name: AudioCodec) -> Codec {
+/// Whether the media engine of this build speaks it.
+pub(crate) fn speaks(name: AudioCodec) -> bool {
+    codec(name).is_some()
+}
+
+fn spoken((name, payload_type): (AudioCodec, u8)) -> (Codec, u8) {
+    (codec(name).expect("only what this build speaks is offered and taken"), payload_type)
+}
+
+fn codec(name: AudioCodec) -> Option<Codec> {
     match name {
-        AudioCodec::Pcmu => Codec::Pcmu,
-        AudioCodec::Pcma => Codec::Pcma,
+        AudioCodec::Pcmu => Some(Codec::Pcmu),
+        AudioCodec::Pcma => Some(Codec::Pcma),
+        AudioCodec::G722 => Some(Codec::G722),
+        #[cfg(feature = "opus")]
+        AudioCodec::Opus => Some(Codec::Opus),
+        #[cfg(not(feature = "opus"))]
+        AudioCodec::Opus => None,
     }
 }
 
@@ -53,16 +67,40 @@ mod tests {
     use super::*;
     use sip::sdp::{Capabilities, Sdes, SrtpPolicy};
 
-    #[test]
-    fn the_keys_of_each_suite_reach_the_media_engine() {
-        let capabilities = Capabilities {
+    fn capabilities(codecs: &[AudioCodec]) -> Capabilities {
+        Capabilities {
             address: "192.0.2.1:4000".parse().unwrap(),
-            codecs: vec![AudioCodec::Pcmu],
+            codecs: codecs.to_vec(),
             telephone_event: None,
             session_id: 1,
             version: 1,
             direction: Direction::SendRecv,
-        };
+        }
+    }
+
+    #[test]
+    fn each_codec_reaches_the_media_engine_with_its_payload_type() {
+        let all: Vec<_> = AudioCodec::ALL.into_iter().filter(|name| speaks(*name)).collect();
+        assert_eq!(all.contains(&AudioCodec::Opus), cfg!(feature = "opus"));
+        let calling = capabilities(&all);
+        let codecs = [
+            (AudioCodec::Pcmu, (Codec::Pcmu, 0)),
+            (AudioCodec::Pcma, (Codec::Pcma, 8)),
+            (AudioCodec::G722, (Codec::G722, 9)),
+            #[cfg(feature = "opus")]
+            (AudioCodec::Opus, (Codec::Opus, 111)),
+        ];
+        for (name, codec) in codecs {
+            let (answer, at_callee) = sdp::answer(&sdp::offer(&calling), &capabilities(&[name])).unwrap();
+            let at_caller = sdp::accept(&calling, &answer).unwrap();
+            assert_eq!([configure(&at_caller).send, configure(&at_callee).send], [codec; 2]);
+            assert!(configure(&at_caller).receive.contains(&codec));
+        }
+    }
+
+    #[test]
+    fn the_keys_of_each_suite_reach_the_media_engine() {
+        let capabilities = capabilities(&[AudioCodec::Pcmu]);
         for (n, suite) in sdp::Suite::ALL.into_iter().enumerate() {
             let mut calling = Sdes::new(SrtpPolicy::Required, [1; 32]);
             let mut called = Sdes::new(SrtpPolicy::Required, [2; 32]);

@@ -4,7 +4,7 @@ use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::Rng;
 
 use super::packet::{HEADER_LEN, write_header};
-use crate::FRAME_SAMPLES;
+use crate::{FRAME_SAMPLES, SAMPLE_RATE};
 
 /// Numbers the packets of one stream. Timestamps derive from the slot count, never from a clock.
 #[derive(Debug)]
@@ -22,9 +22,15 @@ impl Sender {
         Self { ssrc: rng.next_u32(), sequence, timestamp_base: rng.next_u32() }
     }
 
-    /// The timestamp of a slot.
+    /// The timestamp of a slot, in samples.
     pub fn timestamp(&self, slot: u64) -> u32 {
         self.timestamp_base.wrapping_add((slot as u32).wrapping_mul(FRAME_SAMPLES as u32))
+    }
+
+    /// The timestamp of a sample on a clock of this rate in Hz, a multiple of ours.
+    pub fn at_rate(&self, timestamp: u32, clock_rate: u32) -> u32 {
+        let samples = timestamp.wrapping_sub(self.timestamp_base);
+        self.timestamp_base.wrapping_add(samples.wrapping_mul(clock_rate / SAMPLE_RATE))
     }
 
     /// Our SSRC.

@@ -10,9 +10,9 @@ pub(super) struct Companded {
 }
 
 impl Companded {
-    /// For a stream of this codec. What waits for G.722 does so as µ-law: its encoder learns from what left before.
+    /// For a stream of this codec. What waits for G.722 or Opus does so as µ-law: their encoders learn from what left before.
     pub fn new(codec: Codec, samples: &[i16; FRAME_SAMPLES]) -> Self {
-        let codec = if codec == Codec::G722 { Codec::Pcmu } else { codec };
+        let codec = if codec == Codec::Pcma { codec } else { Codec::Pcmu };
         let mut payload = [0; FRAME_SAMPLES];
         codec.encode(samples, &mut payload);
         Self { codec, payload }

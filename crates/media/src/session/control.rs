@@ -6,6 +6,7 @@ use std::time::Instant;
 use rand_chacha::ChaCha12Rng;
 
 use super::{MAX_PACKET, Route, StreamConfig, Transmit};
+use crate::SAMPLE_RATE;
 use crate::rtcp::{MAX_COMPOUND, Remote, Reporter, Sent};
 use crate::rtp::Arrived;
 use crate::srtp::{ControlProtector, ControlUnprotector, Keys, MAX_CONTROL_OVERHEAD, Refusal};
@@ -21,6 +22,8 @@ pub(super) struct Control {
     /// Where theirs comes from.
     source: Option<SocketAddr>,
     protection: Option<Box<Protection>>,
+    /// The clock of what we send, in Hz.
+    clock_rate: u32,
     ignored: u64,
     unauthentic: u64,
     replayed: u64,
@@ -40,6 +43,7 @@ impl Control {
             described: None,
             source: None,
             protection: None,
+            clock_rate: SAMPLE_RATE,
             ignored: 0,
             unauthentic: 0,
             replayed: 0,
@@ -49,6 +53,7 @@ impl Control {
     /// The stream was (re)negotiated. A key in use stays in use, with all that it remembers.
     pub fn configure(&mut self, now: Instant, stream: &StreamConfig) {
         self.reporter.start(now);
+        self.clock_rate = stream.send.0.clock_rate();
         if self.described != stream.rtcp {
             self.described = stream.rtcp;
             self.source = None;
@@ -116,7 +121,9 @@ impl Control {
 
     /// How we arrive at the other end, as they say.
     pub fn remote(&self) -> Option<Remote> {
-        self.reporter.remote()
+        let remote = self.reporter.remote()?;
+        // They count by the clock of what we send, and the reporter by that of a telephone.
+        Some(Remote { jitter: remote.jitter / (self.clock_rate / SAMPLE_RATE), ..remote })
     }
 
     /// From strangers, or no RTCP after all.

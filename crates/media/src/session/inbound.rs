@@ -5,12 +5,13 @@ use std::time::{Duration, Instant};
 
 use super::heard_digits::HeardDigits;
 use super::playout::{MAX_PAYLOAD, Playout};
+use super::their_clock::TheirClock;
 use super::{Config, Event, StreamConfig};
 use crate::comfort_noise;
 use crate::dtmf::DigitSource;
 use crate::ear::Heard;
 use crate::one_way::Cause;
-use crate::rtp::{Arrival, Latch, Packet, Reception};
+use crate::rtp::{Arrival, Arrived, Latch, Packet, Reception};
 use crate::{AudioFrame, Codec};
 
 #[derive(Debug)]
@@ -18,6 +19,7 @@ pub(super) struct Inbound {
     epoch: Option<Instant>,
     latch: Option<Latch>,
     reception: Reception,
+    clock: TheirClock,
     digits: HeardDigits,
     /// Where somebody listens.
     playout: Option<Box<Playout>>,
@@ -41,6 +43,7 @@ impl Inbound {
             epoch: None,
             latch: None,
             reception: Reception::default(),
+            clock: TheirClock::new(),
             digits: HeardDigits::default(),
             playout: config.is_listening().then(|| Box::new(Playout::new(config))),
             first_packet_seen: false,
@@ -72,7 +75,7 @@ impl Inbound {
         self.latch.as_ref().map(Latch::destination)
     }
 
-    /// Takes a datagram. Gives what it is, unless it came before, or why it cannot be heard.
+    /// Takes a datagram. Gives what it is, its timestamp in samples, unless it came before; or why it cannot be heard.
     pub fn receive<'a>(
         &mut self,
         now: Instant,
@@ -95,7 +98,7 @@ impl Inbound {
         events: &mut impl FnMut(Event),
     ) -> Result<Option<(Content, Packet<'a>)>, Cause> {
         let config = config.ok_or(Cause::NotRtp)?;
-        let packet = Packet::parse(datagram).ok_or(Cause::NotRtp)?;
+        let mut packet = Packet::parse(datagram).ok_or(Cause::NotRtp)?;
         let content = Content::of(packet.payload_type, config).ok_or(Cause::PayloadType(packet.payload_type))?;
         if packet.payload.is_empty() || packet.payload.len() > MAX_PAYLOAD {
             return Err(Cause::NotRtp);
@@ -106,6 +109,9 @@ impl Inbound {
         if !self.first_packet_seen {
             self.first_packet_seen = true;
             events(Event::FirstPacket { from });
+        }
+        if let Content::Sound(codec) = content {
+            packet.timestamp = self.clock.sample(codec, packet.timestamp);
         }
         let at = self.media_time(now);
         let arrival = self.reception.arrive(at, &packet);
@@ -158,6 +164,12 @@ impl Inbound {
 
     pub fn reception(&self) -> &Reception {
         &self.reception
+    }
+
+    /// What came from the present source, its jitter by their clock.
+    pub fn arrived(&self) -> Option<Arrived> {
+        let arrived = self.reception.arrived()?;
+        Some(Arrived { jitter: self.clock.in_ticks(arrived.jitter), ..arrived })
     }
 
     /// What is played out, where somebody listens.

@@ -46,8 +46,8 @@ impl Mirror {
         packet.timestamp.wrapping_add(offset)
     }
 
-    /// What a payload of theirs sounds like.
-    pub fn decode(&mut self, codec: Codec, payload: &[u8], samples: &mut [i16]) {
-        self.decoder.decode(codec, payload, samples);
+    /// What a payload of theirs sounds like; gives how many samples.
+    pub fn decode(&mut self, codec: Codec, payload: &[u8], samples: &mut [i16]) -> usize {
+        self.decoder.decode(codec, payload, samples)
     }
 }

@@ -16,6 +16,7 @@ mod pause;
 mod play_queue;
 mod playout;
 mod protection;
+mod their_clock;
 
 use std::collections::VecDeque;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -276,8 +277,8 @@ impl MediaSession {
 
     fn send_control(&mut self, now: Instant, goodbye: bool) {
         let Some(route) = route(&self.stream, &self.inbound) else { return };
-        let arrived = self.inbound.reception().arrived();
-        let sent = self.outbound.sent(now);
+        let arrived = self.inbound.arrived();
+        let sent = self.outbound.sent(now, route);
         if let Some(transmit) = self.control.transmit(now, route, sent, arrived, goodbye) {
             self.outbound.enqueue(transmit);
         }

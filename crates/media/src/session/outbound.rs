@@ -1,6 +1,6 @@
 //! [`Outbound`]: our half of the conversation, a packet every 20 ms.
 //!
-//! Slot `n` carries timestamp `base + 160 n` and nominally leaves at `epoch + 20 ms × n`. A talk spurt does not wait for
+//! Slot `n` carries timestamp `base + 160 n`, at the clock rate of the codec, and nominally leaves at `epoch + 20 ms × n`. A talk spurt does not wait for
 //! its slot: the first frame leaves at once, at most 20 ms early, and the lead is paid back when silence resumes.
 
 use std::collections::VecDeque;
@@ -14,6 +14,7 @@ use super::digit_queue::{DigitQueue, SlotContent};
 use super::inbound::Content;
 use super::mirror::Mirror;
 use super::play_queue::{PlayQueue, Queued, Said};
+use super::playout::MAX_PAYLOAD;
 use super::{DigitMethod, Event, MAX_SOUND, SteadyTone, StreamConfig, Transmit, UtteranceId};
 use crate::codec::{Codec, Encoder};
 use crate::dtmf::Digit;
@@ -114,11 +115,16 @@ impl Outbound {
     }
 
     /// What has left, and the timestamp that belongs to now.
-    pub fn sent(&self, now: Instant) -> Sent {
+    pub fn sent(&self, now: Instant, route: Route<'_>) -> Sent {
+        let timestamp = self.sender.at_rate(self.timestamp_of(now), route.config.send.0.clock_rate());
+        Sent { packets: self.packets_sent, octets: self.octets_sent, timestamp }
+    }
+
+    /// The timestamp that belongs to now, in samples.
+    fn timestamp_of(&self, now: Instant) -> u32 {
         let elapsed = self.clock.map_or(Duration::ZERO, |clock| now.saturating_duration_since(clock.epoch));
         let samples = (elapsed.as_micros() * u128::from(SAMPLE_RATE) / 1_000_000) as u32;
-        let timestamp = self.sender.timestamp(0).wrapping_add(samples);
-        Sent { packets: self.packets_sent, octets: self.octets_sent, timestamp }
+        self.sender.timestamp(0).wrapping_add(samples)
     }
 
     /// Frames dropped because they were due while nobody woke us.
@@ -138,7 +144,7 @@ impl Outbound {
 
     /// A packet of theirs came: on the echo route it goes back.
     pub fn send_back(&mut self, now: Instant, route: Route<'_>, content: Content, packet: &Packet<'_>) {
-        let ours = self.sent(now).timestamp;
+        let ours = self.timestamp_of(now);
         let Some(mirror) = &mut self.mirror else { return };
         if !route.config.sending || !route.config.receiving {
             return;
@@ -146,18 +152,13 @@ impl Outbound {
         mirror.note(now);
         let timestamp = mirror.timestamp(packet, ours);
         match (content, route.config.telephone_event_send) {
-            (Content::Sound(codec), _) => {
-                for (piece, payload) in (0..).zip(packet.payload.chunks(MAX_SOUND)) {
-                    let timestamp = timestamp.wrapping_add(piece * MAX_SOUND as u32);
-                    self.send_back_sound(route, packet.marker && piece == 0, timestamp, codec, payload);
-                }
-            }
+            (Content::Sound(codec), _) => self.send_back_sound(route, codec, &Packet { timestamp, ..*packet }),
             (Content::TelephoneEvent, Some(payload_type)) => {
-                self.transmit(route.to, packet.marker, payload_type, timestamp, packet.payload);
+                self.transmit(route, packet.marker, payload_type, timestamp, packet.payload);
             }
             (Content::TelephoneEvent, None) => {}
             (Content::ComfortNoise, _) => {
-                self.transmit(route.to, packet.marker, packet.payload_type, timestamp, packet.payload);
+                self.transmit(route, packet.marker, packet.payload_type, timestamp, packet.payload);
             }
         }
     }
@@ -273,7 +274,7 @@ impl Outbound {
             Some(SlotContent::Event { first_slot, marker, payload }) => {
                 let payload_type = route.config.telephone_event_send.unwrap_or(route.config.send.1);
                 let timestamp = self.sender.timestamp(first_slot);
-                self.transmit(route.to, marker, payload_type, timestamp, &payload.to_bytes());
+                self.transmit(route, marker, payload_type, timestamp, &payload.to_bytes());
                 self.record([0; FRAME_SAMPLES]);
                 false
             }
@@ -327,20 +328,30 @@ impl Outbound {
         samples
     }
 
-    fn send_back_sound(&mut self, route: Route<'_>, marker: bool, timestamp: u32, codec: Codec, payload: &[u8]) {
+    /// Sends their sound back as it is where that is our codec, and else what it sounds like in ours.
+    fn send_back_sound(&mut self, route: Route<'_>, codec: Codec, packet: &Packet<'_>) {
         let (send, payload_type) = route.config.send;
-        let mut recoded = [0; MAX_SOUND];
-        let payload = match &mut self.mirror {
-            Some(mirror) if codec != send => {
-                let samples = &mut [0; MAX_SOUND][..payload.len()];
-                mirror.decode(codec, payload, samples);
-                let recoded = &mut recoded[..payload.len()];
-                self.encoder.encode(send, samples, recoded);
-                recoded
+        if codec == send && !send.has_a_byte_a_sample() {
+            // Nothing on a telephone is longer, and it cannot be cut.
+            if packet.payload.len() <= MAX_SOUND {
+                self.transmit(route, packet.marker, payload_type, packet.timestamp, packet.payload);
             }
-            _ => payload,
-        };
-        self.transmit(route.to, marker, payload_type, timestamp, payload);
+        } else if codec == send {
+            for (piece, payload) in (0..).zip(packet.payload.chunks(MAX_SOUND)) {
+                let timestamp = packet.timestamp.wrapping_add(piece * MAX_SOUND as u32);
+                self.transmit(route, packet.marker && piece == 0, payload_type, timestamp, payload);
+            }
+        } else if let Some(mirror) = &mut self.mirror {
+            let mut samples = [0; MAX_PAYLOAD];
+            let len = mirror.decode(codec, packet.payload, &mut samples);
+            let longest = if send.has_a_byte_a_sample() { MAX_SOUND } else { FRAME_SAMPLES };
+            for (piece, samples) in (0..).zip(samples[..len].chunks(longest)) {
+                let mut payload = [0; MAX_SOUND];
+                let len = self.encoder.encode(send, samples, &mut payload);
+                let timestamp = packet.timestamp.wrapping_add(piece * longest as u32);
+                self.transmit(route, packet.marker && piece == 0, payload_type, timestamp, &payload[..len]);
+            }
+        }
     }
 
     fn transmit_speech(&mut self, route: Route<'_>, slot: u64, marker: bool, sound: &Companded) {
@@ -351,22 +362,25 @@ impl Outbound {
         if self.recorded.is_some() {
             self.record(sound.samples());
         }
-        self.transmit(route.to, marker, payload_type, self.sender.timestamp(slot), payload);
+        self.transmit(route, marker, payload_type, self.sender.timestamp(slot), payload);
     }
 
     fn transmit_audio(&mut self, route: Route<'_>, slot: u64, marker: bool, samples: &[i16; FRAME_SAMPLES]) {
         let (codec, payload_type) = route.config.send;
         self.record(*samples);
         let mut payload = [0; FRAME_SAMPLES];
-        self.encoder.encode(codec, samples, &mut payload);
-        self.transmit(route.to, marker, payload_type, self.sender.timestamp(slot), &payload);
+        let len = self.encoder.encode(codec, samples, &mut payload);
+        self.transmit(route, marker, payload_type, self.sender.timestamp(slot), &payload[..len]);
     }
 
-    fn transmit(&mut self, to: SocketAddr, marker: bool, payload_type: u8, timestamp: u32, payload: &[u8]) {
+    /// Sends a packet; its timestamp is in samples. Events count by the clock of the sound beside them.
+    fn transmit(&mut self, route: Route<'_>, marker: bool, payload_type: u8, timestamp: u32, payload: &[u8]) {
+        let to = route.to;
         // RFC 3264 §8.4: 0.0.0.0 was the hold of RFC 2543; port 0 is a refused stream.
         if to.port() == 0 || to.ip().is_unspecified() {
             return;
         }
+        let timestamp = self.sender.at_rate(timestamp, route.config.send.0.clock_rate());
         let mut transmit = Transmit { to, ..Transmit::default() };
         transmit.len = self.sender.write(&mut transmit.packet, marker, payload_type, timestamp, payload);
         let octets = transmit.len.saturating_sub(HEADER_LEN) as u64;

@@ -14,7 +14,7 @@ use crate::jitter::{DEFAULT_DELAY_MS, JitterBuffer, Popped};
 use crate::rtp::Packet;
 use crate::{AudioFrame, FRAME_DURATION, FRAME_SAMPLES, SAMPLE_RATE};
 
-/// The longest payload taken: 240 ms of G.711.
+/// The longest payload taken, and the most samples in one: 240 ms of G.711.
 pub(super) const MAX_PAYLOAD: usize = 1920;
 /// Frames played out in one go after a stall; what was due before is skipped.
 const MAX_CATCH_UP: u32 = 50;
@@ -64,7 +64,7 @@ impl Playout {
         self.jitter.restart();
         self.pause.forget();
         self.ahead.restart();
-        self.decoder = Decoder::default();
+        self.decoder.restart();
     }
 
     /// So many packets are known to be lost at this media time.
@@ -87,10 +87,14 @@ impl Playout {
     ) {
         self.pause.end(packet);
         let mut samples = [0; MAX_PAYLOAD];
-        self.decoder.decode(codec, packet.payload, &mut samples);
+        let len = self.decoder.decode(codec, packet.payload, &mut samples);
+        if len == 0 {
+            // It is as good as lost.
+            return;
+        }
         let until_pop = self.samples_until_pop(at);
         let before = self.jitter.extended_position();
-        self.jitter.push(packet.timestamp, until_pop, &samples[..packet.payload.len()]);
+        self.jitter.push(packet.timestamp, until_pop, &samples[..len]);
         let Self { ahead, jitter, pause, hearing, .. } = self;
         let silence = || pause.next_sample();
         ahead.arrived(packet.sequence, before, jitter, silence, &mut |frame| hearing.hear(frame, digits, events));

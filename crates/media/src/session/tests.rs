@@ -720,3 +720,6 @@ fn what_waits_is_said_in_the_codec_of_its_time() {
     assert_eq!(said[1].payload, [first(Codec::Pcma, 988); 160]);
     assert_eq!(said[2].payload[0], first(Codec::G722, 988));
 }
+
+#[cfg(feature = "opus")]
+mod opus;

@@ -135,6 +135,7 @@ async fn place_call(
         record: true,
         recordings_dir: Some(directory.to_owned()),
         recording_key: None,
+        recording_format: gateway::RecordingFormat::Wav,
         price: control::Price::default(),
         keys: Vec::new(),
         open_metrics: false,

@@ -2,7 +2,7 @@
 
 use std::collections::btree_map::Entry;
 
-use gateway::{BuiltIn, RecordingKey};
+use gateway::{BuiltIn, RecordingFormat, RecordingKey};
 use speech::providers::local::VOICES;
 use toml::Spanned;
 
@@ -111,6 +111,20 @@ pub fn announcement(text: &str) -> Result<String, String> {
     } else {
         Ok(text.to_owned())
     }
+}
+
+/// `[media] recording_format`.
+pub fn recording_format(text: &str) -> Result<RecordingFormat, String> {
+    match RecordingFormat::ALL.iter().find(|format| format.extension() == text) {
+        Some(format) => Ok(*format),
+        None if text == "opus" => Err(without_opus(text)),
+        None => Err(format!("{text:?} is no format of recordings; write \"wav\" or \"opus\"")),
+    }
+}
+
+/// What to do about Opus in a build that has none.
+pub fn without_opus(text: &str) -> String {
+    format!("{text:?} is not in this program; build it with `cargo build --release -p server --features opus`")
 }
 
 /// A prefix of `[dial] allow`.

@@ -87,6 +87,7 @@ pub struct Media {
     pub record_retention: Text,
     pub recording_key: Text,
     pub consent: Text,
+    pub recording_format: Text,
     pub built_in_detectors: Option<bool>,
 }
 

@@ -76,6 +76,9 @@ impl Reader<'_> {
             media_threads: self.count("media.threads", raw.media.threads, 0, 256).unwrap_or(0),
             built_in_detectors: raw.media.built_in_detectors.unwrap_or(false),
             record: raw.media.record.unwrap_or(true),
+            recording_format: self
+                .parsed("media.recording_format", raw.media.recording_format, checks::recording_format)
+                .unwrap_or_default(),
             record_dir: data_dir.join(record_dir),
             record_retention: self.parsed("media.record_retention", raw.media.record_retention, duration::parse_some),
             recording_key: self.parsed("media.recording_key", raw.media.recording_key, checks::recording_key),

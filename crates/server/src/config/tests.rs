@@ -1,5 +1,7 @@
 use std::path::Path;
 
+use sip::sdp::AudioCodec;
+
 use super::*;
 
 fn read(text: &str) -> Result<Config, Vec<String>> {
@@ -83,6 +85,31 @@ fn a_trunk_is_held_to_what_it_may() {
              \"tel:+15550100\"",
             "line 6: trunk[0].inbound_users[0]: needs `username` and `password`",
         ]
+    );
+}
+
+#[test]
+fn the_codecs_of_a_trunk_are_offered_as_they_are_written() {
+    let codecs = |text: &str| read(text).map(|config| config.trunks[0].gateway.codecs.clone());
+    assert_eq!(codecs("[[trunk]]\n"), Ok(vec![AudioCodec::Pcmu, AudioCodec::Pcma]));
+    assert_eq!(codecs("[[trunk]]\ncodecs = [\"g722\", \"PCMU\"]\n"), Ok(vec![AudioCodec::G722, AudioCodec::Pcmu]));
+    assert_eq!(
+        complaints("[[trunk]]\ncodecs = [\"PCMU\", \"G729\"]\n"),
+        [
+            "line 2: trunk[0].codecs[1]: \"G729\" is not a codec we speak; write \"PCMU\", \"PCMA\", \"G722\" or \"OPUS\""
+        ]
+    );
+    let opus = codecs("[[trunk]]\ncodecs = [\"PCMU\", \"opus\"]\n");
+    #[cfg(feature = "opus")]
+    assert_eq!(opus, Ok(vec![AudioCodec::Pcmu, AudioCodec::Opus]));
+    #[cfg(not(feature = "opus"))]
+    assert_eq!(
+        opus,
+        Err(vec![
+            "line 2: trunk[0].codecs[1]: \"opus\" is not in this program; build it with \
+             `cargo build --release -p server --features opus`"
+                .to_owned()
+        ])
     );
 }
 
@@ -193,6 +220,21 @@ fn what_cannot_be_meant_is_a_mistake() {
     ] {
         assert_eq!(complaints(text), [complaint]);
     }
+}
+
+#[test]
+fn recordings_are_wav_unless_the_program_has_opus_and_is_told_to_use_it() {
+    let format = |text: &str| read(&format!("[media]\n{text}\n")).map(|config| config.recording_format.extension());
+    assert_eq!(format(""), Ok("wav"));
+    assert_eq!(format("recording_format = \"wav\""), Ok("wav"));
+    let complaint = |what: &str| Err(vec![format!("line 2: media.recording_format: {what}")]);
+    assert_eq!(
+        format("recording_format = \"mp3\""),
+        complaint("\"mp3\" is no format of recordings; write \"wav\" or \"opus\"")
+    );
+    let without =
+        complaint("\"opus\" is not in this program; build it with `cargo build --release -p server --features opus`");
+    assert_eq!(format("recording_format = \"opus\""), if cfg!(feature = "opus") { Ok("opus") } else { without });
 }
 
 #[test]

@@ -169,7 +169,10 @@ fn codec(text: &str) -> Result<AudioCodec, String> {
     match text.to_ascii_uppercase().as_str() {
         "PCMU" => Ok(AudioCodec::Pcmu),
         "PCMA" => Ok(AudioCodec::Pcma),
-        _ => Err(format!("{text:?} is not a codec we speak; write \"PCMU\" or \"PCMA\"")),
+        "G722" => Ok(AudioCodec::G722),
+        "OPUS" if cfg!(feature = "opus") => Ok(AudioCodec::Opus),
+        "OPUS" => Err(checks::without_opus(text)),
+        _ => Err(format!("{text:?} is not a codec we speak; write \"PCMU\", \"PCMA\", \"G722\" or \"OPUS\"")),
     }
 }
 

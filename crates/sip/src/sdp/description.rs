@@ -67,6 +67,8 @@ pub struct RtpMap {
     pub encoding: String,
     /// Clock rate in Hz.
     pub clock_rate: u32,
+    /// Channels; 1 where it says none.
+    pub channels: u8,
 }
 
 /// `a=rtcp:5001 IN IP4 192.0.2.1`
@@ -115,6 +117,10 @@ impl MediaDescription {
             push_number(text, map.payload_type);
             push_all(text, &[" ", &map.encoding, "/"]);
             push_number(text, map.clock_rate);
+            if map.channels != 1 {
+                text.push('/');
+                push_number(text, map.channels);
+            }
             text.push_str("\r\n");
         }
         for (format, parameters) in &self.fmtps {

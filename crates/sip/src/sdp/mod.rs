@@ -30,22 +30,39 @@ pub enum Error {
     Srtp(&'static str),
 }
 
-/// An audio codec with its static payload type (RFC 3551).
+/// Opus in our offers: the number that browsers give it, and apart from that of telephone-events.
+const OPUS_PAYLOAD_TYPE: u8 = 111;
+
+/// An audio codec, with its static payload type (RFC 3551) if it has one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AudioCodec {
     /// G.711 µ-law, 0.
     Pcmu,
     /// G.711 A-law, 8.
     Pcma,
+    /// G.722, 9. Its clock counts 8,000 a second, whatever its sound (RFC 3551 §4.5.2).
+    G722,
+    /// Opus (RFC 7587), of which we take and send one channel of telephone sound.
+    Opus,
 }
 
 impl AudioCodec {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Pcmu, Self::Pcma, Self::G722, Self::Opus];
+
     /// Its payload type without an rtpmap.
-    pub fn static_payload_type(self) -> u8 {
+    pub fn static_payload_type(self) -> Option<u8> {
         match self {
-            Self::Pcmu => 0,
-            Self::Pcma => 8,
+            Self::Pcmu => Some(0),
+            Self::Pcma => Some(8),
+            Self::G722 => Some(9),
+            Self::Opus => None,
         }
+    }
+
+    /// Its payload type in our offers.
+    pub fn offered_payload_type(self) -> u8 {
+        self.static_payload_type().unwrap_or(OPUS_PAYLOAD_TYPE)
     }
 
     /// Its encoding name.
@@ -53,11 +70,28 @@ impl AudioCodec {
         match self {
             Self::Pcmu => "PCMU",
             Self::Pcma => "PCMA",
+            Self::G722 => "G722",
+            Self::Opus => "opus",
         }
     }
 
+    /// The clock rate of its rtpmap in Hz.
+    fn clock_rate(self) -> u32 {
+        if self == Self::Opus { 48_000 } else { 8000 }
+    }
+
+    /// The channels of its rtpmap. RFC 7587 §7: always two, whatever is sent.
+    fn channels(self) -> u8 {
+        if self == Self::Opus { 2 } else { 1 }
+    }
+
+    /// What we say of it in `a=fmtp`. RFC 7587 §6.1: more than telephone sound would be wasted on us.
+    fn parameters(self) -> Option<&'static str> {
+        (self == Self::Opus).then_some("maxplaybackrate=8000;sprop-maxcapturerate=8000;maxaveragebitrate=20000")
+    }
+
     fn named(name: &str) -> Option<Self> {
-        [Self::Pcmu, Self::Pcma].into_iter().find(|codec| codec.name().eq_ignore_ascii_case(name))
+        Self::ALL.into_iter().find(|codec| codec.name().eq_ignore_ascii_case(name))
     }
 }
 

@@ -74,7 +74,7 @@ pub fn accept(capabilities: &Capabilities, answer: &SessionDescription) -> Resul
 }
 
 pub(super) fn offer_with(capabilities: &Capabilities, protocol: &str, cryptos: Vec<CryptoLine>) -> SessionDescription {
-    let codecs: Vec<_> = capabilities.codecs.iter().map(|codec| (*codec, codec.static_payload_type())).collect();
+    let codecs: Vec<_> = capabilities.codecs.iter().map(|codec| (*codec, codec.offered_payload_type())).collect();
     let audio = our_audio(capabilities, protocol, &codecs, capabilities.telephone_event, capabilities.direction);
     our_description(capabilities, vec![MediaDescription { cryptos, ..audio }])
 }
@@ -117,7 +117,7 @@ pub(super) fn accept_with(capabilities: &Capabilities, theirs: &Theirs<'_>, srtp
         remote: theirs.remote,
         remote_rtcp: theirs.remote_rtcp,
         send: theirs.codecs[0],
-        receive: capabilities.codecs.iter().map(|codec| (*codec, codec.static_payload_type())).collect(),
+        receive: capabilities.codecs.iter().map(|codec| (*codec, codec.offered_payload_type())).collect(),
         telephone_event_send: theirs.telephone_event.filter(|_| capabilities.telephone_event.is_some()),
         telephone_event_receive: capabilities.telephone_event,
         direction: theirs.direction_for_us(capabilities.direction),
@@ -209,19 +209,19 @@ pub(super) enum Format {
 impl Format {
     pub fn of(media: &MediaDescription, payload_type: u8) -> Option<Self> {
         match media.rtpmaps.iter().find(|map| map.payload_type == payload_type) {
-            Some(RtpMap { clock_rate: 8000, encoding, .. }) => {
-                if encoding.eq_ignore_ascii_case("telephone-event") {
-                    Some(Self::TelephoneEvent)
-                } else {
-                    AudioCodec::named(encoding).map(Self::Audio)
-                }
+            Some(RtpMap { clock_rate: 8000, encoding, .. }) if encoding.eq_ignore_ascii_case("telephone-event") => {
+                Some(Self::TelephoneEvent)
             }
-            Some(_) => None,
+            Some(map) => {
+                let codec = AudioCodec::named(&map.encoding).filter(|codec| codec.clock_rate() == map.clock_rate);
+                codec.map(Self::Audio)
+            }
             // RFC 3551: static payload types need no rtpmap.
-            None => [AudioCodec::Pcmu, AudioCodec::Pcma]
-                .into_iter()
-                .find(|codec| codec.static_payload_type() == payload_type)
-                .map(Self::Audio),
+            None => {
+                let is_static = |codec: &AudioCodec| codec.static_payload_type() == Some(payload_type);
+                let codec = AudioCodec::ALL.into_iter().find(is_static);
+                codec.map(Self::Audio)
+            }
         }
     }
 }
@@ -244,10 +244,21 @@ fn our_audio(
     telephone_event: Option<u8>,
     direction: Direction,
 ) -> MediaDescription {
-    let audio = codecs.iter().map(|(codec, payload_type)| (codec.name(), *payload_type));
-    let maps = audio.chain(telephone_event.map(|payload_type| ("telephone-event", payload_type)));
-    let rtpmaps: Vec<_> =
-        maps.map(|(name, payload_type)| RtpMap { payload_type, encoding: name.to_owned(), clock_rate: 8000 }).collect();
+    let audio = codecs.iter().map(|(codec, payload_type)| RtpMap {
+        payload_type: *payload_type,
+        encoding: codec.name().to_owned(),
+        clock_rate: codec.clock_rate(),
+        channels: codec.channels(),
+    });
+    let events = telephone_event.map(|payload_type| RtpMap {
+        payload_type,
+        encoding: "telephone-event".to_owned(),
+        clock_rate: 8000,
+        channels: 1,
+    });
+    let rtpmaps: Vec<_> = audio.chain(events).collect();
+    let parameters = codecs.iter().filter_map(|(codec, payload_type)| Some((*payload_type, codec.parameters()?)));
+    let parameters = parameters.chain(telephone_event.map(|payload_type| (payload_type, "0-15")));
     MediaDescription {
         media: "audio".to_owned(),
         port: capabilities.address.port(),
@@ -256,7 +267,7 @@ fn our_audio(
         connection: None,
         direction: Some(direction),
         rtpmaps,
-        fmtps: telephone_event.map(|payload_type| (payload_type.to_string(), "0-15".to_owned())).into_iter().collect(),
+        fmtps: parameters.map(|(payload_type, text)| (payload_type.to_string(), text.to_owned())).collect(),
         ptime: Some(PTIME_MS),
         rtcp: None,
         cryptos: Vec::new(),
@@ -339,6 +350,55 @@ mod tests {
         assert_eq!(negotiated.receive, [(AudioCodec::Pcmu, 0), (AudioCodec::Pcma, 8)]);
         let wideband = theirs("m=audio 5004 RTP/AVP 0 96\r\na=rtpmap:96 telephone-event/48000\r\n");
         assert_eq!(accept(&ours(), &wideband).unwrap().telephone_event_send, None);
+    }
+
+    // RFC 3551 §4.5.2.
+    #[test]
+    fn g722_is_offered_and_taken_where_it_is_ours_at_a_clock_of_8000() {
+        let wide =
+            || Capabilities { codecs: vec![AudioCodec::G722, AudioCodec::Pcmu], telephone_event: None, ..ours() };
+        let text = String::from_utf8(offer(&wide()).to_bytes()).unwrap();
+        assert!(
+            text.contains("m=audio 4000 RTP/AVP 9 0\r\na=rtpmap:9 G722/8000\r\na=rtpmap:0 PCMU/8000\r\n"),
+            "{text}"
+        );
+        for (media, expected) in [
+            ("m=audio 5004 RTP/AVP 9 0\r\n", Some((AudioCodec::G722, 9))),
+            ("m=audio 5004 RTP/AVP 0 9\r\n", Some((AudioCodec::Pcmu, 0))),
+            ("m=audio 5004 RTP/AVP 98 0\r\na=rtpmap:98 g722/8000/1\r\n", Some((AudioCodec::G722, 98))),
+            ("m=audio 5004 RTP/AVP 9\r\na=rtpmap:9 G722/16000\r\n", None),
+        ] {
+            let negotiated = answer(&theirs(media), &wide()).map(|(_, negotiated)| negotiated);
+            assert_eq!(negotiated.ok().map(|negotiated| negotiated.send), expected, "{media}");
+            assert!(answer(&theirs(media), &ours()).ok().is_none_or(|(_, it)| it.send == (AudioCodec::Pcmu, 0)));
+        }
+    }
+
+    // RFC 7587 §7.
+    #[test]
+    fn opus_is_offered_with_its_clock_and_taken_by_any_dynamic_number() {
+        let modern = || Capabilities { codecs: vec![AudioCodec::Opus, AudioCodec::Pcma], ..ours() };
+        let text = String::from_utf8(offer(&modern()).to_bytes()).unwrap();
+        let (_, media) = text.split_once("t=0 0\r\n").unwrap();
+        assert_eq!(
+            media,
+            "m=audio 4000 RTP/AVP 111 8 101\r\na=rtpmap:111 opus/48000/2\r\na=rtpmap:8 PCMA/8000\r\n\
+             a=rtpmap:101 telephone-event/8000\r\n\
+             a=fmtp:111 maxplaybackrate=8000;sprop-maxcapturerate=8000;maxaveragebitrate=20000\r\n\
+             a=fmtp:101 0-15\r\na=ptime:20\r\na=sendrecv\r\n"
+        );
+        assert_eq!(SessionDescription::parse(text.as_bytes()), Ok(offer(&modern())));
+        for (media, expected) in [
+            ("m=audio 5004 RTP/AVP 96 8\r\na=rtpmap:96 OPUS/48000/2\r\n", (AudioCodec::Opus, 96)),
+            ("m=audio 5004 RTP/AVP 111 8\r\n", (AudioCodec::Pcma, 8)),
+            ("m=audio 5004 RTP/AVP 96 8\r\na=rtpmap:96 opus/8000\r\n", (AudioCodec::Pcma, 8)),
+        ] {
+            let (answer, negotiated) = answer(&theirs(media), &modern()).unwrap();
+            assert_eq!(negotiated.send, expected, "{media}");
+            let text = String::from_utf8(answer.to_bytes()).unwrap();
+            assert_eq!(text.contains("a=rtpmap:96 opus/48000/2\r\n"), expected.1 == 96, "{text}");
+            assert!(super::answer(&theirs(media), &ours()).unwrap().1.send == (AudioCodec::Pcma, 8));
+        }
     }
 
     // RFC 3264 §6.1, §8.4.

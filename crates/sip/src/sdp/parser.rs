@@ -120,7 +120,8 @@ fn rtpmap(value: &str) -> Option<RtpMap> {
     let encoding = parts.next()?.to_owned();
     // Without a clock rate it can only be the usual one.
     let clock_rate = parts.next().map_or(Some(8000), |rate| number(rate.trim().as_bytes()))?;
-    Some(RtpMap { payload_type: number(payload_type.as_bytes())?, encoding, clock_rate })
+    let channels = parts.next().and_then(|channels| number(channels.trim().as_bytes())).unwrap_or(1);
+    Some(RtpMap { payload_type: number(payload_type.as_bytes())?, encoding, clock_rate, channels })
 }
 
 /// `53020 IN IP4 126.16.64.4`
@@ -148,7 +149,7 @@ mod tests {
         assert_eq!((audio.media.as_str(), audio.port, audio.formats.len()), ("audio", 4000, 2));
         assert_eq!(
             audio.rtpmaps[1],
-            RtpMap { payload_type: 101, encoding: "telephone-event".into(), clock_rate: 8000 }
+            RtpMap { payload_type: 101, encoding: "telephone-event".into(), clock_rate: 8000, channels: 1 }
         );
         assert_eq!(audio.fmtps, [("101".to_owned(), "0-16".to_owned())]);
         assert_eq!((audio.ptime, audio.direction), (Some(20), Some(Direction::SendOnly)));

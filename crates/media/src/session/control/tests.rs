@@ -22,6 +22,8 @@ struct Call {
     rtcp_from: u16,
     /// One packet of RTP in so many is lost on the way to the first end.
     lose_every: u32,
+    /// So much later every other packet of RTP comes.
+    wobble: Duration,
     heard: u32,
 }
 
@@ -62,6 +64,7 @@ impl Call {
             reports: Default::default(),
             rtcp_from: rtcp.unwrap_or(RTP),
             lose_every: u32::MAX,
+            wobble: Duration::ZERO,
             heard: 0,
         };
         for end in 0..2 {
@@ -98,12 +101,14 @@ impl Call {
         let mut transmit = Transmit::default();
         while self.ends[end].poll_transmit(&mut transmit) {
             let bytes = transmit.bytes().to_vec();
-            let mut from = RTP;
+            let (mut from, mut late) = (RTP, Duration::ZERO);
             if is_rtcp(&bytes) {
                 self.reports[end].push((transmit.to, bytes.clone()));
                 from = self.rtcp_from;
+            } else if bytes[3] % 2 == 1 {
+                late = self.wobble;
             }
-            self.on_the_way.push((self.now + ONE_WAY, 1 - end, address(end, from), bytes));
+            self.on_the_way.push((self.now + ONE_WAY + late, 1 - end, address(end, from), bytes));
         }
     }
 
@@ -201,6 +206,37 @@ fn nobody_else_is_reported_to_and_nobody_else_is_believed() {
     call.ends[0].receive(call.now, address(1, 5001), &report);
     call.run(1);
     assert_eq!(call.reports[0].iter().map(|(to, _)| *to).collect::<Vec<_>>(), [address(1, 5001)]);
+}
+
+// RFC 3550 §6.4.1, RFC 7587 §4.1.
+#[cfg(feature = "opus")]
+#[test]
+fn reports_of_a_stream_in_opus_count_by_its_clock() {
+    let mut call = Call::new(Some(RTP + 1));
+    call.wobble = Duration::from_millis(10);
+    for end in 0..2 {
+        let stream = stream(end, Some(RTP + 1));
+        call.configure(end, StreamConfig { send: (Codec::Opus, 111), receive: vec![(Codec::Opus, 111)], ..stream });
+    }
+    call.run(60);
+    for end in 0..2 {
+        let (mut reports, mut jitter) = (Vec::new(), 0);
+        for (_, bytes) in &call.reports[end] {
+            if let Some(Packet::SenderReport { info, blocks, .. }) = Compound::parse(bytes).unwrap().next() {
+                reports.push(info);
+                jitter = blocks.last().map_or(jitter, |block| block.jitter);
+            }
+        }
+        let (first, last) = (reports[0], reports[reports.len() - 1]);
+        let seconds = (last.ntp - first.ntp) as f64 / f64::from(u32::MAX);
+        let rate = f64::from(last.timestamp.wrapping_sub(first.timestamp)) / seconds;
+        assert!((47_990.0..48_010.0).contains(&rate), "{rate} Hz");
+        // As RFC 3550 §A.8 smooths 10 ms.
+        assert!((430..=485).contains(&jitter), "{jitter} ticks");
+        let statistics = call.statistics(end);
+        let remote = statistics.remote.unwrap().jitter.as_millis();
+        assert!((9..=10).contains(&remote) && (9..=10).contains(&statistics.jitter.as_millis()), "{statistics:?}");
+    }
 }
 
 // RFC 3550 §6.6, §6.3.7.
