@@ -86,58 +86,62 @@ const TABLE: [u32; 256] = {
     table
 };
 
-/// A page as it is read back.
 #[cfg(test)]
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Page {
-    pub begins: bool,
-    pub ends: bool,
-    pub granule: u64,
-    pub number: u32,
-    pub packets: Vec<Vec<u8>>,
-}
+pub(crate) mod reading {
+    use super::*;
 
-/// The whole pages of a file; panics at one that is damaged.
-#[cfg(test)]
-pub(crate) fn read(mut file: &[u8]) -> Vec<Page> {
-    let mut pages = Vec::new();
-    while let Some((header, rest)) = file.split_at_checked(HEADER_LEN) {
-        assert_eq!((&header[..5], &header[14..18]), (&b"OggS\0"[..], &SERIAL.to_le_bytes()[..]));
-        let Some((lacing, rest)) = rest.split_at_checked(usize::from(header[26])) else { break };
-        let len = lacing.iter().map(|len| usize::from(*len)).sum();
-        let Some((mut body, rest)) = rest.split_at_checked(len) else { break };
-        let mut plain = header.to_vec();
-        plain[22..26].fill(0);
-        plain.extend(lacing);
-        plain.extend(body);
-        // Bit by bit, as the RFC has it.
-        let sum = plain.iter().fold(0u32, |sum, byte| {
-            (0..8).fold(sum ^ u32::from(*byte) << 24, |sum, _| sum << 1 ^ (sum >> 31) * 0x04C1_1DB7)
-        });
-        assert_eq!(header[22..26], sum.to_le_bytes());
-        let mut packets = vec![Vec::new()];
-        for (n, len) in lacing.iter().enumerate() {
-            let (piece, others) = body.split_at(usize::from(*len));
-            body = others;
-            packets.last_mut().unwrap().extend(piece);
-            if *len < 255 && n + 1 < lacing.len() {
-                packets.push(Vec::new());
-            }
-        }
-        pages.push(Page {
-            begins: header[5] & BEGINS != 0,
-            ends: header[5] & ENDS != 0,
-            granule: u64::from_le_bytes(header[6..14].try_into().unwrap()),
-            number: u32::from_le_bytes(header[18..22].try_into().unwrap()),
-            packets,
-        });
-        file = rest;
+    /// A page as it is read back.
+    #[derive(Debug, Clone, PartialEq, Eq)]
+    pub(crate) struct Page {
+        pub begins: bool,
+        pub ends: bool,
+        pub granule: u64,
+        pub number: u32,
+        pub packets: Vec<Vec<u8>>,
     }
-    pages
+
+    /// The whole pages of a file; panics at one that is damaged.
+    pub(crate) fn read(mut file: &[u8]) -> Vec<Page> {
+        let mut pages = Vec::new();
+        while let Some((header, rest)) = file.split_at_checked(HEADER_LEN) {
+            assert_eq!((&header[..5], &header[14..18]), (&b"OggS\0"[..], &SERIAL.to_le_bytes()[..]));
+            let Some((lacing, rest)) = rest.split_at_checked(usize::from(header[26])) else { break };
+            let len = lacing.iter().map(|len| usize::from(*len)).sum();
+            let Some((mut body, rest)) = rest.split_at_checked(len) else { break };
+            let mut plain = header.to_vec();
+            plain[22..26].fill(0);
+            plain.extend(lacing);
+            plain.extend(body);
+            // Bit by bit, as the RFC has it.
+            let sum = plain.iter().fold(0u32, |sum, byte| {
+                (0..8).fold(sum ^ (u32::from(*byte) << 24), |sum, _| (sum << 1) ^ ((sum >> 31) * 0x04C1_1DB7))
+            });
+            assert_eq!(header[22..26], sum.to_le_bytes());
+            let mut packets = vec![Vec::new()];
+            for (n, len) in lacing.iter().enumerate() {
+                let (piece, others) = body.split_at(usize::from(*len));
+                body = others;
+                packets.last_mut().unwrap().extend(piece);
+                if *len < 255 && n + 1 < lacing.len() {
+                    packets.push(Vec::new());
+                }
+            }
+            pages.push(Page {
+                begins: header[5] & BEGINS != 0,
+                ends: header[5] & ENDS != 0,
+                granule: u64::from_le_bytes(header[6..14].try_into().unwrap()),
+                number: u32::from_le_bytes(header[18..22].try_into().unwrap()),
+                packets,
+            });
+            file = rest;
+        }
+        pages
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::reading::read;
     use super::*;
 
     // RFC 3533 §6.

@@ -37,6 +37,10 @@ impl Carry {
         let mut conversation = tokio::spawn(outcome);
         let first = *status.borrow_and_update();
         self.observe(first, &*live).await;
+        let cause = *one_way.borrow_and_update();
+        if cause.is_some() {
+            self.tell_one_way(cause, &*live).await;
+        }
 
         let outcome = loop {
             tokio::select! {

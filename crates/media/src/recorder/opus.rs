@@ -120,7 +120,7 @@ impl<W: Write> OpusRecorder<W> {
 mod tests {
     use super::*;
     use crate::codec::opus::Decoder;
-    use crate::ogg::{self, Page};
+    use crate::ogg::reading::{Page, read};
     use crate::tones::{Sine, amplitude};
 
     /// A recording of so many frames with a tone on each side.
@@ -175,7 +175,7 @@ mod tests {
         let recorder = recorded(120, None);
         assert_eq!(recorder.duration(), Duration::from_millis(2400));
         let file = recorder.finish().unwrap();
-        let pages = ogg::read(&file);
+        let pages = read(&file);
         let marks: Vec<_> = pages.iter().map(|page| (page.number, page.granule, page.packets.len())).collect();
         assert_eq!(marks, [(0, 0, 1), (1, 0, 1), (2, 48_000, 50), (3, 96_000, 50), (4, 115_512, 21)]);
         let flags: Vec<_> = pages.iter().map(|page| (page.begins, page.ends)).collect();
@@ -195,18 +195,18 @@ mod tests {
         let mut recorder = recorded(149, None);
         // As after a crash: no `finish`.
         let file = std::mem::replace(&mut recorder.pages, Pages::new(Vec::new())).into_inner();
-        let pages = ogg::read(&file);
+        let pages = read(&file);
         assert_eq!((pages.len(), pages[3].granule), (4, 96_000));
         let [left, _] = played(&pages);
         assert_eq!(left.len(), 100 * FRAME_SAMPLES - 52);
-        assert_eq!(ogg::read(&file[..file.len() - 7])[..], pages[..3], "torn within a page");
+        assert_eq!(read(&file[..file.len() - 7])[..], pages[..3], "torn within a page");
     }
 
     #[test]
     fn it_stops_growing_at_its_limit_and_without_sound_is_no_file() {
         let limited = recorded(4, Some(Duration::from_millis(40)));
         assert_eq!(limited.duration(), Duration::from_millis(40));
-        let pages = ogg::read(&limited.finish().unwrap());
+        let pages = read(&limited.finish().unwrap());
         assert_eq!(played(&pages)[0].len(), 2 * FRAME_SAMPLES);
         assert!(recorded(0, None).finish().unwrap().is_empty());
     }
