@@ -14,6 +14,7 @@ import harness
 import model
 import rtp
 import run
+import siege
 import sip
 import spray
 import srtp
@@ -168,7 +169,7 @@ class Crowd(unittest.TestCase):
 class Spray(unittest.TestCase):
     def check(self, datagrams, faults):
         """What is wrong when these come back to an echo that two packets of ours were sent to."""
-        with spray.bound("127.0.0.1") as ours, spray.bound("127.0.0.1") as theirs:
+        with siege.bound("127.0.0.1") as ours, siege.bound("127.0.0.1") as theirs:
             line = spray.Line(3, ours, types.SimpleNamespace(remote=theirs.getsockname()))
             sent = []
             for _ in range(2):
