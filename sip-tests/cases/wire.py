@@ -47,9 +47,7 @@ def call_trace(t):
     server.wait_status(call_id, "answered")
     live = server.request("GET", path)[1].decode()
     expect(arrows(live) == EXPECTED[:6], f"the live ladder has {arrows(live)}:\n{live}")
-    server.post(f"/v1/calls/{call_id}/actions/hangup", {})
-    callee.wait_done()
-    server.wait_ended(call_id)
+    server.hang_up(call_id, callee)
 
     def whole():
         text = server.request("GET", path)[1].decode()
