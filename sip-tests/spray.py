@@ -32,8 +32,8 @@ from siege import Siege, after, arguments, beside, bound, talk  # noqa: E402
 SEED = 20_000
 # The first is nobody's, the second that of the calls.
 STRANGERS = ("127.0.0.3", "127.0.0.1")
-# Of the calls: keys are taken, and the source of each can be guessed.
-KEYS, FIRST_SSRC = "a=rtpmap:101 telephone-event/8000", 1000
+# Of the calls: the source of each can be guessed.
+FIRST_SSRC = 1000
 # The second byte of RTCP.
 REPORTS = {bytes([kind]) for kind in range(200, 205)}
 ECHOES, RECORDED = 8, 2
@@ -62,7 +62,7 @@ class Line:
         """A call to that user."""
         # RTCP goes to the port above, where no stranger may listen.
         peer, ours = bound("127.0.0.1", PORTS.take(2)), srtp.Key() if encrypted else None
-        profile = {"profile": "RTP/SAVP", "lines": [KEYS, ours.line()]} if ours else {"lines": [KEYS]}
+        profile = {"profile": "RTP/SAVP", "lines": [sip.KEYS, ours.line()]} if ours else {"lines": [sip.KEYS]}
         call = sip.Call(prober, sip.describe(peer.getsockname()[1], "0 101", **profile), user)
         return cls(number, peer, call, user == "echo", ours, srtp.Key.of(call.answer.body) if ours else None)
 

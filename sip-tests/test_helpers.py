@@ -12,6 +12,7 @@ import audio
 import crowd
 import harness
 import model
+import pcap
 import rtp
 import run
 import siege
@@ -104,6 +105,21 @@ class Rtp(unittest.TestCase):
         self.assertEqual([heard[n].timestamp - heard[0].timestamp & 0xFFFFFFFF for n in (1, 2)], [240, 480])
         self.assertEqual([heard[n].sequence - heard[0].sequence for n in (1, 2)], [1, 2])
         self.assertEqual([packet.ssrc == heard[0].ssrc for packet in heard], [True, True, True, False])
+
+
+    def test_keys_of_a_script_are_as_rfc_4733_has_them(self):
+        script = rtp.Script().say(audio.silence(0.04)).press("5").say(audio.silence(0.02))
+        packets = [rtp.parse(datagram) for _, datagram in script.packets]
+        self.assertEqual(rtp.Event(packets[2:9]).key, "5")
+        self.assertEqual(rtp.Event(packets[2:9]).faults(), [])
+        self.assertEqual([packets[n].timestamp - packets[0].timestamp & 0xFFFFFFFF for n in (2, 8, 9)], [320, 320, 1120])
+
+
+class Pcap(unittest.TestCase):
+    def test_what_was_written_is_read(self):
+        datagrams = [(1.000001, b"one"), (2.5, bytes(range(200)))]
+        capture = pcap.written(datagrams, ("127.0.0.1", 4000), ("127.0.0.2", 5000))
+        self.assertEqual(pcap.read(capture), [(at, 4000, 5000, payload) for at, payload in datagrams])
 
 
 class Srtp(unittest.TestCase):

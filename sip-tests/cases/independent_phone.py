@@ -33,7 +33,7 @@ def baresip_is_called(t):
 
 @case(patient=True)
 def baresip_speaks_g722(t):
-    """A call to baresip in G.722 alone, which it speaks in wideband (libspandsp): voice and keys, and its tone in the recording."""
+    """A call to baresip in G.722 alone, which it speaks in wideband: our voice, our keys, and its tone in the recording."""
     phone = t.baresip(user="+15550123", frequency=440, codec=("G722", 16000))
     server = t.offhook(phone.port, trunk='codecs = ["G722"]')
     both_are_heard(t, phone, server)
