@@ -70,10 +70,9 @@ def soak_refreshed_by_us_as_caller(t):
     server.wait_status(call_id, "answered")
     idle(CALL_SECONDS)
     server.wait_status(call_id, "answered")
-    server.post(f"/v1/calls/{call_id}/actions/say", {"text": "After five minutes this sentence is still to be heard."})
+    server.say(call_id, "After five minutes this sentence is still to be heard.")
     wait_for("we have said so", lambda: [line for line in server.transcript(call_id) if "minutes" in line["text"]])
-    server.post(f"/v1/calls/{call_id}/actions/hangup", {})
-    server.wait_ended(call_id)
+    server.hang_up(call_id)
     wait_for("baresip saw the end", lambda: phone.saw("CALL_CLOSED"))
 
     expect_refreshes(trunk, phone)
