@@ -129,7 +129,7 @@ def spray(ports, rate, seconds, report):
     while (elapsed := time.monotonic() - began) < seconds:
         for _ in range(min(BURST, int(elapsed * rate) - sent)):
             datagram = next(datagrams)
-            # Whoever is at the address of a call may report on it, by whatever port.
+            # At the address of a call that sends no RTCP the first that does is taken for it, by whatever port.
             source = sockets[0] if datagram[1:2] in REPORTS else next(stranger)
             send(source, datagram, ("127.0.0.1", next(target)))
             sent += 1

@@ -1,4 +1,8 @@
 //! [`Control`]: the RTCP of a session: whither it goes, from whom it is taken, and under which keys.
+//!
+//! It is believed from where their RTP comes from (RFC 5761), from where their description says that they receive it
+//! (RFC 3605), and from one place more: behind a NAT neither need be right, so the first other port of the address that their
+//! RTP comes from is taken too, and then no second one. Reports go back to where a valid one came from.
 
 use std::net::SocketAddr;
 use std::time::Instant;
@@ -19,14 +23,20 @@ const _: () = assert!(MAX_COMPOUND + MAX_CONTROL_OVERHEAD <= MAX_PACKET);
 pub(super) struct Control {
     reporter: Reporter,
     described: Option<SocketAddr>,
-    /// Where theirs comes from.
-    source: Option<SocketAddr>,
+    source: Option<Source>,
     protection: Option<Box<Protection>>,
     /// The clock of what we send, in Hz.
     clock_rate: u32,
     ignored: u64,
     unauthentic: u64,
     replayed: u64,
+}
+
+/// Where theirs comes from, and their RTP at that time: when that moves, nothing is known any more.
+#[derive(Debug, Clone, Copy)]
+struct Source {
+    rtcp: SocketAddr,
+    rtp: SocketAddr,
 }
 
 #[derive(Debug)]
@@ -73,18 +83,17 @@ impl Control {
 
     /// Takes a datagram of RTCP; `rtp` is where their RTP comes from.
     pub fn receive(&mut self, now: Instant, from: SocketAddr, datagram: &[u8], rtp: Option<SocketAddr>) {
-        let is_theirs = match rtp {
-            Some(rtp) => from.ip() == rtp.ip(),
-            None => Some(from) == self.described,
-        };
         let mut space = [0; MAX_PROTECTED];
+        let is_theirs = self.is_theirs(from, rtp);
         let opened = match &mut self.protection {
             _ if !is_theirs => Err(Refusal::Malformed),
             None => Ok(datagram),
             Some(protection) => protection.open(datagram, &mut space),
         };
         match opened {
-            Ok(packet) if self.reporter.receive(now, packet) => self.source = Some(from),
+            Ok(packet) if self.reporter.receive(now, packet) => {
+                self.source = rtp.map(|rtp| Source { rtcp: from, rtp });
+            }
             Ok(_) | Err(Refusal::Malformed) => self.ignored += 1,
             Err(Refusal::Unauthentic) => self.unauthentic += 1,
             Err(Refusal::Replayed) => self.replayed += 1,
@@ -141,11 +150,28 @@ impl Control {
         self.replayed
     }
 
+    /// Whether RTCP from there is of the peer whose RTP comes from `rtp`.
+    fn is_theirs(&self, from: SocketAddr, rtp: Option<SocketAddr>) -> bool {
+        if Some(from) == rtp || Some(from) == self.described {
+            return true;
+        }
+        let Some(rtp) = rtp else { return false };
+        match self.source_beside(rtp) {
+            Some(source) => from == source,
+            None => from.ip() == rtp.ip(),
+        }
+    }
+
+    /// Where theirs comes from while their RTP comes from there.
+    fn source_beside(&self, rtp: SocketAddr) -> Option<SocketAddr> {
+        self.source.filter(|source| source.rtp == rtp).map(|source| source.rtcp)
+    }
+
     /// Back to where theirs comes from; until then to where they said, if their RTP is there too: behind a NAT it would
     /// reach somebody else.
     fn destination(&self, Route { config, to }: Route<'_>) -> Option<SocketAddr> {
         let described = config.rtcp?;
-        let known = if described == config.remote { Some(to) } else { self.source };
+        let known = if described == config.remote { Some(to) } else { self.source_beside(to) };
         let to = known.or((to == config.remote).then_some(described))?;
         (to.port() != 0 && !to.ip().is_unspecified()).then_some(to)
     }

@@ -10,6 +10,8 @@ use crate::{Codec, Config, FRAME_DURATION, MediaSession, Order, Statistics, Stre
 const HOSTS: [&str; 2] = ["192.0.2.1", "192.0.2.2"];
 const RTP: u16 = 4000;
 const ONE_WAY: Duration = Duration::from_millis(40);
+/// Of a source that has nothing to tell.
+const REPORT: [u8; 8] = [0x80, 201, 0, 1, 0, 0, 0, 9];
 
 struct Call {
     now: Instant,
@@ -112,6 +114,15 @@ impl Call {
         }
     }
 
+    /// Whither the first end reports in so many seconds.
+    fn reported_to(&mut self, seconds: u32) -> Vec<SocketAddr> {
+        let before = self.reports[0].len();
+        self.run(seconds);
+        let mut to: Vec<_> = self.reports[0][before..].iter().map(|(to, _)| *to).collect();
+        to.dedup();
+        to
+    }
+
     fn statistics(&self, end: usize) -> Statistics {
         self.ends[end].statistics()
     }
@@ -158,7 +169,7 @@ fn protected_reports_are_understood_and_plain_or_forged_ones_are_not() {
         let mut forged = report;
         forged[7] ^= 1;
         call.ends[0].receive(call.now, address(1, RTP), &forged);
-        call.ends[0].receive(call.now, address(1, RTP), &[0x80, 201, 0, 1, 0, 0, 0, 9]);
+        call.ends[0].receive(call.now, address(1, RTP), &REPORT);
         let counted = call.statistics(0);
         let refused =
             |counted: &Statistics| [counted.packets_replayed, counted.packets_unauthentic, counted.packets_ignored];
@@ -200,12 +211,48 @@ fn nobody_else_is_reported_to_and_nobody_else_is_believed() {
     call.run(20);
     assert!(call.reports[0].is_empty(), "before they have sent any");
     let stranger = "192.0.2.9:4001".parse().unwrap();
-    let report = [0x80, 201, 0, 1, 0, 0, 0, 9];
-    call.ends[0].receive(call.now, stranger, &report);
+    call.ends[0].receive(call.now, stranger, &REPORT);
     assert_eq!(call.statistics(0).packets_ignored, 1);
-    call.ends[0].receive(call.now, address(1, 5001), &report);
-    call.run(1);
-    assert_eq!(call.reports[0].iter().map(|(to, _)| *to).collect::<Vec<_>>(), [address(1, 5001)]);
+    call.ends[0].receive(call.now, address(1, 5001), &REPORT);
+    assert_eq!(call.reported_to(1), [address(1, 5001)]);
+    call.ends[0].receive(call.now, address(1, 5003), &REPORT);
+    assert_eq!(call.statistics(0).packets_ignored, 2, "one port was found already");
+    assert_eq!(call.reported_to(20), [address(1, 5001)]);
+}
+
+// RFC 3605, RFC 5761.
+#[test]
+fn beside_the_described_port_and_that_of_their_audio_one_more_is_believed_and_no_second_one() {
+    let mut call = Call::new(Some(RTP + 1));
+    call.rtcp_from = 9000;
+    call.run(20);
+    let strangers = [address(1, 9002), "192.0.2.9:9000".parse().unwrap()];
+    for (counted, stranger) in (1..).zip(strangers) {
+        call.ends[0].receive(call.now, stranger, &REPORT);
+        assert_eq!(call.statistics(0).packets_ignored, counted, "{stranger}");
+    }
+    assert_eq!(call.reported_to(20), [address(1, 9000)]);
+    for port in [RTP + 1, RTP] {
+        call.rtcp_from = port;
+        call.ends[0].receive(call.now, address(1, port), &REPORT);
+        assert_eq!(call.reported_to(20), [address(1, port)]);
+    }
+    let before = call.statistics(0).packets_ignored;
+    call.ends[0].receive(call.now, address(1, 9000), &REPORT);
+    assert_eq!(call.statistics(0).packets_ignored, before + 1, "their own ports were heard, and the guess is over");
+}
+
+#[test]
+fn what_was_learnt_beside_one_source_is_forgotten_when_their_audio_comes_from_another() {
+    let mut call = Call::new(Some(RTP + 1));
+    call.rtcp_from = 9000;
+    call.run(20);
+    let moved: SocketAddr = "198.51.100.7:4000".parse().unwrap();
+    let stream = stream(0, None);
+    call.configure(0, StreamConfig { remote: moved, rtcp: Some(address(1, RTP + 1)), ..stream });
+    let packet = [&[0x80, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1][..], &[0x55; 160][..]].concat();
+    call.ends[0].receive(call.now, moved, &packet);
+    assert_eq!(call.reported_to(20), [address(1, RTP + 1)], "as described");
 }
 
 // RFC 3550 §6.4.1, RFC 7587 §4.1.
