@@ -3,13 +3,13 @@
 use std::net::{IpAddr, SocketAddr};
 
 use super::description::address_type;
-use super::{AudioCodec, Connection, Crypto, CryptoLine, Direction, Error, MediaDescription, RtpMap};
+use super::{AudioCodec, Connection, Crypto, CryptoLine, Direction, Error, MediaDescription, Rtcp, RtpMap};
 use super::{SessionDescription, SrtpKeys};
 
 /// What we can do on one audio stream; the same `session_id` and a growing `version` for one call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Capabilities {
-    /// Where we receive RTP (RTCP on the next port).
+    /// Where we receive RTP, and RTCP too: our descriptions say so.
     pub address: SocketAddr,
     /// Best first.
     pub codecs: Vec<AudioCodec>,
@@ -269,7 +269,8 @@ fn our_audio(
         rtpmaps,
         fmtps: parameters.map(|(payload_type, text)| (payload_type.to_string(), text.to_owned())).collect(),
         ptime: Some(PTIME_MS),
-        rtcp: None,
+        // RFC 3605: said, or they would send it to the port above, where nobody listens.
+        rtcp: Some(Rtcp { port: capabilities.address.port(), address: None }),
         cryptos: Vec::new(),
     }
 }
@@ -315,13 +316,13 @@ mod tests {
         (String::from_utf8(description.to_bytes()).unwrap(), negotiated)
     }
 
-    // RFC 3264 §5.1.
+    // RFC 3264 §5.1, RFC 3605.
     #[test]
     fn our_offer_names_codecs_events_and_address() {
         assert_eq!(
             String::from_utf8(offer(&ours()).to_bytes()).unwrap(),
             "v=0\r\no=- 7 2 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0 8 101\r\n\
-             a=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\na=ptime:20\r\na=sendrecv\r\n"
+             a=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\na=ptime:20\r\na=rtcp:4000\r\na=sendrecv\r\n"
         );
     }
 
@@ -385,7 +386,7 @@ mod tests {
             "m=audio 4000 RTP/AVP 111 8 101\r\na=rtpmap:111 opus/48000/2\r\na=rtpmap:8 PCMA/8000\r\n\
              a=rtpmap:101 telephone-event/8000\r\n\
              a=fmtp:111 maxplaybackrate=8000;sprop-maxcapturerate=8000;maxaveragebitrate=20000\r\n\
-             a=fmtp:101 0-15\r\na=ptime:20\r\na=sendrecv\r\n"
+             a=fmtp:101 0-15\r\na=ptime:20\r\na=rtcp:4000\r\na=sendrecv\r\n"
         );
         assert_eq!(SessionDescription::parse(text.as_bytes()), Ok(offer(&modern())));
         for (media, expected) in [
@@ -425,6 +426,18 @@ mod tests {
         assert!(text.contains("m=audio 4000 RTP/AVP 97\r\na=rtpmap:97 PCMA/8000"));
         assert_eq!((negotiated.send, negotiated.ptime_ms), ((AudioCodec::Pcma, 97), 40));
         assert_eq!(negotiated.remote_rtcp, "198.51.100.2:6001".parse().unwrap());
+    }
+
+    // RFC 3605.
+    #[test]
+    fn rtcp_is_wanted_where_rtp_is_and_the_peer_sends_it_there() {
+        let (text, _) = answered("m=audio 5004 RTP/AVP 0\r\n");
+        assert!(text.contains("\r\na=rtcp:4000\r\n"), "{text}");
+        for description in [offer(&ours()).to_bytes(), text.into_bytes()] {
+            let at_peer = accept(&ours(), &SessionDescription::parse(&description).unwrap()).unwrap();
+            assert_eq!(at_peer.remote, "192.0.2.1:4000".parse().unwrap());
+            assert_eq!(at_peer.remote_rtcp, at_peer.remote);
+        }
     }
 
     #[test]
