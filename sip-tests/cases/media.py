@@ -107,6 +107,28 @@ def media_moves(t):
     call.hang_up()
 
 
+# RFC 7362 §4, §5.
+@case
+def media_from_behind_a_nat(t):
+    """Sound comes from another port than described: it comes back there from the fourth packet on, and not to a stranger."""
+    server, described, player, stranger = t.offhook(), t.player(), t.player(), t.player()
+    call = t.call(server, sip.describe(described.port))
+    stranger.play(call.remote, rtp.Script().say(audio.tone(2000, 0.06)).packets)
+    wait_for("a stranger has tried the port", lambda: stranger.idle)
+    idle(0.1)
+    script = rtp.Script().say(audio.tone(600, 1))
+    player.play(call.remote, script.packets)
+    wait_for("all has been sent", lambda: player.idle)
+    idle(0.3)
+    back = [packet.payload for packet in echoed(player)]
+    missing = len(script.packets) - len(back)
+    expect(3 <= missing <= 6, f"{missing} packets did not come back, not 3 or a few more")
+    expect(back == script.payloads()[missing:], "other payloads came back than were sent")
+    expect(not stranger.packets, f"{len(stranger.packets)} packets were sent to a stranger")
+    expect(not echoed(described), "sound of others was sent to the address of the description")
+    call.hang_up()
+
+
 @case
 def media_changes_its_source(t):
     """Another SSRC, and then a jump of sequence and timestamp: echo and recording go on at once."""

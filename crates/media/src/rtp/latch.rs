@@ -3,62 +3,106 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-/// How long the address of the description may still displace a source that was faster.
-const PROBATION: Duration = Duration::from_millis(500);
+use super::Packet;
 
-/// Symmetric RTP: learns once where the peer really sends from, then listens to nobody else.
+/// What proves a source that nobody described: so many packets in order, over so long. Who probes our ports sends a few
+/// to each at once, or comes back when others have had their turn.
+const PROOF: u32 = 4;
+const PROOF_TIME: Duration = Duration::from_millis(50);
+/// A source that has not gone on for so long gives way to another.
+const PATIENCE: Duration = Duration::from_millis(60);
+/// Packets that may be lost, or overtaken, among those in order.
+const MAX_GAP: u16 = 8;
+
+/// Symmetric RTP (RFC 4961): learns where the peer really sends from, then listens to nobody else.
 ///
-/// The first source to send a valid packet is taken; the address of the description wins over it during a short
-/// probation. After that the latch is locked until a new description moves the address.
+/// Where the description says is right as soon as a packet comes from there, whoever was heard before: signalling is
+/// trusted, and a port that is open to all is not. But behind a NAT nothing ever comes from there (RFC 7362 §4). So while
+/// the described address is silent another source is heard from its first packet on, and sent to once it has proved itself;
+/// until then our sound goes where it was described, and to nobody who only tries the port (RFC 7362 §5). After that it is
+/// kept until something comes from the described address or the description moves.
+///
+/// What remains: a stranger who sends a whole stream gets our sound while the peer sends none. Who cannot have that wants
+/// SRTP.
 #[derive(Debug)]
 pub struct Latch {
     described: SocketAddr,
-    /// Source from before the description changed: heard until somebody else sends.
+    /// Source from before the description changed: heard until somebody else sends, and not sent to.
     previous: Option<SocketAddr>,
-    candidate: Option<(SocketAddr, Instant)>,
-    locked: bool,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    /// Nobody has come since the description.
+    Open,
+    /// Heard, and not sent to.
+    Candidate(Candidate),
+    /// Heard alone, and sent to.
+    Latched(SocketAddr),
+}
+
+/// A source that nobody described.
+#[derive(Debug)]
+struct Candidate {
+    source: SocketAddr,
+    ssrc: u32,
+    /// Of its latest packet in order.
+    sequence: u16,
+    /// Packets in order, and when the first of them came.
+    run: u32,
+    since: Instant,
+    /// When it went on last.
+    latest: Instant,
 }
 
 impl Latch {
     /// Opens for the peer described at `described`.
     pub fn new(described: SocketAddr) -> Self {
-        Self { described, previous: None, candidate: None, locked: false }
+        Self { described, previous: None, state: State::Open }
     }
 
     /// A description came: opens again if it moved the address.
     pub fn describe(&mut self, described: SocketAddr) {
         if described != self.described {
-            let previous = self.source();
+            let previous = match &self.state {
+                State::Open => None,
+                State::Candidate(candidate) => Some(candidate.source),
+                State::Latched(source) => Some(*source),
+            };
             *self = Self { previous, ..Self::new(described) };
         }
     }
 
-    /// Takes or refuses a valid packet's source.
-    pub fn accept(&mut self, now: Instant, from: SocketAddr) -> bool {
-        if self.locked {
-            return self.source() == Some(from);
-        }
+    /// Whether a packet of a payload type that was agreed on is heard, which came from there.
+    pub fn accept(&mut self, now: Instant, from: SocketAddr, packet: &Packet<'_>) -> bool {
         if from == self.described {
-            self.candidate = Some((from, now));
-            self.locked = true;
+            self.state = State::Latched(from);
             return true;
         }
-        match self.candidate {
-            Some((candidate, since)) => {
-                self.locked = now.saturating_duration_since(since) >= PROBATION;
-                candidate == from
+        match &mut self.state {
+            State::Latched(source) => *source == from,
+            State::Candidate(candidate) if candidate.source == from => {
+                if candidate.proves_itself(now, packet) {
+                    self.state = State::Latched(from);
+                }
+                true
             }
-            None if self.previous == Some(from) => true,
-            None => {
-                self.candidate = Some((from, now));
+            State::Candidate(candidate) if !candidate.gives_way(now) => false,
+            State::Open if self.previous == Some(from) => true,
+            State::Open | State::Candidate(_) => {
+                self.state = State::Candidate(Candidate::new(now, from, packet));
                 true
             }
         }
     }
 
-    /// Where the peer sends from, as far as known.
+    /// Where the peer sends from, once that is known.
     pub fn source(&self) -> Option<SocketAddr> {
-        self.candidate.map(|(source, _)| source)
+        match self.state {
+            State::Latched(source) => Some(source),
+            State::Open | State::Candidate(_) => None,
+        }
     }
 
     /// Where to send: back to the source, or to the description until one is known.
@@ -67,43 +111,115 @@ impl Latch {
     }
 }
 
+impl Candidate {
+    fn new(now: Instant, source: SocketAddr, packet: &Packet<'_>) -> Self {
+        Self { source, ssrc: packet.ssrc, sequence: packet.sequence, run: 1, since: now, latest: now }
+    }
+
+    /// Another packet of it came.
+    fn proves_itself(&mut self, now: Instant, packet: &Packet<'_>) -> bool {
+        let step = packet.sequence.wrapping_sub(self.sequence) as i16;
+        if packet.ssrc != self.ssrc || step.unsigned_abs() > MAX_GAP {
+            *self = Self { latest: self.latest, ..Self::new(now, self.source, packet) };
+            return false;
+        }
+        if step <= 0 {
+            // Overtaken, or sent twice.
+            return false;
+        }
+        self.sequence = packet.sequence;
+        self.run += 1;
+        self.latest = now;
+        self.run >= PROOF && now.saturating_duration_since(self.since) >= PROOF_TIME
+    }
+
+    fn gives_way(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.latest) >= PATIENCE
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// Steps like `1@0 +` (port 1 at 0 ms is taken), `2@20 -` (refused), `sdp5` (a new description); SDP starts at 9.
+    /// Steps like `1@0 ~` (a packet of port 1 at 0 ms is heard), `1@60 +` (and sent to from now on), `2@20 -` (refused),
+    /// `sdp5` (a new description); the description starts at 9. Each port counts its packets; `1*5@20` is its packet 5,
+    /// `1/7@20` one of SSRC 7.
     fn check(ladder: &str) {
-        let address = |port: &str| SocketAddr::from(([192, 0, 2, 1], port.parse::<u16>().unwrap()));
+        let address = |port: u16| SocketAddr::from(([192, 0, 2, 1], port));
         let start = crate::testing::any_instant();
-        let mut latch = Latch::new(address("9"));
+        let mut latch = Latch::new(address(9));
+        let mut sent = [0u16; 10];
         for step in ladder.split(", ") {
             if let Some(port) = step.strip_prefix("sdp") {
-                latch.describe(address(port));
+                latch.describe(address(port.parse().unwrap()));
                 continue;
             }
-            let (packet, taken) = step.split_once(' ').unwrap();
-            let (port, at) = packet.split_once('@').unwrap();
+            let (packet, outcome) = step.split_once(' ').unwrap();
+            let (packet, at) = packet.split_once('@').unwrap();
+            let (packet, ssrc) = packet.split_once('/').unwrap_or((packet, "0"));
+            let (port, number) = packet.split_once('*').map_or((packet, None), |(port, number)| (port, Some(number)));
+            let port: u16 = port.parse().unwrap();
+            let count = &mut sent[usize::from(port)];
+            *count = number.map_or(*count + 1, |number| number.parse().unwrap());
+            let packet = Packet {
+                marker: false,
+                payload_type: 0,
+                // The wrap is among them.
+                sequence: count.wrapping_sub(3),
+                timestamp: 0,
+                ssrc: ssrc.parse().unwrap(),
+                payload: &[],
+            };
             let now = start + Duration::from_millis(at.parse().unwrap());
-            assert_eq!(latch.accept(now, address(port)), taken == "+", "{step} in {ladder}");
+            let is_heard = latch.accept(now, address(port), &packet);
+            let is_sent_to = latch.destination() == address(port);
+            let found = ["-", "~", "+"][usize::from(is_heard) + usize::from(is_heard && is_sent_to)];
+            assert_eq!(found, outcome, "{step} in {ladder}");
         }
     }
 
+    // RFC 7362 §4.
     #[test]
-    fn the_first_source_is_kept_and_strangers_are_refused() {
-        check("1@0 +, 2@20 -, 1@40 +, 2@900 -, 1@1000 +");
+    fn behind_a_nat_the_first_source_is_heard_at_once_and_sent_to_after_60_ms() {
+        check("1@0 ~, 1@20 ~, 1@40 ~, 1@60 +, 2@80 -, 1@900 +, 2@920 -, 1@9999 +");
+        check("1@0 ~, 1@60 ~, 1@120 ~, 1@180 +");
+        check("1@0 ~, 1@10 ~, 1@20 ~, 1@30 ~, 1@40 ~, 1@50 +");
     }
 
     #[test]
-    fn the_described_address_wins_during_probation_and_not_after() {
-        check("1@0 +, 9@100 +, 1@120 -, 9@140 +");
-        check("1@0 +, 1@600 +, 9@620 -, 1@640 +");
-        check("9@0 +, 1@20 -");
+    fn lost_overtaken_and_repeated_packets_prove_as_much() {
+        check("1@0 ~, 1*4@60 ~, 1*3@61 ~, 1*4@62 ~, 1*5@80 ~, 1*6@100 +");
+    }
+
+    // RFC 7362 §5.
+    #[test]
+    fn who_probes_the_port_is_not_sent_anything() {
+        check("1@0 ~, 1@1 ~, 1@2 ~, 1@3 ~, 1@4 ~");
+        check("1@0 ~, 1*50@20 ~, 1*99@40 ~, 1*150@60 ~, 1*199@80 ~, 1*250@100 ~");
+        check("1@0 ~, 1/1@20 ~, 1/2@40 ~, 1/3@60 ~, 1/4@80 ~, 1/4@100 ~, 1/4@120 ~, 1/4@140 +");
+    }
+
+    #[test]
+    fn a_probe_that_came_first_keeps_nobody_waiting_for_long() {
+        check("1@0 ~, 2@10 -, 2@30 -, 2@50 -, 2@70 ~, 2@90 ~, 2@110 ~, 2@130 +, 1@140 -");
+        // A source that goes on does not give way to another.
+        check("1@0 ~, 2@10 -, 1@20 ~, 2@30 -, 1@40 ~, 2@50 -, 1@60 +, 2@200 -");
+        // One that comes again and again out of order does.
+        check("1@0 ~, 2@10 -, 1*50@50 ~, 2@61 ~, 1*99@70 -, 2@81 ~, 2@101 ~, 2@121 +");
+    }
+
+    #[test]
+    fn the_described_address_wins_whenever_it_sends() {
+        check("9@0 +, 1@20 -, 9@9999 +, 1@99999 -");
+        check("1@0 ~, 9@100 +, 1@120 -, 9@140 +");
+        check("1@0 ~, 1@20 ~, 1@40 ~, 1@60 +, 9@9999 +, 1@10010 -, 9@10020 +");
     }
 
     #[test]
     fn a_moved_description_opens_the_latch_once_more() {
         check("9@0 +, 5@20 -, sdp5, 5@40 +, 9@60 -");
-        check("9@0 +, sdp5, 9@40 +, 7@60 +, 9@80 -");
+        check("9@0 +, sdp5, 9@40 ~, 9@60 ~, 9@80 ~, 9@100 ~, 7@120 ~, 9@140 -");
         check("9@0 +, sdp9, 5@20 -");
     }
 }

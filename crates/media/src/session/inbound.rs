@@ -103,7 +103,7 @@ impl Inbound {
         if packet.payload.is_empty() || packet.payload.len() > MAX_PAYLOAD {
             return Err(Cause::NotRtp);
         }
-        if !self.latch.as_mut().is_some_and(|latch| latch.accept(now, from)) {
+        if !self.latch.as_mut().is_some_and(|latch| latch.accept(now, from, &packet)) {
             return Err(Cause::Source(from));
         }
         if !self.first_packet_seen {
@@ -177,6 +177,7 @@ impl Inbound {
         self.playout.as_deref()
     }
 
+    /// Where their packets come from, once that is known.
     pub fn source(&self) -> Option<SocketAddr> {
         self.latch.as_ref().and_then(Latch::source)
     }

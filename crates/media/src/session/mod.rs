@@ -257,6 +257,8 @@ impl MediaSession {
         match self.inbound.receive(now, from, packet, self.stream.as_ref(), &mut emit) {
             Ok(taken) => {
                 self.one_way.heard(now);
+                // Who has not proved to be the peer is heard, and gets no echo.
+                let taken = taken.filter(|_| self.inbound.source() == Some(from));
                 if let (Some((content, packet)), Some(route)) = (taken, route(&self.stream, &self.inbound)) {
                     self.outbound.send_back(now, route, content, &packet);
                 }

@@ -6,6 +6,9 @@ use crate::ear::Heard;
 use crate::{Codec, FRAME_SAMPLES};
 
 const PEER: &str = "192.0.2.1:4000";
+/// What its description says where it is behind a NAT.
+const PRIVATE: &str = "10.0.0.1:9000";
+const STRANGER: &str = "192.0.2.9:4000";
 
 fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
@@ -25,6 +28,11 @@ fn stream() -> StreamConfig {
     }
 }
 
+/// What a peer behind a NAT describes.
+fn behind_nat() -> StreamConfig {
+    StreamConfig { remote: PRIVATE.parse().unwrap(), ..stream() }
+}
+
 /// A session whose packets and events are written down with their time.
 struct Line {
     start: Instant,
@@ -37,6 +45,7 @@ struct Line {
 #[derive(Debug, Clone)]
 struct Sent {
     at: u64,
+    to: SocketAddr,
     marker: bool,
     payload_type: u8,
     sequence: u16,
@@ -90,10 +99,11 @@ impl Line {
         let at = (self.now - self.start).as_millis() as u64;
         let mut transmit = Transmit::default();
         while self.session.poll_transmit(&mut transmit) {
-            assert_eq!(transmit.to, PEER.parse().unwrap());
+            assert_ne!(transmit.to, STRANGER.parse().unwrap());
             let packet = crate::rtp::Packet::parse(transmit.bytes()).unwrap();
             self.sent.push(Sent {
                 at,
+                to: transmit.to,
                 marker: packet.marker,
                 payload_type: packet.payload_type,
                 sequence: packet.sequence,
@@ -106,7 +116,8 @@ impl Line {
         }
     }
 
-    /// What was sent, a word a packet: `.` silence, `s` sound, `M` marker; `5/160E` events; `@` where time jumps.
+    /// What was sent, a word a packet: `.` silence, `s` sound, `M` marker; `5/160E` events; `@` the time; `?` not to the
+    /// peer.
     fn ladder(&self) -> String {
         let mut words = Vec::new();
         for sent in &self.sent {
@@ -119,7 +130,8 @@ impl Line {
                 _ if sent.payload.iter().all(|byte| *byte == 0xFF) => ".".into(),
                 _ => "s".into(),
             };
-            words.push(format!("{marker}{what}@{}", sent.at));
+            let whither = if sent.to == PEER.parse().unwrap() { "" } else { "?" };
+            words.push(format!("{whither}{marker}{what}@{}", sent.at));
         }
         words.join(" ")
     }
@@ -322,7 +334,7 @@ fn strangers_rtcp_rubbish_and_unknown_types_are_counted_and_ignored() {
     line.receive_from(PEER, &packet(0, 0, 0, &[0; 160]));
     line.order(Order::Configure(stream()));
     line.receive_from(PEER, &packet(0, 1, 160, &[0; 160]));
-    line.receive_from("192.0.2.9:4000", &packet(0, 2, 320, &[0; 160]));
+    line.receive_from(STRANGER, &packet(0, 2, 320, &[0; 160]));
     line.receive_from(PEER, &packet(200 & 0x7F, 2, 320, &[0; 160]));
     line.receive_from(PEER, &packet(97, 2, 320, &[0; 160]));
     line.receive_from(PEER, b"hello");
@@ -332,14 +344,19 @@ fn strangers_rtcp_rubbish_and_unknown_types_are_counted_and_ignored() {
     assert_eq!(told, [&(0, Event::FirstPacket { from: PEER.parse().unwrap() })]);
 }
 
+// RFC 7362 §4.
 #[test]
-fn packets_go_back_to_where_theirs_come_from() {
+fn packets_go_back_to_where_theirs_come_from_once_that_is_proved() {
     let mut line = Line::new();
-    line.order(Order::Configure(StreamConfig { remote: "10.0.0.1:9000".parse().unwrap(), sending: false, ..stream() }));
-    line.receive_from(PEER, &packet(0, 1, 160, &[0; 160]));
-    line.order(Order::Configure(StreamConfig { remote: "10.0.0.1:9000".parse().unwrap(), ..stream() }));
-    line.run_until(100);
-    assert_eq!(line.sent.len(), 5);
+    line.order(Order::Configure(behind_nat()));
+    for n in 0..4u16 {
+        line.run_until(5 + u64::from(n) * 20);
+        line.receive_from(PEER, &packet(0, n, u32::from(n) * 160, &[0x80 + n as u8; 160]));
+    }
+    line.run_until(200);
+    assert_eq!(line.ladder(), "?.@0 ?.@20 ?.@40 ?.@60 .@80 .@100 .@120 .@140 .@160 .@180 .@200");
+    let heard: Vec<_> = line.audio().iter().map(|frame| frame.samples[100]).collect();
+    assert_eq!(heard[..4], [32124, 31100, 30076, 29052], "from the first on");
 }
 
 #[test]
@@ -580,8 +597,12 @@ fn a_pause_that_is_announced_sounds_as_described_and_keeps_the_clock() {
 
 /// A session that nobody listens to, which sends back what comes.
 fn echoing() -> Line {
+    echoing_to(stream())
+}
+
+fn echoing_to(stream: StreamConfig) -> Line {
     let mut line = Line::with(Config { ear: ear::Config::DEAF, audio: false, record: false });
-    line.order(Order::Configure(stream()));
+    line.order(Order::Configure(stream));
     line.order(Order::Echo(true));
     line
 }
@@ -594,7 +615,7 @@ fn the_echo_route_sends_back_each_packet_as_it_comes() {
     line.run_until(307);
     line.receive_from(PEER, &packet(0, 8, 1000, &[1; 160]));
     line.receive_from(PEER, &packet(0, 8, 1000, &[1; 160]));
-    line.receive_from("192.0.2.9:4000", &packet(0, 9, 1160, &[1; 160]));
+    line.receive_from(STRANGER, &packet(0, 9, 1160, &[1; 160]));
     line.run_until(900);
     line.receive_from(PEER, &packet(13, 10, 9000, &[40]));
     assert_eq!(line.ladder(), ".@0 5/160E@300 s@307 s@900");
@@ -602,6 +623,32 @@ fn the_echo_route_sends_back_each_packet_as_it_comes() {
     assert_eq!(line.sent.iter().map(since).collect::<Vec<_>>(), [0, 2400, 3300, 11_300], "its own distances");
     assert_eq!(line.sent.windows(2).map(|w| w[1].sequence.wrapping_sub(w[0].sequence)).collect::<Vec<_>>(), [1; 3]);
     assert_eq!((line.sent[2].payload.as_slice(), line.sent[3].payload_type), (&[1; 160][..], 13));
+}
+
+// RFC 7362 §5.
+#[test]
+fn the_echo_route_sends_nothing_back_to_who_only_tries_the_port() {
+    let mut line = echoing();
+    for n in 0..3u16 {
+        line.receive_from(STRANGER, &packet(0, n, u32::from(n) * 160, &[1; 160]));
+        line.run_until(20 * (u64::from(n) + 1));
+    }
+    line.receive_from(PEER, &packet(0, 900, 9000, &[2; 160]));
+    line.receive_from(STRANGER, &packet(0, 3, 480, &[1; 160]));
+    assert_eq!(line.ladder(), ".@0 s@60");
+    assert_eq!(line.sent[1].payload, [2; 160]);
+    let statistics = line.session.statistics();
+    assert_eq!((statistics.packets_received, statistics.packets_ignored), (4, 1));
+}
+
+#[test]
+fn behind_a_nat_the_echo_begins_when_the_source_is_proved() {
+    let mut line = echoing_to(behind_nat());
+    for n in 0..6u16 {
+        line.run_until(5 + u64::from(n) * 20);
+        line.receive_from(PEER, &packet(0, n, u32::from(n) * 160, &[1; 160]));
+    }
+    assert_eq!(line.ladder(), "?.@0 s@65 s@85 s@105");
 }
 
 #[test]
