@@ -21,7 +21,6 @@ use crate::endpoint::EndpointCommand;
 use crate::line::{LineCommand, LineEnd};
 use crate::media_threads::WorkerWaker;
 use crate::media_worker::MediaEvent;
-use crate::packets::Packets;
 use crate::recording::Recording;
 use crate::trace::Trace;
 use crate::{CallEnd, CallStatus, EndCause, OneWay, Quality, clock, quality, ring};
@@ -49,9 +48,8 @@ pub(crate) struct CallTask {
     pub(crate) one_way: watch::Sender<Option<OneWay>>,
     /// The media thread let go of the stream before the call did.
     pub(crate) media_lost: bool,
-    /// The counters of its media when they were told last, and those of all calls.
+    /// The counters of its media when they were told last.
     pub(crate) counted: media::Statistics,
-    pub(crate) packets: Arc<Packets>,
 }
 
 /// The call's ends of its media stream.
@@ -245,7 +243,6 @@ impl CallTask {
     fn note_statistics(&mut self, statistics: &media::Statistics) {
         self.shared.view().quality = quality::of(statistics);
         let before = std::mem::replace(&mut self.counted, *statistics);
-        self.packets.grow(&before, statistics);
         if statistics.packets_received > before.packets_received {
             self.machine.media_alive(clock::now());
         }

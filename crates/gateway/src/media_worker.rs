@@ -14,6 +14,7 @@ use media::{AudioFrame, MediaSession, Order, Statistics, Transmit, UtteranceId, 
 use crate::impairment::{Fate, Impairment};
 use crate::media_load::{Load, Meter};
 use crate::network::MediaSocket;
+use crate::packets::Share;
 use crate::ports::Lease;
 use crate::ring;
 
@@ -70,6 +71,7 @@ pub(crate) struct Stream {
     pub(crate) idle: Arc<AtomicBool>,
     /// Set by whoever ordered something, until the worker looks.
     pub(crate) told: Arc<AtomicBool>,
+    pub(crate) packets: Share,
     pub(crate) impaired: Option<Impaired>,
 }
 
@@ -201,6 +203,7 @@ impl MediaWorker {
         }
         entry.stream.send(now, &mut self.transmit);
         if is_over {
+            entry.stream.packets.grow(entry.stream.session.statistics());
             return self.remove(token);
         }
         entry.stream.report();
@@ -318,8 +321,10 @@ impl Stream {
     }
 
     fn report_statistics(&mut self) {
+        let statistics = self.session.statistics();
+        self.packets.grow(statistics);
         if self.events.room() >= self.reserved_events {
-            drop(self.events.push(MediaEvent::Statistics(self.session.statistics())));
+            drop(self.events.push(MediaEvent::Statistics(statistics)));
         }
     }
 
@@ -365,4 +370,64 @@ fn delay(
 
 fn take_due(delayed: &mut Delayed, now: Instant) -> Option<(SocketAddr, Vec<u8>)> {
     delayed.first_entry().filter(|entry| entry.key().0 <= now).map(|entry| entry.remove())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+
+    use media::{Codec, StreamConfig, ear};
+
+    use super::*;
+    use crate::SimNetwork;
+    use crate::network::Network;
+    use crate::packets::Packets;
+    use crate::ports::Ports;
+
+    #[test]
+    fn packets_are_counted_every_second_and_to_the_end_of_the_call() {
+        let network = Network::Simulated(SimNetwork::new(Impairment::default(), [1; 32]));
+        let ports = Ports::new((4000, 4001), 0);
+        let (socket, lease) = ports.bind(&network, IpAddr::V4(Ipv4Addr::LOCALHOST)).expect("a free port");
+        let start = Instant::now();
+        let session = media::Config { ear: ear::Config::DEAF, audio: false, record: false };
+        let (mut orders, control) = ring::channel(1);
+        let all = Arc::<Packets>::default();
+        let stream = Stream {
+            socket,
+            _lease: lease,
+            session: MediaSession::new(start, session, [1; 32]),
+            control,
+            queue: ring::channel(1).1,
+            events: ring::channel(1).0,
+            recording: None,
+            reserved_events: 0,
+            idle: Arc::default(),
+            told: Arc::default(),
+            packets: Share::new(all.clone()),
+            impaired: None,
+        };
+        let configured = StreamConfig {
+            remote: ([127, 0, 0, 1], 5000).into(),
+            rtcp: None,
+            send: (Codec::Pcmu, 0),
+            receive: vec![(Codec::Pcmu, 0)],
+            telephone_event_send: None,
+            telephone_event_receive: None,
+            sending: true,
+            receiving: true,
+            srtp: None,
+        };
+        orders.push(Order::Configure(configured)).expect("there is room");
+        let mut worker = MediaWorker::new(Arc::default());
+        worker.add(start, 0, stream);
+        let mut now = start;
+        while now < start + Duration::from_millis(1500) {
+            now = worker.turn(now).expect("a slot every 20 ms");
+        }
+        assert_eq!(all.totals().sent, 51, "those of the first second");
+        drop(orders);
+        worker.ordered(now, 0);
+        assert_eq!((all.totals().sent, worker.take_removed().count()), (76, 1));
+    }
 }

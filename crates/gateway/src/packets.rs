@@ -1,5 +1,6 @@
 //! [`Packets`]: the RTP of all calls since the start, counted.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use media::Statistics;
@@ -23,14 +24,30 @@ pub struct PacketTotals {
 #[derive(Debug, Default)]
 pub(crate) struct Packets([AtomicU64; 5]);
 
-impl Packets {
-    /// A call's counters have grown.
-    pub(crate) fn grow(&self, before: &Statistics, now: &Statistics) {
-        for ((total, before), now) in self.0.iter().zip(figures(before)).zip(figures(now)) {
-            total.fetch_add(now.saturating_sub(before), Ordering::Relaxed);
-        }
+/// What one call adds.
+#[derive(Debug)]
+pub(crate) struct Share {
+    all: Arc<Packets>,
+    /// Its counters, as far as they were added.
+    added: Statistics,
+}
+
+impl Share {
+    /// Of a call that begins.
+    pub(crate) fn new(all: Arc<Packets>) -> Self {
+        Self { all, added: Statistics::default() }
     }
 
+    /// The call's counters have grown.
+    pub(crate) fn grow(&mut self, now: Statistics) {
+        for ((total, before), now) in self.all.0.iter().zip(figures(&self.added)).zip(figures(&now)) {
+            total.fetch_add(now.saturating_sub(before), Ordering::Relaxed);
+        }
+        self.added = now;
+    }
+}
+
+impl Packets {
     pub(crate) fn totals(&self) -> PacketTotals {
         let [sent, received, lost, late, ignored] = [0, 1, 2, 3, 4].map(|n| self.0[n].load(Ordering::Relaxed));
         PacketTotals { sent, received, lost, late, ignored }
@@ -48,11 +65,12 @@ mod tests {
 
     #[test]
     fn what_each_call_counts_anew_is_added_up() {
-        let packets = Packets::default();
+        let all = Arc::<Packets>::default();
         let counted = |sent, lost| Statistics { packets_sent: sent, packets_lost: lost, ..Statistics::default() };
-        packets.grow(&counted(0, 0), &counted(50, 2));
-        packets.grow(&counted(50, 2), &counted(100, 1));
-        packets.grow(&counted(0, 0), &Statistics { packets_replayed: 3, packets_ignored: 4, ..counted(7, 0) });
-        assert_eq!(packets.totals(), PacketTotals { sent: 107, lost: 2, ignored: 7, ..PacketTotals::default() });
+        let (mut one, mut other) = (Share::new(all.clone()), Share::new(all.clone()));
+        one.grow(counted(50, 2));
+        one.grow(counted(100, 1));
+        other.grow(Statistics { packets_replayed: 3, packets_ignored: 4, ..counted(7, 0) });
+        assert_eq!(all.totals(), PacketTotals { sent: 107, lost: 2, ignored: 7, ..PacketTotals::default() });
     }
 }

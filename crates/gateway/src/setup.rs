@@ -15,6 +15,7 @@ use crate::call::{CallTask, MediaEnd, Shared, streams};
 use crate::gateway::Inner;
 use crate::line::{self, LineEnd};
 use crate::media_worker::{Impaired, Stream};
+use crate::packets::Share;
 use crate::recording::{MAX_RECORDED, Recording};
 use crate::trace::Trace;
 use crate::{BuiltIn, CallHandle, CallLimits, CallStatus, Dial, DigitPolicy, Error, Line, Trunk, clock, ring, sockets};
@@ -139,6 +140,7 @@ fn prepare(inner: &Inner, plan: Plan<'_>) -> Result<Prepared, Error> {
         reserved_events: rings.events / 4,
         idle: idle.clone(),
         told: Arc::default(),
+        packets: Share::new(inner.packets.clone()),
         impaired: (!impairment.is_none()).then(|| Impaired::new(impairment, inner.draw_seed())),
     };
     let waker = inner.media.add(Box::new(stream)).ok_or(Error::Overloaded)?;
@@ -208,7 +210,6 @@ impl Prepared {
             one_way,
             media_lost: false,
             counted: Statistics::default(),
-            packets: inner.packets.clone(),
         };
         (task, line, handle)
     }
