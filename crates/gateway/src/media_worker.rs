@@ -303,7 +303,6 @@ impl Stream {
                     MediaEvent::Played { utterance, duration, finished }
                 }
                 media::Event::DigitsSent => MediaEvent::DigitsSent,
-                media::Event::FirstPacket { .. } => continue,
             };
             // Full only when the call's task is gone.
             let _ = self.events.push(event);

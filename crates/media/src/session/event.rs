@@ -1,6 +1,5 @@
 //! What media tells the call.
 
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use super::UtteranceId;
@@ -35,11 +34,6 @@ pub enum Event {
     },
     /// All digits ordered so far are sent.
     DigitsSent,
-    /// The first RTP of the peer arrived.
-    FirstPacket {
-        /// From where.
-        from: SocketAddr,
-    },
     /// 20 ms of both sides as they were on the line, theirs as it would be played, for the recorder (only with `record`).
     Recorded {
         /// Left: they.

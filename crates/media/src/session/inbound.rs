@@ -23,7 +23,6 @@ pub(super) struct Inbound {
     digits: HeardDigits,
     /// Where somebody listens.
     playout: Option<Box<Playout>>,
-    first_packet_seen: bool,
     ignored: u64,
 }
 
@@ -46,7 +45,6 @@ impl Inbound {
             clock: TheirClock::new(),
             digits: HeardDigits::default(),
             playout: config.is_listening().then(|| Box::new(Playout::new(config))),
-            first_packet_seen: false,
             ignored: 0,
         }
     }
@@ -105,10 +103,6 @@ impl Inbound {
         }
         if !self.latch.as_mut().is_some_and(|latch| latch.accept(now, from, &packet)) {
             return Err(Cause::Source(from));
-        }
-        if !self.first_packet_seen {
-            self.first_packet_seen = true;
-            events(Event::FirstPacket { from });
         }
         if let Content::Sound(codec) = content {
             packet.timestamp = self.clock.sample(codec, packet.timestamp);

@@ -46,7 +46,7 @@ use protection::{Incoming, MAX_PROTECTED};
 const EVENT_LIMIT: usize = 1024;
 /// Events of one slot, for which there is room from the start: what they say, and what is heard in it or recorded.
 const USUAL_EVENTS: usize = 4;
-/// The same where nothing is heard nor recorded: what they say, and that it is the first.
+/// The same where nothing is heard nor recorded: what they say, and how far what we say has come.
 const LEAST_EVENTS: usize = 2;
 /// The longest sound in a packet that we send: 60 ms, where theirs goes back; else it is 20 ms.
 const MAX_SOUND: usize = 3 * FRAME_SAMPLES;

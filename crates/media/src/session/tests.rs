@@ -341,7 +341,7 @@ fn strangers_rtcp_rubbish_and_unknown_types_are_counted_and_ignored() {
     let statistics = line.session.statistics();
     assert_eq!((statistics.packets_received, statistics.packets_ignored), (1, 5));
     let told: Vec<_> = line.events.iter().filter(|(_, event)| !matches!(event, Event::Audio(_))).collect();
-    assert_eq!(told, [&(0, Event::FirstPacket { from: PEER.parse().unwrap() })]);
+    assert!(told.is_empty(), "{told:?}");
 }
 
 // RFC 7362 §4.
