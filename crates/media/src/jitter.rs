@@ -181,7 +181,7 @@ impl JitterBuffer {
     }
 
     /// Copies what has come of the time from `timestamp` on, up to the first sample that has not; how many those are. Times are as
-    /// [`Self::extended_position`] counts them, and not before it.
+    /// [`Self::position`] counts them, and not before it.
     pub fn known_from(&self, timestamp: i64, into: &mut [i16]) -> usize {
         let known = self.run_of(timestamp, into.len(), true);
         for (sample, timestamp) in into[..known].iter_mut().zip(timestamp..) {
@@ -190,19 +190,14 @@ impl JitterBuffer {
         known
     }
 
-    /// The first sample of the packet that was stored last, counted as [`Self::extended_position`].
+    /// The first sample of the packet that was stored last, counted as [`Self::position`].
     pub fn newest(&self) -> Option<i64> {
         self.newest
     }
 
     /// Timestamp of the next sample, extended beyond 32 bits: it does not wrap.
-    pub fn extended_position(&self) -> Option<i64> {
+    pub fn position(&self) -> Option<i64> {
         self.position
-    }
-
-    /// Timestamp of the next sample.
-    pub fn position(&self) -> Option<u32> {
-        self.position.map(|position| position as u32)
     }
 
     /// Whether all of the frame popped last had come.

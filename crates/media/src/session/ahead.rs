@@ -58,7 +58,7 @@ impl Ahead {
         silence: impl FnMut() -> i16,
         heard: &mut impl FnMut(AudioFrame),
     ) {
-        let (Some(start), Some(position)) = (jitter.newest(), jitter.extended_position()) else { return };
+        let (Some(start), Some(position)) = (jitter.newest(), jitter.position()) else { return };
         let went_back = before.is_none_or(|before| position < before);
         let mut next = self.next.filter(|next| !went_back && (next - position).abs() <= MAX_PAUSE).unwrap_or(start);
         // Nothing is missing between them, nor before the latest.
@@ -80,7 +80,7 @@ impl Ahead {
         jitter: &JitterBuffer,
         heard: &mut impl FnMut(AudioFrame),
     ) {
-        let position = jitter.extended_position();
+        let position = jitter.position();
         let unheard = match (self.next, position) {
             (Some(next), Some(position)) => (position - next).clamp(0, FRAME_SAMPLES as i64) as usize,
             _ => FRAME_SAMPLES,
@@ -160,7 +160,7 @@ mod tests {
             } else {
                 let (sequence, time) = step.split_once('/').unwrap_or((step, step));
                 let (sequence, time): (u16, u32) = (sequence.parse().unwrap(), time.parse().unwrap());
-                let before = jitter.extended_position();
+                let before = jitter.position();
                 jitter.push(time * FRAME_SAMPLES as u32, FRAME_SAMPLES / 2, &[time as i16; FRAME_SAMPLES]);
                 ahead.arrived(sequence, before, &jitter, || 0, &mut hear);
             }

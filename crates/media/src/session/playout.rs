@@ -93,7 +93,7 @@ impl Playout {
             return;
         }
         let until_pop = self.samples_until_pop(at);
-        let before = self.jitter.extended_position();
+        let before = self.jitter.position();
         self.jitter.push(packet.timestamp, until_pop, &samples[..len]);
         let Self { ahead, jitter, pause, hearing, .. } = self;
         let silence = || pause.next_sample();
@@ -158,7 +158,7 @@ impl Playout {
     fn play_frame(&mut self) -> AudioFrame {
         let at = frame_time(self.frames_played);
         self.frames_played += 1;
-        let timestamp = self.jitter.position();
+        let timestamp = self.jitter.position().map(|position| position as u32);
         let mut popped = self.jitter.pop();
         if self.jitter.was_whole() || self.pause.fill(timestamp, &mut popped.samples, &popped.present) {
             self.concealer.hear(&mut popped.samples);
