@@ -375,7 +375,7 @@ fn take_due(delayed: &mut Delayed, now: Instant) -> Option<(SocketAddr, Vec<u8>)
 mod tests {
     use std::net::{IpAddr, Ipv4Addr};
 
-    use media::{Codec, StreamConfig, ear};
+    use media::{StreamConfig, ear};
 
     use super::*;
     use crate::SimNetwork;
@@ -406,18 +406,7 @@ mod tests {
             packets: Share::new(all.clone()),
             impaired: None,
         };
-        let configured = StreamConfig {
-            remote: ([127, 0, 0, 1], 5000).into(),
-            rtcp: None,
-            send: (Codec::Pcmu, 0),
-            receive: vec![(Codec::Pcmu, 0)],
-            telephone_event_send: None,
-            telephone_event_receive: None,
-            sending: true,
-            receiving: true,
-            srtp: None,
-        };
-        orders.push(Order::Configure(configured)).expect("there is room");
+        orders.push(Order::Configure(StreamConfig::pcmu(([127, 0, 0, 1], 5000).into()))).expect("there is room");
         let mut worker = MediaWorker::new(Arc::default());
         worker.add(start, 0, stream);
         let mut now = start;

@@ -327,15 +327,9 @@ fn eight_goertzels(samples: &[i16; FRAME_SAMPLES]) -> f32 {
 
 fn stream() -> StreamConfig {
     StreamConfig {
-        remote: ([192, 0, 2, 1], 4000).into(),
-        rtcp: None,
-        send: (Codec::Pcmu, 0),
-        receive: vec![(Codec::Pcmu, 0)],
         telephone_event_send: Some(101),
         telephone_event_receive: Some(101),
-        sending: true,
-        receiving: true,
-        srtp: None,
+        ..StreamConfig::pcmu(([192, 0, 2, 1], 4000).into())
     }
 }
 

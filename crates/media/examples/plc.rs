@@ -81,20 +81,7 @@ fn call(start: Instant, clip: &[i16], lost: &[bool]) -> Vec<i16> {
     let ear = ear::Config { dtmf: false, progress: false, voice: false };
     let mut session = MediaSession::new(start, Config { ear, audio: false, record: true }, [1; 32]);
     let remote = ([192, 0, 2, 1], 4000).into();
-    session.order(
-        start,
-        Order::Configure(StreamConfig {
-            remote,
-            rtcp: None,
-            send: (Codec::Pcmu, 0),
-            receive: vec![(Codec::Pcmu, 0)],
-            telephone_event_send: None,
-            telephone_event_receive: None,
-            sending: false,
-            receiving: true,
-            srtp: None,
-        }),
-    );
+    session.order(start, Order::Configure(StreamConfig { sending: false, ..StreamConfig::pcmu(remote) }));
     let mut heard = Vec::new();
     let mut packet = [0; HEADER_LEN + FRAME_SAMPLES];
     let frames = clip.chunks_exact(FRAME_SAMPLES).zip((0u16..).zip(lost));

@@ -197,15 +197,10 @@ impl Stream {
 
     fn config(&self, remote: SocketAddr) -> StreamConfig {
         StreamConfig {
-            remote,
-            rtcp: None,
-            send: (Codec::Pcmu, 0),
             receive: vec![(Codec::Pcmu, 0), (Codec::Pcma, 8), (Codec::G722, 9)],
-            telephone_event_send: None,
             telephone_event_receive: self.telephone_event,
             sending: false,
-            receiving: true,
-            srtp: None,
+            ..StreamConfig::pcmu(remote)
         }
     }
 }

@@ -104,15 +104,13 @@ impl Call {
         let now = Instant::now();
         let theirs = srtp.as_ref().map(|keys| Protector::new(keys.receive.clone()));
         let stream = StreamConfig {
-            remote: ([192, 0, 2, 1], 4000).into(),
             rtcp: Some(([192, 0, 2, 1], 4000).into()),
             send: codec,
             receive: vec![codec],
             telephone_event_send: Some(101),
             telephone_event_receive: Some(101),
-            sending: true,
-            receiving: true,
             srtp,
+            ..StreamConfig::pcmu(([192, 0, 2, 1], 4000).into())
         };
         let before = live_bytes();
         let mut session = Box::new(MediaSession::new(now, config, [1; 32]));

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use media::rtp::{HEADER_LEN, Packet, write_header};
-use media::{Codec, Config, FRAME_SAMPLES, MediaSession, Order, SAMPLE_RATE, StreamConfig, Transmit, ear};
+use media::{Config, FRAME_SAMPLES, MediaSession, Order, SAMPLE_RATE, StreamConfig, Transmit, ear};
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
@@ -80,7 +80,7 @@ impl Call {
         seed[..8].copy_from_slice(&number.to_le_bytes());
         let mut rng = ChaCha12Rng::from_seed(seed);
         let mut session = MediaSession::new(start, config, seed);
-        session.order(start, Order::Configure(stream()));
+        session.order(start, Order::Configure(StreamConfig::pcmu(([192, 0, 2, 1], 4000).into())));
         let ppm = if number.is_multiple_of(2) { DRIFT_PPM } else { -DRIFT_PPM };
         let frame = Duration::from_nanos((20_000_000 - 20 * ppm) as u64);
         let began = start + Duration::from_micros(u64::from(rng.next_u32() % 20_000));
@@ -141,19 +141,5 @@ impl Call {
             self.astray = i64::from(packet.timestamp.wrapping_sub(timestamp).wrapping_sub(clock as u32) as i32);
         }
         while self.session.poll_event().is_some() {}
-    }
-}
-
-fn stream() -> StreamConfig {
-    StreamConfig {
-        remote: ([192, 0, 2, 1], 4000).into(),
-        rtcp: None,
-        send: (Codec::Pcmu, 0),
-        receive: vec![(Codec::Pcmu, 0)],
-        telephone_event_send: None,
-        telephone_event_receive: None,
-        sending: true,
-        receiving: true,
-        srtp: None,
     }
 }

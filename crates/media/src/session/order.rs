@@ -32,6 +32,23 @@ pub struct StreamConfig {
     pub srtp: Option<srtp::Keys>,
 }
 
+impl StreamConfig {
+    /// PCMU both ways with a peer that receives there, and nothing besides: no telephone-events, no RTCP, no SRTP.
+    pub fn pcmu(remote: SocketAddr) -> Self {
+        Self {
+            remote,
+            rtcp: None,
+            send: (Codec::Pcmu, 0),
+            receive: vec![(Codec::Pcmu, 0)],
+            telephone_event_send: None,
+            telephone_event_receive: None,
+            sending: true,
+            receiving: true,
+            srtp: None,
+        }
+    }
+}
+
 /// One thing said: all frames of one utterance carry its id; ids grow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UtteranceId(pub u32);

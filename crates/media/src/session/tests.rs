@@ -16,15 +16,10 @@ fn ms(ms: u64) -> Duration {
 
 fn stream() -> StreamConfig {
     StreamConfig {
-        remote: PEER.parse().unwrap(),
-        rtcp: None,
-        send: (Codec::Pcmu, 0),
         receive: vec![(Codec::Pcmu, 0), (Codec::Pcma, 8)],
         telephone_event_send: Some(101),
         telephone_event_receive: Some(101),
-        sending: true,
-        receiving: true,
-        srtp: None,
+        ..StreamConfig::pcmu(PEER.parse().unwrap())
     }
 }
 

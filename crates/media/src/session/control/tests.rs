@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::rtcp::{Compound, Packet, is_rtcp};
 use crate::srtp::{Keys, MasterKey, Suite};
-use crate::{Codec, Config, FRAME_DURATION, MediaSession, Order, Statistics, StreamConfig, Transmit, ear};
+use crate::{Config, FRAME_DURATION, MediaSession, Order, Statistics, StreamConfig, Transmit, ear};
 
 const HOSTS: [&str; 2] = ["192.0.2.1", "192.0.2.2"];
 const RTP: u16 = 4000;
@@ -34,17 +34,7 @@ fn address(end: usize, port: u16) -> SocketAddr {
 }
 
 fn stream(end: usize, rtcp: Option<u16>) -> StreamConfig {
-    StreamConfig {
-        remote: address(1 - end, RTP),
-        rtcp: rtcp.map(|port| address(1 - end, port)),
-        send: (Codec::Pcmu, 0),
-        receive: vec![(Codec::Pcmu, 0)],
-        telephone_event_send: None,
-        telephone_event_receive: None,
-        sending: true,
-        receiving: true,
-        srtp: None,
-    }
+    StreamConfig { rtcp: rtcp.map(|port| address(1 - end, port)), ..StreamConfig::pcmu(address(1 - end, RTP)) }
 }
 
 fn keys(suite: Suite, end: usize) -> Keys {
@@ -263,7 +253,8 @@ fn reports_of_a_stream_in_opus_count_by_its_clock() {
     call.wobble = Duration::from_millis(10);
     for end in 0..2 {
         let stream = stream(end, Some(RTP + 1));
-        call.configure(end, StreamConfig { send: (Codec::Opus, 111), receive: vec![(Codec::Opus, 111)], ..stream });
+        let opus = (crate::Codec::Opus, 111);
+        call.configure(end, StreamConfig { send: opus, receive: vec![opus], ..stream });
     }
     call.run(60);
     for end in 0..2 {

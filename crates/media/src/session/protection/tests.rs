@@ -8,8 +8,8 @@ use crate::rtp::{HEADER_LEN, Packet};
 use crate::srtp::{Keys, MasterKey, Suite};
 use crate::testing::Dice;
 use crate::{
-    AudioFrame, Codec, Config, Event, FRAME_DURATION, FRAME_SAMPLES, MediaSession, Order, Statistics, StreamConfig,
-    Transmit, UtteranceId, ear,
+    AudioFrame, Config, Event, FRAME_DURATION, FRAME_SAMPLES, MediaSession, Order, Statistics, StreamConfig, Transmit,
+    UtteranceId, ear,
 };
 
 /// What each end says, as G.711 gives it back.
@@ -42,17 +42,7 @@ impl Call {
     }
 
     fn configure(&mut self, end: usize, srtp: Option<Keys>) {
-        let stream = StreamConfig {
-            remote: address(1 - end),
-            rtcp: None,
-            send: (Codec::Pcmu, 0),
-            receive: vec![(Codec::Pcmu, 0)],
-            telephone_event_send: None,
-            telephone_event_receive: None,
-            sending: true,
-            receiving: true,
-            srtp,
-        };
+        let stream = StreamConfig { srtp, ..StreamConfig::pcmu(address(1 - end)) };
         self.ends[end].order(self.now, Order::Configure(stream));
     }
 
