@@ -8,6 +8,8 @@ mod drift;
 mod jitter;
 #[path = "../../../scripts/bench/measure.rs"]
 mod measure;
+#[path = "bench/peer.rs"]
+mod peer;
 
 use std::f32::consts::TAU;
 use std::hint::black_box;
@@ -18,12 +20,13 @@ use measure::{Table, allocations, live_bytes, nanoseconds};
 use media::codec::g711;
 use media::conceal::Concealer;
 use media::mixer::{Audience, Mixer};
-use media::rtp::{HEADER_LEN, write_header};
+use media::rtp::HEADER_LEN;
 use media::srtp::{Keys, MasterKey, Protector, Suite};
 use media::{
     AudioFrame, Codec, Config, FRAME_DURATION, FRAME_SAMPLES, MAX_PACKET, MediaSession, Order, StreamConfig, Transmit,
     UtteranceId, ear,
 };
+use peer::{PEER, number};
 
 #[global_allocator]
 static ALLOCATOR: measure::Counting = measure::Counting;
@@ -234,7 +237,7 @@ impl Conversation {
             .map(|turn| {
                 let mut packet = [0; MAX_PACKET];
                 packet[..PACKET].copy_from_slice(&call.packets[turn as usize % call.packets.len()]);
-                number(&mut packet, turn);
+                number(&mut packet, 0, turn, FRAME_SAMPLES as u32);
                 peer.protect(&mut packet, PACKET).expect("there is room for a tag");
                 packet
             })
@@ -258,11 +261,11 @@ impl Conversation {
             Some(packet) => &packet[..self.protected_len],
             None => {
                 let packet = &mut self.packets[which];
-                number(packet, self.turns);
+                number(packet, 0, self.turns, FRAME_SAMPLES as u32);
                 packet
             }
         };
-        self.session.receive(self.now - FRAME_DURATION / 2, ([192, 0, 2, 1], 4000).into(), packet);
+        self.session.receive(self.now - FRAME_DURATION / 2, PEER.into(), packet);
         let frame = AudioFrame { at: Duration::ZERO, samples: self.said[which] };
         self.session.order(self.now, Order::Play { utterance: UtteranceId(1), frame, last: false });
         self.session.handle_timeout(self.now);
@@ -275,12 +278,6 @@ impl Conversation {
         }
         assert!(sent > 0 || self.turns == 0, "a packet leaves every 20 ms");
         self.turns = self.turns.wrapping_add(1);
-    }
-}
-
-fn number(packet: &mut [u8], turn: u32) {
-    if let Some(header) = packet.first_chunk_mut::<HEADER_LEN>() {
-        write_header(header, false, 0, turn as u16, turn.wrapping_mul(FRAME_SAMPLES as u32), 7);
     }
 }
 
@@ -329,7 +326,7 @@ fn stream() -> StreamConfig {
     StreamConfig {
         telephone_event_send: Some(101),
         telephone_event_receive: Some(101),
-        ..StreamConfig::pcmu(([192, 0, 2, 1], 4000).into())
+        ..StreamConfig::pcmu(PEER.into())
     }
 }
 

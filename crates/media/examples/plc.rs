@@ -4,14 +4,18 @@
 //! heard to `FOLDER/CLIP-KIND.wav`, and which packets were lost to `FOLDER/CLIP-KIND.lost`, a 0 or 1 each; and what would have
 //! been heard without loss to `FOLDER/CLIP-none.wav`.
 
+#[path = "bench/peer.rs"]
+mod peer;
+
 use std::error::Error;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use media::rtp::{HEADER_LEN, write_header};
+use media::rtp::HEADER_LEN;
 use media::{
     Codec, Config, Event, FRAME_DURATION, FRAME_SAMPLES, MediaSession, Order, SAMPLE_RATE, StreamConfig, ear, wav,
 };
+use peer::{PEER, number};
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
@@ -80,7 +84,7 @@ fn losses(rng: &mut ChaCha12Rng, frames: usize, share: f64, burst: f64) -> Vec<b
 fn call(start: Instant, clip: &[i16], lost: &[bool]) -> Vec<i16> {
     let ear = ear::Config { dtmf: false, progress: false, voice: false };
     let mut session = MediaSession::new(start, Config { ear, audio: false, record: true }, [1; 32]);
-    let remote = ([192, 0, 2, 1], 4000).into();
+    let remote = PEER.into();
     session.order(start, Order::Configure(StreamConfig { sending: false, ..StreamConfig::pcmu(remote) }));
     let mut heard = Vec::new();
     let mut packet = [0; HEADER_LEN + FRAME_SAMPLES];
@@ -88,9 +92,9 @@ fn call(start: Instant, clip: &[i16], lost: &[bool]) -> Vec<i16> {
     for (samples, (n, lost)) in frames {
         let due = start + FRAME_DURATION * u32::from(n);
         session.handle_timeout(due);
-        if let (false, Some((header, payload))) = (*lost, packet.split_first_chunk_mut::<HEADER_LEN>()) {
-            write_header(header, false, 0, n, u32::from(n) * FRAME_SAMPLES as u32, 7);
-            Codec::Pcmu.encode(samples, payload);
+        if !*lost {
+            number(&mut packet, 0, n.into(), FRAME_SAMPLES as u32);
+            Codec::Pcmu.encode(samples, &mut packet[HEADER_LEN..]);
             session.receive(due + PHASE, remote, &packet);
         }
         while let Some(event) = session.poll_event() {

@@ -4,16 +4,19 @@
 
 #[path = "../../../scripts/bench/measure.rs"]
 mod measure;
+#[path = "../examples/bench/peer.rs"]
+mod peer;
 
 use std::time::{Duration, Instant};
 
 use measure::{allocations, live_bytes};
-use media::rtp::{HEADER_LEN, write_header};
+use media::rtp::HEADER_LEN;
 use media::srtp::{Keys, MasterKey, Protector, Suite};
 use media::{
     AudioFrame, Codec, Config, FRAME_DURATION, FRAME_SAMPLES, MediaSession, Order, SAMPLE_RATE, StreamConfig, Transmit,
     UtteranceId, ear,
 };
+use peer::{PEER, number};
 
 #[global_allocator]
 static ALLOCATOR: measure::Counting = measure::Counting;
@@ -104,13 +107,13 @@ impl Call {
         let now = Instant::now();
         let theirs = srtp.as_ref().map(|keys| Protector::new(keys.receive.clone()));
         let stream = StreamConfig {
-            rtcp: Some(([192, 0, 2, 1], 4000).into()),
+            rtcp: Some(PEER.into()),
             send: codec,
             receive: vec![codec],
             telephone_event_send: Some(101),
             telephone_event_receive: Some(101),
             srtp,
-            ..StreamConfig::pcmu(([192, 0, 2, 1], 4000).into())
+            ..StreamConfig::pcmu(PEER.into())
         };
         let before = live_bytes();
         let mut session = Box::new(MediaSession::new(now, config, [1; 32]));
@@ -123,16 +126,13 @@ impl Call {
     fn turn(&mut self) {
         self.now += FRAME_DURATION;
         let mut packet = [0; 256];
-        if let Some(header) = packet.first_chunk_mut() {
-            let timestamp = self.turns * FRAME_SAMPLES as u32 * self.ticks;
-            write_header(header, false, self.payload_type, self.turns as u16, timestamp, 7);
-        }
+        number(&mut packet, self.payload_type, self.turns, FRAME_SAMPLES as u32 * self.ticks);
         let mut len = HEADER_LEN + self.payload.len();
         packet[HEADER_LEN..len].copy_from_slice(&self.payload);
         if let Some(theirs) = &mut self.theirs {
             len = theirs.protect(&mut packet, len).unwrap();
         }
-        self.session.receive(self.now - FRAME_DURATION / 2, ([192, 0, 2, 1], 4000).into(), &packet[..len]);
+        self.session.receive(self.now - FRAME_DURATION / 2, PEER.into(), &packet[..len]);
         self.take_all();
         if !self.echoes {
             let start = self.turns as usize * FRAME_SAMPLES;

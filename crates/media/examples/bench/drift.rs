@@ -2,12 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use media::rtp::{HEADER_LEN, Packet, write_header};
+use media::rtp::{HEADER_LEN, Packet};
 use media::{Config, FRAME_SAMPLES, MediaSession, Order, SAMPLE_RATE, StreamConfig, Transmit, ear};
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use crate::measure::{Table, live_bytes};
+use crate::peer::{PEER, number};
 
 const CALLS: u64 = 500;
 const HOUR: Duration = Duration::from_secs(3600);
@@ -80,7 +81,7 @@ impl Call {
         seed[..8].copy_from_slice(&number.to_le_bytes());
         let mut rng = ChaCha12Rng::from_seed(seed);
         let mut session = MediaSession::new(start, config, seed);
-        session.order(start, Order::Configure(StreamConfig::pcmu(([192, 0, 2, 1], 4000).into())));
+        session.order(start, Order::Configure(StreamConfig::pcmu(PEER.into())));
         let ppm = if number.is_multiple_of(2) { DRIFT_PPM } else { -DRIFT_PPM };
         let frame = Duration::from_nanos((20_000_000 - 20 * ppm) as u64);
         let began = start + Duration::from_micros(u64::from(rng.next_u32() % 20_000));
@@ -116,17 +117,14 @@ impl Call {
 
     fn speak(&mut self) {
         let mut packet = [0xFF; HEADER_LEN + FRAME_SAMPLES];
-        if let Some(header) = packet.first_chunk_mut() {
-            let timestamp = (self.packets as u32).wrapping_mul(FRAME_SAMPLES as u32);
-            write_header(header, false, 0, self.packets as u16, timestamp, 7);
-        }
+        number(&mut packet, 0, self.packets as u32, FRAME_SAMPLES as u32);
         if self.packets % PHRASE >= BREATH {
             // 125 Hz and its third.
             for (n, byte) in packet[HEADER_LEN..].iter_mut().enumerate() {
                 *byte = if n % 64 < 20 { 0x20 } else { 0xA8 };
             }
         }
-        self.session.receive(self.now, ([192, 0, 2, 1], 4000).into(), &packet);
+        self.session.receive(self.now, PEER.into(), &packet);
         self.packets += 1;
         let delay = Duration::from_micros((u64::from(self.rng.next_u32()) * u64::from(NETWORK_MS) * 1000) >> 32);
         let due = self.began + Duration::from_nanos(self.frame.as_nanos() as u64 * self.packets) + delay;
