@@ -1,0 +1,184 @@
+//! What they say: whose it is, when it is heard, and what is recorded.
+
+use super::*;
+
+#[test]
+fn what_they_send_is_heard_in_order_as_it_comes_and_played_after_40_ms() {
+    let mut line = Line::with(Config { ear: ear::Config::DEAF, audio: true, record: true });
+    line.order(Order::Configure(stream()));
+    for (n, slot) in [0u16, 2, 1, 3, 4, 5].into_iter().zip(1..) {
+        line.receive_from(PEER, &packet(0, n, u32::from(n) * 160, &[0x80 + n as u8; 160]));
+        line.run_until(20 * slot - 5);
+    }
+    line.run_until(400);
+    let first = |samples: &[i16; FRAME_SAMPLES]| samples[100];
+    let heard: Vec<_> = line.audio().iter().map(|frame| (frame.at.as_millis(), first(&frame.samples))).collect();
+    assert_eq!(heard[..6], [(0, 32124), (20, 31100), (40, 30076), (60, 29052), (80, 28028), (100, 27004)]);
+    assert!(heard.iter().zip(0..).all(|((at, _), n)| *at == n * 20), "gapless: {heard:?}");
+    let when: Vec<_> = line.events.iter().filter(|(_, e)| matches!(e, Event::Audio(_))).map(|(at, _)| *at).collect();
+    assert_eq!(when[..6], [0, 35, 35, 55, 75, 95], "the second was overtaken by the third");
+    let played: Vec<_> = line
+        .events
+        .iter()
+        .filter_map(
+            |(at, e)| if let Event::Recorded { they, .. } = e { Some((*at, first(&they.samples))) } else { None },
+        )
+        .collect();
+    assert_eq!(played[..5], [(20, 0), (40, 32124), (60, 31100), (80, 30076), (100, 29052)]);
+    assert_eq!(played.len(), 20);
+    assert_eq!(line.session.statistics().packets_received, 6);
+}
+
+#[test]
+fn strangers_rtcp_rubbish_and_unknown_types_are_counted_and_ignored() {
+    let mut line = Line::new();
+    line.receive_from(PEER, &packet(0, 0, 0, &[0; 160]));
+    line.order(Order::Configure(stream()));
+    line.receive_from(PEER, &packet(0, 1, 160, &[0; 160]));
+    line.receive_from(STRANGER, &packet(0, 2, 320, &[0; 160]));
+    line.receive_from(PEER, &packet(200 & 0x7F, 2, 320, &[0; 160]));
+    line.receive_from(PEER, &packet(97, 2, 320, &[0; 160]));
+    line.receive_from(PEER, b"hello");
+    let statistics = line.session.statistics();
+    assert_eq!((statistics.packets_received, statistics.packets_ignored), (1, 5));
+    let told: Vec<_> = line.events.iter().filter(|(_, event)| !matches!(event, Event::Audio(_))).collect();
+    assert!(told.is_empty(), "{told:?}");
+}
+
+// RFC 7362 §4.
+#[test]
+fn packets_go_back_to_where_theirs_come_from_once_that_is_proved() {
+    let mut line = Line::new();
+    line.order(Order::Configure(behind_nat()));
+    for n in 0..4u16 {
+        line.run_until(5 + u64::from(n) * 20);
+        line.receive_from(PEER, &packet(0, n, u32::from(n) * 160, &[0x80 + n as u8; 160]));
+    }
+    line.run_until(200);
+    assert_eq!(line.ladder(), "?.@0 ?.@20 ?.@40 ?.@60 .@80 .@100 .@120 .@140 .@160 .@180 .@200");
+    let heard: Vec<_> = line.audio().iter().map(|frame| frame.samples[100]).collect();
+    assert_eq!(heard[..4], [32124, 31100, 30076, 29052], "from the first on");
+}
+
+#[test]
+fn random_datagrams_do_no_harm() {
+    use rand_chacha::rand_core::Rng;
+    let mut line = Line::configured();
+    let mut rng = ChaCha12Rng::from_seed([3; 32]);
+    let real = packet(0, 1, 160, &[0x55; 160]);
+    for n in 0..50_000u64 {
+        let mut datagram = real.clone();
+        if n % 3 == 0 {
+            datagram.truncate(rng.next_u32() as usize % 200);
+        }
+        for _ in 0..rng.next_u32() % 8 {
+            let bit = rng.next_u32() as usize % (8 * datagram.len().max(1));
+            if let Some(byte) = datagram.get_mut(bit / 8) {
+                *byte ^= 1 << (bit % 8);
+            }
+        }
+        if n % 4 == 0 {
+            datagram.resize(rng.next_u32() as usize % 2000, 0);
+            rng.fill_bytes(&mut datagram);
+        }
+        let from = if n % 5 == 0 { "192.0.2.7:1" } else { PEER };
+        line.session.receive(line.now, from.parse().unwrap(), &datagram);
+        if n % 50 == 0 {
+            line.run_until(n / 50 * 20);
+            line.events.clear();
+            line.sent.clear();
+        }
+    }
+    let statistics = line.session.statistics();
+    assert!(statistics.packets_received + statistics.packets_ignored <= 50_000);
+    assert!(line.session.events.len() <= EVENT_LIMIT);
+}
+
+#[test]
+fn another_source_and_another_codec_go_on_at_once() {
+    let mut line = Line::configured();
+    let loud =
+        crate::testing::Signal::default().tones(400.0, &[(600.0, -10.0)], &mut crate::testing::Dice::new(1)).frames();
+    say(&mut line, &loud, 0.0, 0.0, 0);
+    let before = line.audio().len();
+    let at = (line.now - line.start).as_millis() as u64;
+    for (n, frame) in (0u16..).zip(&loud) {
+        line.run_until(at + u64::from(n) * 20);
+        let mut payload = [0; FRAME_SAMPLES];
+        Codec::Pcma.encode(&frame.samples, &mut payload);
+        let mut datagram = packet(8, 7000 + n, 77 + u32::from(n) * 160, &payload);
+        datagram[11] = 99;
+        line.receive_from(PEER, &datagram);
+    }
+    line.run_until(at + 600);
+    let sounding = line.audio()[before..].iter().filter(|frame| frame.samples.iter().any(|s| s.abs() > 5000)).count();
+    // And four frames of concealment when it stops.
+    assert_eq!(sounding, 24);
+    assert_eq!(line.session.statistics().packets_lost, 0);
+}
+
+#[test]
+fn a_call_in_which_only_unknown_sound_arrives_is_one_way_until_it_is_known() {
+    use crate::one_way::{Cause, Verdict};
+    let mut line = Line::configured();
+    line.order(Order::Answered { signals: Some("192.0.2.1".parse().unwrap()) });
+    let mut verdicts = Vec::new();
+    for n in 0..100u16 {
+        line.run_until(u64::from(n) * 20);
+        let payload_type = if n < 90 { 97 } else { 0 };
+        line.receive_from(PEER, &packet(payload_type, n, u32::from(n) * 160, &[0x55; 160]));
+        verdicts.extend(line.session.poll_one_way().map(|verdict| (n * 20, verdict)));
+        let cause = (75..90).contains(&n).then_some(Cause::PayloadType(97));
+        assert_eq!(line.session.statistics().one_way, cause, "{n}");
+    }
+    assert_eq!(verdicts, [(1500, Verdict::Begun(Cause::PayloadType(97))), (1800, Verdict::Ended)]);
+}
+
+#[test]
+fn a_quiet_line_is_raised_for_who_listens_and_stays_as_it_is_for_the_recorder() {
+    let heard = |raise| {
+        let mut line = Line::with(Config {
+            ear: ear::Config { dtmf: true, progress: true, voice: true },
+            audio: true,
+            record: true,
+        });
+        line.order(Order::Configure(stream()));
+        line.order(Order::RaiseQuiet(raise));
+        let quiet = crate::testing::Signal::default().speech(12_000.0, -38.0, &mut crate::testing::Dice::new(5));
+        say(&mut line, &quiet.frames(), 0.0, 0.0, 0);
+        let recorded = line.events.iter().filter_map(|(_, event)| match event {
+            Event::Recorded { they, .. } => Some(*they),
+            _ => None,
+        });
+        let power = |frames: &[AudioFrame]| {
+            frames.iter().flat_map(|frame| frame.samples).map(|sample| f64::from(sample).powi(2)).sum::<f64>()
+        };
+        let recorded: Vec<_> = recorded.collect();
+        (power(&line.audio()[400..600]), power(&recorded[400..600]), line.session.statistics().level_dbm0)
+    };
+    let (raised, as_it_was) = (heard(true), heard(false));
+    assert_eq!(as_it_was.0, as_it_was.1);
+    assert_eq!((raised.1, raised.2), (as_it_was.1, as_it_was.2));
+    let db = 10.0 * (raised.0 / raised.1).log10();
+    assert!((8.0..15.1).contains(&db), "{db} dB");
+}
+
+#[test]
+fn both_sides_are_recorded_side_by_side() {
+    let config = Config { ear: ear::Config { dtmf: false, progress: false, voice: false }, audio: true, record: true };
+    let mut line = Line::with(config);
+    line.order(Order::Configure(stream()));
+    line.run_until(45);
+    line.play(1, 1000, false);
+    line.play(1, 1000, true);
+    line.run_until(200);
+    let we: Vec<(u128, i16)> = line
+        .events
+        .iter()
+        .filter_map(|(_, e)| {
+            if let Event::Recorded { they, we } = e { Some((they.at.as_millis(), we.samples[0])) } else { None }
+        })
+        .collect();
+    // 1000 as µ-law has it.
+    assert_eq!(we[..6], [(0, 0), (20, 0), (40, 0), (60, 988), (80, 988), (100, 0)]);
+}
