@@ -7,42 +7,46 @@
 #![allow(clippy::print_stdout, reason = "a benchmark prints")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Rounds of which the best counts.
 const ROUNDS: usize = 40;
 
-/// Counts what the program allocates.
+/// Counts what each thread allocates: what others do beside a measurement, the harness of a test for one, is none of it.
 pub struct Counting;
 
-static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
-static LIVE: AtomicU64 = AtomicU64::new(0);
+thread_local! {
+    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+    static LIVE: Cell<u64> = const { Cell::new(0) };
+}
 
-// SAFETY: every call goes to the system's allocator unchanged.
+// SAFETY: every call goes to the system's allocator unchanged. The counters are there for as long as their thread: they
+// need no memory of their own and are never destroyed.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        LIVE.fetch_add(layout.size() as u64, Ordering::Relaxed);
+        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        LIVE.set(LIVE.get().wrapping_add(layout.size() as u64));
         // SAFETY: as promised to us.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        LIVE.fetch_sub(layout.size() as u64, Ordering::Relaxed);
+        // A thread may give back what another allocated.
+        LIVE.set(LIVE.get().wrapping_sub(layout.size() as u64));
         // SAFETY: as promised to us.
         unsafe { System.dealloc(pointer, layout) }
     }
 }
 
-/// Allocations so far.
+/// Allocations of this thread so far.
 pub fn allocations() -> u64 {
-    ALLOCATIONS.load(Ordering::Relaxed)
+    ALLOCATIONS.get()
 }
 
-/// Bytes allocated and not given back.
+/// Bytes that this thread allocated, less those that it gave back.
 pub fn live_bytes() -> u64 {
-    LIVE.load(Ordering::Relaxed)
+    LIVE.get()
 }
 
 /// Nanoseconds of CPU that one turn of each takes, both measured in turn.

@@ -1,6 +1,4 @@
 //! What a session holds of the memory, all that it points to included, and that a frame takes no more.
-//!
-//! One test, for it counts what the whole program allocates.
 
 #[path = "../../../scripts/bench/measure.rs"]
 mod measure;
