@@ -122,7 +122,7 @@ impl CallTask {
                     self.one_way.send_replace(cause);
                     continue;
                 }
-                Happened::Media(Some(event)) => {
+                Happened::Media(Some(MediaEvent::Session(event))) => {
                     self.machine.handle_input(clock::now(), Input::Media(event));
                     self.carry_out(&mut outgoing).await;
                     continue;

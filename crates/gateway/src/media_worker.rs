@@ -8,8 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use media::ear::Heard;
-use media::{AudioFrame, MediaSession, Order, Statistics, Transmit, UtteranceId, one_way};
+use media::{Event, MediaSession, Order, Recorded, Statistics, Transmit, one_way};
 
 use crate::impairment::{Fate, Impairment};
 use crate::media_load::{Load, Meter};
@@ -25,31 +24,13 @@ const STATISTICS_EVERY: Duration = Duration::from_secs(1);
 /// Datagrams an impaired stream holds back at once.
 const MAX_DELAYED: usize = 1024;
 
-/// What a worker tells a call: `media::Event` without what goes to the recorder, which is twice as large as the rest.
+/// What a worker tells a call.
 #[derive(Debug)]
 pub(crate) enum MediaEvent {
-    Audio(AudioFrame),
-    Heard(Heard),
-    Started {
-        utterance: UtteranceId,
-        at: Instant,
-    },
-    Played {
-        utterance: UtteranceId,
-        duration: Duration,
-        finished: bool,
-    },
-    DigitsSent,
+    Session(Event),
     Statistics(Statistics),
     /// Since now they are not heard and should be, and why; or they are again.
     OneWay(Option<one_way::Cause>),
-}
-
-/// Both sides of 20 ms, for the recorder.
-#[derive(Debug)]
-pub(crate) struct Recorded {
-    pub(crate) they: AudioFrame,
-    pub(crate) we: AudioFrame,
 }
 
 /// One call's media, as handed to a worker. It leaves when the call drops its end of `control`.
@@ -287,25 +268,17 @@ impl Stream {
 
     fn report(&mut self) {
         while let Some(event) = self.session.poll_event() {
-            let event = match event {
-                media::Event::Recorded { they, we } => {
-                    if let Some(recording) = &mut self.recording {
-                        // A slow disk loses recording, never audio.
-                        let _ = recording.push(Recorded { they, we });
-                    }
-                    continue;
-                }
-                media::Event::Audio(_) if self.events.room() < self.reserved_events => continue,
-                media::Event::Audio(frame) => MediaEvent::Audio(frame),
-                media::Event::Heard(heard) => MediaEvent::Heard(heard),
-                media::Event::Started { utterance, at } => MediaEvent::Started { utterance, at },
-                media::Event::Played { utterance, duration, finished } => {
-                    MediaEvent::Played { utterance, duration, finished }
-                }
-                media::Event::DigitsSent => MediaEvent::DigitsSent,
-            };
+            if matches!(event, Event::Audio(_)) && self.events.room() < self.reserved_events {
+                continue;
+            }
             // Full only when the call's task is gone.
-            let _ = self.events.push(event);
+            let _ = self.events.push(MediaEvent::Session(event));
+        }
+        while let Some(recorded) = self.session.poll_recorded() {
+            if let Some(recording) = &mut self.recording {
+                // A slow disk loses recording, never audio.
+                let _ = recording.push(recorded);
+            }
         }
     }
 

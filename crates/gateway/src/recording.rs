@@ -6,9 +6,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use media::Recorded;
 use media::recorder::{Format, Recorder};
 
-use crate::media_worker::Recorded;
 use crate::{RecordingKey, ring};
 use file::RecordingFile;
 

@@ -276,6 +276,9 @@ impl Conversation {
         while let Some(event) = self.session.poll_event() {
             black_box(&event);
         }
+        while let Some(recorded) = self.session.poll_recorded() {
+            black_box(&recorded);
+        }
         assert!(sent > 0 || self.turns == 0, "a packet leaves every 20 ms");
         self.turns = self.turns.wrapping_add(1);
     }

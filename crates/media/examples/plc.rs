@@ -12,9 +12,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use media::rtp::HEADER_LEN;
-use media::{
-    Codec, Config, Event, FRAME_DURATION, FRAME_SAMPLES, MediaSession, Order, SAMPLE_RATE, StreamConfig, ear, wav,
-};
+use media::{Codec, Config, FRAME_DURATION, FRAME_SAMPLES, MediaSession, Order, SAMPLE_RATE, StreamConfig, ear, wav};
 use peer::{PEER, number};
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
@@ -97,10 +95,8 @@ fn call(start: Instant, clip: &[i16], lost: &[bool]) -> Vec<i16> {
             Codec::Pcmu.encode(samples, &mut packet[HEADER_LEN..]);
             session.receive(due + PHASE, remote, &packet);
         }
-        while let Some(event) = session.poll_event() {
-            if let Event::Recorded { they, .. } = event {
-                heard.extend_from_slice(&they.samples);
-            }
+        while let Some(recorded) = session.poll_recorded() {
+            heard.extend_from_slice(&recorded.they.samples);
         }
     }
     heard

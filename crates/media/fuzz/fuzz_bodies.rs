@@ -321,6 +321,7 @@ impl Line {
                 self.played = Some(frame.at);
             }
         }
+        while self.session.poll_recorded().is_some() {}
         let changed = self.session.poll_one_way();
         let statistics = self.session.statistics();
         let is_one_way = |verdict| matches!(verdict, Verdict::Begun(_));

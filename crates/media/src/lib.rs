@@ -2,7 +2,7 @@
 //!
 //! Nothing here opens a socket, reads a clock or draws ambient randomness. The path of a frame:
 //! datagram → SRTP → RTP receive → decode → jitter buffer; from there, as soon as it is there, → [`ear`] and
-//! [`Event::Audio`], and every 20 ms, made up where lost, → [`Event::Recorded`];
+//! [`Event::Audio`], and every 20 ms, made up where lost, → [`Recorded`];
 //! [`Order::Play`] → encode → RTP send → SRTP → datagram.
 //!
 //! A session is driven from outside: give it datagrams, orders and the time; then take packets and events until there are

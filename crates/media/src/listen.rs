@@ -132,9 +132,11 @@ impl Listening {
     }
 
     fn drain(&mut self) {
+        while let Some(recorded) = self.session.poll_recorded() {
+            self.listened.played.extend_from_slice(&recorded.they.samples);
+        }
         while let Some(event) = self.session.poll_event() {
             match event {
-                Event::Recorded { they, .. } => self.listened.played.extend_from_slice(&they.samples),
                 Event::Audio(frame) => {
                     let end = self.in_file(frame.at + FRAME_DURATION);
                     self.listened.speech_probability.push((end, self.session.speech_probability()));

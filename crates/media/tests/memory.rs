@@ -148,5 +148,6 @@ impl Call {
         let mut transmit = Transmit::default();
         while self.session.poll_transmit(&mut transmit) {}
         while self.session.poll_event().is_some() {}
+        while self.session.poll_recorded().is_some() {}
     }
 }

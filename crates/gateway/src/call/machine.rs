@@ -17,7 +17,6 @@ use sip::sdp::{Capabilities, Negotiated, Sdes, SessionDescription};
 use super::info_digits::InfoQueue;
 use super::{farewell, streams};
 use crate::line::LineCommand;
-use crate::media_worker::MediaEvent;
 use crate::{BuiltIn, CallEnd, CallLimits, CallStatus, DigitPolicy, EndCause, LineEvent};
 
 /// A session that does not confirm its end is taken for ended.
@@ -30,7 +29,7 @@ const MILLIWATT: SteadyTone = SteadyTone { hertz: 1004.0, dbm0: 0.0 };
 pub(crate) enum Input {
     Signalling(sip::Event),
     Command(LineCommand),
-    Media(MediaEvent),
+    Media(media::Event),
     Timeout,
     Stop,
 }

@@ -34,13 +34,15 @@ pub enum Event {
     },
     /// All digits ordered so far are sent.
     DigitsSent,
-    /// 20 ms of both sides as they were on the line, theirs as it would be played, for the recorder (only with `record`).
-    Recorded {
-        /// Left: they.
-        they: AudioFrame,
-        /// Right: we.
-        we: AudioFrame,
-    },
+}
+
+/// 20 ms of both sides as they were on the line, theirs as it would be played, for the recorder.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Recorded {
+    /// Left: they.
+    pub they: AudioFrame,
+    /// Right: we.
+    pub we: AudioFrame,
 }
 
 /// Counters of one stream, which only grow, and how it is now.

@@ -136,12 +136,7 @@ impl Inbound {
     }
 
     /// Plays out what is due.
-    pub fn advance(
-        &mut self,
-        now: Instant,
-        events: &mut impl FnMut(Event),
-        played: impl FnMut(&AudioFrame, &mut dyn FnMut(Event)),
-    ) {
+    pub fn advance(&mut self, now: Instant, events: &mut impl FnMut(Event), played: impl FnMut(AudioFrame)) {
         let Some(epoch) = self.epoch else { return };
         if let Some(playout) = &mut self.playout {
             playout.advance(now.saturating_duration_since(epoch), &mut self.digits, events, played);

@@ -26,7 +26,7 @@ use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::SeedableRng;
 
 pub use digit_queue::DIGIT_QUEUE_LEN;
-pub use event::{Event, Statistics};
+pub use event::{Event, Recorded, Statistics};
 pub use order::{DigitMethod, Order, SteadyTone, StreamConfig, UtteranceId};
 pub use play_queue::PLAY_QUEUE_FRAMES;
 
@@ -44,10 +44,12 @@ use protection::{Incoming, MAX_PROTECTED};
 
 /// Events that wait for the shell to take them; beyond, the oldest is lost.
 const EVENT_LIMIT: usize = 1024;
-/// Events of one slot, for which there is room from the start: what they say, and what is heard in it or recorded.
+/// Events of one slot, for which there is room from the start: what they say, and what is heard in it.
 const USUAL_EVENTS: usize = 4;
-/// The same where nothing is heard nor recorded: what they say, and how far what we say has come.
+/// The same where nothing is heard in it: what they say, and how far what we say has come.
 const LEAST_EVENTS: usize = 2;
+/// Recorded frames that wait for the shell to take them, more than come at once after a stall; beyond, the oldest is lost.
+const RECORDED_LIMIT: usize = 64;
 /// The longest sound in a packet that we send: 60 ms, where theirs goes back; else it is 20 ms.
 const MAX_SOUND: usize = 3 * FRAME_SAMPLES;
 /// The largest packet we send: header, sound and what SRTP adds.
@@ -60,7 +62,7 @@ pub struct Config {
     pub ear: ear::Config,
     /// Emit `Event::Audio`.
     pub audio: bool,
-    /// Emit `Event::Recorded`.
+    /// Keep what [`MediaSession::poll_recorded`] gives.
     pub record: bool,
 }
 
@@ -106,6 +108,7 @@ pub struct MediaSession {
     control: Control,
     one_way: OneWay,
     events: VecDeque<Event>,
+    recorded: VecDeque<Recorded>,
 }
 
 impl MediaSession {
@@ -113,11 +116,12 @@ impl MediaSession {
     pub fn new(_now: Instant, config: Config, seed: [u8; 32]) -> Self {
         let mut rng = ChaCha12Rng::from_seed(seed);
         let outbound = Outbound::new(&mut rng, config.record);
-        let only_audio = config.ear == ear::Config::DEAF && !config.record;
+        let only_audio = config.ear == ear::Config::DEAF;
         Self {
             inbound: Inbound::new(&config),
             control: Control::new(outbound.ssrc(), &mut rng),
             outbound,
+            recorded: VecDeque::with_capacity(usize::from(config.record)),
             config,
             stream: None,
             incoming: Incoming::default(),
@@ -163,7 +167,7 @@ impl MediaSession {
                 let sound = Companded::new(codec, &frame.samples);
                 self.outbound.play(now, Queued { utterance, sound, last }, sending);
             }
-            Order::Flush(id) => self.outbound.flush(id, &mut |event| push_event(events, event)),
+            Order::Flush(id) => self.outbound.flush(id, &mut |event| push(events, EVENT_LIMIT, event)),
             Order::SendDigit { digit, method, duration } => {
                 self.outbound.send_digit(digit, method, duration, self.stream.as_ref());
             }
@@ -177,13 +181,11 @@ impl MediaSession {
 
     /// The time asked for has come: play out, send. Late by more than 60 ms drops whole frames, never bursts.
     pub fn handle_timeout(&mut self, now: Instant) {
-        let record = self.config.record;
-        let outbound = &mut self.outbound;
-        let events = &mut self.events;
-        self.inbound.advance(now, &mut |event| push_event(events, event), |they, emit| {
-            if record {
+        let Self { config, inbound, outbound, events, recorded, .. } = self;
+        inbound.advance(now, &mut |event| push(events, EVENT_LIMIT, event), |they| {
+            if config.record {
                 let we = outbound.take_recorded().unwrap_or([0; FRAME_SAMPLES]);
-                emit(Event::Recorded { they: *they, we: AudioFrame { at: they.at, samples: we } });
+                push(recorded, RECORDED_LIMIT, Recorded { they, we: AudioFrame { at: they.at, samples: we } });
             }
         });
         self.one_way.handle_timeout(now);
@@ -208,6 +210,11 @@ impl MediaSession {
     /// Gives the next event.
     pub fn poll_event(&mut self) -> Option<Event> {
         self.events.pop_front()
+    }
+
+    /// Gives the next 20 ms for the recorder.
+    pub fn poll_recorded(&mut self) -> Option<Recorded> {
+        self.recorded.pop_front()
     }
 
     /// Whether the line has begun or ceased to carry sound only one way since this was asked last.
@@ -253,7 +260,7 @@ impl MediaSession {
 
     fn receive_rtp(&mut self, now: Instant, from: SocketAddr, packet: &[u8]) {
         let events = &mut self.events;
-        let mut emit = |event| push_event(events, event);
+        let mut emit = |event| push(events, EVENT_LIMIT, event);
         match self.inbound.receive(now, from, packet, self.stream.as_ref(), &mut emit) {
             Ok(taken) => {
                 self.one_way.heard(now);
@@ -270,7 +277,7 @@ impl MediaSession {
     fn send_due(&mut self, now: Instant) {
         let Some(route) = route(&self.stream, &self.inbound) else { return };
         let events = &mut self.events;
-        self.outbound.advance(now, route, &mut |event| push_event(events, event));
+        self.outbound.advance(now, route, &mut |event| push(events, EVENT_LIMIT, event));
         // Slots come every 20 ms, and a report is not more urgent than that: it has no deadline of its own.
         if self.control.may_report(now) {
             self.send_control(now, false);
@@ -295,11 +302,12 @@ fn route<'a>(stream: &'a Option<StreamConfig>, inbound: &Inbound) -> Option<Rout
     Some(Route { config: stream.as_ref()?, to: inbound.destination()? })
 }
 
-fn push_event(events: &mut VecDeque<Event>, event: Event) {
-    if events.len() >= EVENT_LIMIT {
-        events.pop_front();
+/// Puts something behind what waits; when there is too much of it, the oldest goes.
+fn push<T>(queue: &mut VecDeque<T>, limit: usize, item: T) {
+    if queue.len() >= limit {
+        queue.pop_front();
     }
-    events.push_back(event);
+    queue.push_back(item);
 }
 
 #[cfg(test)]

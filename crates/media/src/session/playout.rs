@@ -117,7 +117,7 @@ impl Playout {
         at: Duration,
         digits: &mut HeardDigits,
         events: &mut impl FnMut(Event),
-        mut played: impl FnMut(&AudioFrame, &mut dyn FnMut(Event)),
+        mut played: impl FnMut(AudioFrame),
     ) {
         let mut played_now = 0;
         while self.next_due() <= at {
@@ -129,7 +129,7 @@ impl Playout {
             let frame = self.play_frame();
             let hearing = &mut self.hearing;
             self.ahead.played(&frame.samples, &self.jitter, &mut |frame| hearing.hear(frame, digits, events));
-            played(&frame, events);
+            played(frame);
         }
     }
 

@@ -42,6 +42,7 @@ struct Line {
     session: MediaSession,
     sent: Vec<Sent>,
     events: Vec<(u64, Event)>,
+    recorded: Vec<(u64, Recorded)>,
 }
 
 #[derive(Debug, Clone)]
@@ -63,7 +64,7 @@ impl Line {
     fn with(config: Config) -> Self {
         let start = crate::testing::any_instant();
         let session = MediaSession::new(start, config, [7; 32]);
-        Self { start, now: start, session, sent: Vec::new(), events: Vec::new() }
+        Self { start, now: start, session, sent: Vec::new(), events: Vec::new(), recorded: Vec::new() }
     }
 
     fn configured() -> Self {
@@ -115,6 +116,9 @@ impl Line {
         }
         while let Some(event) = self.session.poll_event() {
             self.events.push((at, event));
+        }
+        while let Some(recorded) = self.session.poll_recorded() {
+            self.recorded.push((at, recorded));
         }
     }
 

@@ -4,17 +4,17 @@
 
 use std::time::Instant;
 
+use media::Event;
 use media::ear::Heard;
 
 use super::{CallMachine, Output, State};
 use crate::LineEvent;
-use crate::media_worker::MediaEvent;
 
 impl CallMachine {
-    pub(super) fn handle_media(&mut self, now: Instant, event: MediaEvent) {
+    pub(super) fn handle_media(&mut self, now: Instant, event: Event) {
         let line = match event {
-            MediaEvent::Audio(frame) => LineEvent::Audio(frame),
-            MediaEvent::Heard(heard) => match heard {
+            Event::Audio(frame) => LineEvent::Audio(frame),
+            Event::Heard(heard) => match heard {
                 Heard::Digit { at, digit, source } => LineEvent::Digit { at, digit, source },
                 Heard::Tone { at, end, tone } => LineEvent::Tone { at, end, tone },
                 Heard::SpeechStarted { at } => LineEvent::SpeechStarted { at },
@@ -22,12 +22,11 @@ impl CallMachine {
                 Heard::MusicStarted { at } => LineEvent::Music { at, playing: true },
                 Heard::MusicEnded { at } => LineEvent::Music { at, playing: false },
             },
-            MediaEvent::Started { utterance, at } => LineEvent::Started { utterance, at: at.into() },
-            MediaEvent::Played { utterance, duration, finished } => LineEvent::Played { utterance, duration, finished },
+            Event::Started { utterance, at } => LineEvent::Started { utterance, at: at.into() },
+            Event::Played { utterance, duration, finished } => LineEvent::Played { utterance, duration, finished },
             // Keys by INFO follow, and are told of when they are sent.
-            MediaEvent::DigitsSent if self.info_keys.speech_is_over() => return self.send_info_keys(now),
-            MediaEvent::DigitsSent => LineEvent::DigitsSent,
-            MediaEvent::Statistics(_) | MediaEvent::OneWay(_) => return,
+            Event::DigitsSent if self.info_keys.speech_is_over() => return self.send_info_keys(now),
+            Event::DigitsSent => LineEvent::DigitsSent,
         };
         self.outputs.push_back(Output::Line(line));
     }

@@ -25,7 +25,7 @@ fn keys_by_info_wait_for_what_is_being_said_and_leave_one_by_one() {
     machine.handle_input(now, Input::Command(press("1w2")));
     let queued: Vec<_> = outputs(&mut machine);
     assert_eq!(queued, [Output::Queue(Order::SendPause(SPEECH_MARK))]);
-    machine.handle_input(now, Input::Media(MediaEvent::DigitsSent));
+    machine.handle_input(now, Input::Media(media::Event::DigitsSent));
     assert_eq!(info_bodies(&mut machine), ["Signal=1\r\nDuration=100\r\n"]);
     let answered = || Input::Signalling(sip::Event::InfoAnswered { session: sip::SessionId(1), status: Some(200) });
     machine.handle_input(now, answered());

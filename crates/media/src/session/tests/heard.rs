@@ -17,13 +17,7 @@ fn what_they_send_is_heard_in_order_as_it_comes_and_played_after_40_ms() {
     assert!(heard.iter().zip(0..).all(|((at, _), n)| *at == n * 20), "gapless: {heard:?}");
     let when: Vec<_> = line.events.iter().filter(|(_, e)| matches!(e, Event::Audio(_))).map(|(at, _)| *at).collect();
     assert_eq!(when[..6], [0, 35, 35, 55, 75, 95], "the second was overtaken by the third");
-    let played: Vec<_> = line
-        .events
-        .iter()
-        .filter_map(
-            |(at, e)| if let Event::Recorded { they, .. } = e { Some((*at, first(&they.samples))) } else { None },
-        )
-        .collect();
+    let played: Vec<_> = line.recorded.iter().map(|(at, recorded)| (*at, first(&recorded.they.samples))).collect();
     assert_eq!(played[..5], [(20, 0), (40, 32124), (60, 31100), (80, 30076), (100, 29052)]);
     assert_eq!(played.len(), 20);
     assert_eq!(line.session.statistics().packets_received, 6);
@@ -146,14 +140,10 @@ fn a_quiet_line_is_raised_for_who_listens_and_stays_as_it_is_for_the_recorder() 
         line.order(Order::RaiseQuiet(raise));
         let quiet = crate::testing::Signal::default().speech(12_000.0, -38.0, &mut crate::testing::Dice::new(5));
         say(&mut line, &quiet.frames(), 0.0, 0.0, 0);
-        let recorded = line.events.iter().filter_map(|(_, event)| match event {
-            Event::Recorded { they, .. } => Some(*they),
-            _ => None,
-        });
+        let recorded: Vec<_> = line.recorded.iter().map(|(_, recorded)| recorded.they).collect();
         let power = |frames: &[AudioFrame]| {
             frames.iter().flat_map(|frame| frame.samples).map(|sample| f64::from(sample).powi(2)).sum::<f64>()
         };
-        let recorded: Vec<_> = recorded.collect();
         (power(&line.audio()[400..600]), power(&recorded[400..600]), line.session.statistics().level_dbm0)
     };
     let (raised, as_it_was) = (heard(true), heard(false));
@@ -172,13 +162,8 @@ fn both_sides_are_recorded_side_by_side() {
     line.play(1, 1000, false);
     line.play(1, 1000, true);
     line.run_until(200);
-    let we: Vec<(u128, i16)> = line
-        .events
-        .iter()
-        .filter_map(|(_, e)| {
-            if let Event::Recorded { they, we } = e { Some((they.at.as_millis(), we.samples[0])) } else { None }
-        })
-        .collect();
+    let we: Vec<_> =
+        line.recorded.iter().map(|(_, recorded)| (recorded.they.at.as_millis(), recorded.we.samples[0])).collect();
     // 1000 as µ-law has it.
     assert_eq!(we[..6], [(0, 0), (20, 0), (40, 0), (60, 988), (80, 988), (100, 0)]);
 }
