@@ -182,6 +182,36 @@ class Crowd(unittest.TestCase):
                 one.close()
 
 
+class Siege(unittest.TestCase):
+    def test_each_call_sends_at_its_pace_and_takes_what_comes_back(self):
+        with siege.bound("127.0.0.1") as here, siege.bound("127.0.0.1") as there:
+            sent, taken = [], []
+            call = types.SimpleNamespace(socket=here, take=lambda datagram, source: taken.append((datagram, source)))
+
+            def send():
+                sent.append(time.monotonic())
+                there.sendto(b"back", here.getsockname())
+
+            call.send = send
+            siege.talk([call], siege.after(0.2), settle=0.02)
+            # No more than are due; fewer where the machine is busy at the end.
+            self.assertTrue(2 <= len(sent) <= 11, sent)
+            self.assertEqual(taken, [(b"back", there.getsockname())] * len(sent))
+
+    def test_what_is_done_beside_reports_and_is_then_over(self):
+        def meanwhile(is_over):
+            end = time.monotonic() + 5
+            while time.monotonic() < end and not is_over():
+                time.sleep(0.01)
+            return is_over()
+
+        self.assertEqual(siege.beside(told_of, ("nothing",), meanwhile), ("nothing happened", True))
+
+
+def told_of(what, report):
+    report.put(f"{what} happened")
+
+
 class Spray(unittest.TestCase):
     def check(self, datagrams, faults):
         """What is wrong when these come back to an echo that two packets of ours were sent to."""

@@ -45,7 +45,7 @@ def party_played_by_a_model(t):
     call_id = server.dial(goal="Ask whether they are open on Sunday")
     wait_for("the party has greeted", lambda: stand_in.requests)
     server.wait_status(call_id, "answered")
-    server.post(f"/v1/calls/{call_id}/actions/say", {"text": "Good morning. Are you open on Sunday?"})
+    server.say(call_id, "Good morning. Are you open on Sunday?")
     call = server.wait_ended(call_id)
     expect(call["end_reason"] == "callee_hung_up", f"end_reason is {call['end_reason']}, not callee_hung_up")
     reports = [json.loads(line) for line in party.log().splitlines() if line.startswith("{")]
