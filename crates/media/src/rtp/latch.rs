@@ -5,14 +5,19 @@ use std::time::{Duration, Instant};
 
 use super::Packet;
 
-/// What proves a source that nobody described: so many packets in order, over so long. Who probes our ports sends a few
-/// to each at once, or comes back when others have had their turn.
+/// Packets in order that prove a source which nobody described, whatever its timestamps say.
 const PROOF: u32 = 4;
+/// No proof takes less, however many packets: who probes our ports sends a few to each at once.
 const PROOF_TIME: Duration = Duration::from_millis(50);
+/// What timestamps may be off by, and that share of the time besides, when they go on as fast as time does.
+const CLOCK_TOLERANCE: Duration = Duration::from_millis(20);
+const CLOCK_SHARE: u32 = 8;
 /// A source that has not gone on for so long gives way to another.
 const PATIENCE: Duration = Duration::from_millis(60);
 /// Packets that may be lost, or overtaken, among those in order.
 const MAX_GAP: u16 = 8;
+/// When a description moves, packets may be on the way for so long from where the peer was.
+const MOVE: Duration = Duration::from_millis(500);
 
 /// Symmetric RTP (RFC 4961): learns where the peer really sends from, then listens to nobody else.
 ///
@@ -22,14 +27,31 @@ const MAX_GAP: u16 = 8;
 /// until then our sound goes where it was described, and to nobody who only tries the port (RFC 7362 §5). After that it is
 /// kept until something comes from the described address or the description moves.
 ///
+/// A packet that was authenticated is proof at once. So is one in order whose timestamp is later by as much as the packet
+/// is: after 60 ms where packets are of 10, 20, 30 or 60 ms, and with the second where they are longer or announce a
+/// pause. Who comes back to our ports in turn keeps no such time. Peers with a clock of their own, and digits, which keep
+/// their first timestamp, are proved by their number.
+///
 /// What remains: a stranger who sends a whole stream gets our sound while the peer sends none. Who cannot have that wants
 /// SRTP.
 #[derive(Debug)]
 pub struct Latch {
     described: SocketAddr,
-    /// Source from before the description changed: heard until somebody else sends, and not sent to.
-    previous: Option<SocketAddr>,
+    /// Source from before the description changed, heard until somebody else sends; until then it is not sent to.
+    previous: Option<(SocketAddr, Instant)>,
     state: State,
+}
+
+/// By what a packet can prove to be the peer's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Evidence {
+    /// An authentication tag, which was right (RFC 3711 §4.2).
+    Tag,
+    /// That it goes on as a stream does.
+    Stream {
+        /// Of its timestamps, in Hz.
+        clock_rate: u32,
+    },
 }
 
 #[derive(Debug)]
@@ -49,8 +71,9 @@ struct Candidate {
     ssrc: u32,
     /// Of its latest packet in order.
     sequence: u16,
-    /// Packets in order, and when the first of them came.
+    /// Packets in order; the timestamp of the first of them, and when it came.
     run: u32,
+    timestamp: u32,
     since: Instant,
     /// When it went on last.
     latest: Instant,
@@ -63,19 +86,19 @@ impl Latch {
     }
 
     /// A description came: opens again if it moved the address.
-    pub fn describe(&mut self, described: SocketAddr) {
+    pub fn describe(&mut self, now: Instant, described: SocketAddr) {
         if described != self.described {
-            let previous = match &self.state {
-                State::Open => None,
+            let heard = match &self.state {
+                State::Open => self.previous.map(|(source, _)| source),
                 State::Candidate(candidate) => Some(candidate.source),
                 State::Latched(source) => Some(*source),
             };
-            *self = Self { previous, ..Self::new(described) };
+            *self = Self { previous: heard.map(|source| (source, now + MOVE)), ..Self::new(described) };
         }
     }
 
     /// Whether a packet of a payload type that was agreed on is heard, which came from there.
-    pub fn accept(&mut self, now: Instant, from: SocketAddr, packet: &Packet<'_>) -> bool {
+    pub fn accept(&mut self, now: Instant, from: SocketAddr, packet: &Packet<'_>, evidence: Evidence) -> bool {
         if from == self.described {
             self.state = State::Latched(from);
             return true;
@@ -83,15 +106,18 @@ impl Latch {
         match &mut self.state {
             State::Latched(source) => *source == from,
             State::Candidate(candidate) if candidate.source == from => {
-                if candidate.proves_itself(now, packet) {
+                if candidate.proves_itself(now, packet, evidence) {
                     self.state = State::Latched(from);
                 }
                 true
             }
             State::Candidate(candidate) if !candidate.gives_way(now) => false,
-            State::Open if self.previous == Some(from) => true,
+            State::Open if self.previous.is_some_and(|(source, until)| source == from && now < until) => true,
             State::Open | State::Candidate(_) => {
-                self.state = State::Candidate(Candidate::new(now, from, packet));
+                self.state = match evidence {
+                    Evidence::Tag => State::Latched(from),
+                    Evidence::Stream { .. } => State::Candidate(Candidate::new(now, from, packet)),
+                };
                 true
             }
         }
@@ -113,11 +139,16 @@ impl Latch {
 
 impl Candidate {
     fn new(now: Instant, source: SocketAddr, packet: &Packet<'_>) -> Self {
-        Self { source, ssrc: packet.ssrc, sequence: packet.sequence, run: 1, since: now, latest: now }
+        let Packet { ssrc, sequence, timestamp, .. } = *packet;
+        Self { source, ssrc, sequence, run: 1, timestamp, since: now, latest: now }
     }
 
     /// Another packet of it came.
-    fn proves_itself(&mut self, now: Instant, packet: &Packet<'_>) -> bool {
+    fn proves_itself(&mut self, now: Instant, packet: &Packet<'_>, evidence: Evidence) -> bool {
+        let clock_rate = match evidence {
+            Evidence::Tag => return true,
+            Evidence::Stream { clock_rate } => clock_rate,
+        };
         let step = packet.sequence.wrapping_sub(self.sequence) as i16;
         if packet.ssrc != self.ssrc || step.unsigned_abs() > MAX_GAP {
             *self = Self { latest: self.latest, ..Self::new(now, self.source, packet) };
@@ -130,7 +161,15 @@ impl Candidate {
         self.sequence = packet.sequence;
         self.run += 1;
         self.latest = now;
-        self.run >= PROOF && now.saturating_duration_since(self.since) >= PROOF_TIME
+        let passed = now.saturating_duration_since(self.since);
+        passed >= PROOF_TIME && (self.run >= PROOF || self.keeps_time(passed, packet.timestamp, clock_rate))
+    }
+
+    /// Whether the timestamp is later than the first by the time that has passed.
+    fn keeps_time(&self, passed: Duration, timestamp: u32, clock_rate: u32) -> bool {
+        let ticks = u64::from(timestamp.wrapping_sub(self.timestamp));
+        let told = Duration::from_micros(ticks * 1_000_000 / u64::from(clock_rate));
+        told.abs_diff(passed) <= CLOCK_TOLERANCE + passed / CLOCK_SHARE
     }
 
     fn gives_way(&self, now: Instant) -> bool {
@@ -141,18 +180,20 @@ impl Candidate {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::SAMPLE_RATE;
 
     /// Steps like `1@0 ~` (a packet of port 1 at 0 ms is heard), `1@60 +` (and sent to from now on), `2@20 -` (refused),
-    /// `sdp5` (a new description); the description starts at 9. Each port counts its packets; `1*5@20` is its packet 5,
-    /// `1/7@20` one of SSRC 7.
-    fn check(ladder: &str) {
+    /// `sdp5` (a new description); the description starts at 9. Each port counts its packets, all of `ptime_ms` by their
+    /// timestamps; `1*5@20` is its packet 5, `1/7@20` one of SSRC 7.
+    fn check_by(evidence: Evidence, ptime_ms: u32, ladder: &str) {
         let address = |port: u16| SocketAddr::from(([192, 0, 2, 1], port));
         let start = crate::testing::any_instant();
+        let mut now = start;
         let mut latch = Latch::new(address(9));
         let mut sent = [0u16; 10];
         for step in ladder.split(", ") {
             if let Some(port) = step.strip_prefix("sdp") {
-                latch.describe(address(port.parse().unwrap()));
+                latch.describe(now, address(port.parse().unwrap()));
                 continue;
             }
             let (packet, outcome) = step.split_once(' ').unwrap();
@@ -162,40 +203,86 @@ mod tests {
             let port: u16 = port.parse().unwrap();
             let count = &mut sent[usize::from(port)];
             *count = number.map_or(*count + 1, |number| number.parse().unwrap());
+            let ticks = u32::from(*count) * ptime_ms * (SAMPLE_RATE / 1000);
             let packet = Packet {
                 marker: false,
                 payload_type: 0,
-                // The wrap is among them.
+                // Both wraps are among them.
                 sequence: count.wrapping_sub(3),
-                timestamp: 0,
+                timestamp: ticks.wrapping_sub(300),
                 ssrc: ssrc.parse().unwrap(),
                 payload: &[],
             };
-            let now = start + Duration::from_millis(at.parse().unwrap());
-            let is_heard = latch.accept(now, address(port), &packet);
+            now = start + Duration::from_millis(at.parse().unwrap());
+            let is_heard = latch.accept(now, address(port), &packet, evidence);
             let is_sent_to = latch.destination() == address(port);
             let found = ["-", "~", "+"][usize::from(is_heard) + usize::from(is_heard && is_sent_to)];
-            assert_eq!(found, outcome, "{step} in {ladder}");
+            assert_eq!(found, outcome, "{step} in {ladder}, packets of {ptime_ms} ms");
         }
+    }
+
+    /// A telephone's packets.
+    fn check_of(ptime_ms: u32, ladder: &str) {
+        check_by(Evidence::Stream { clock_rate: SAMPLE_RATE }, ptime_ms, ladder);
+    }
+
+    fn check(ladder: &str) {
+        check_of(20, ladder);
     }
 
     // RFC 7362 §4.
     #[test]
     fn behind_a_nat_the_first_source_is_heard_at_once_and_sent_to_after_60_ms() {
         check("1@0 ~, 1@20 ~, 1@40 ~, 1@60 +, 2@80 -, 1@900 +, 2@920 -, 1@9999 +");
+        check("1@0 ~, 1@25 ~, 1@33 ~, 1@58 +");
+        check_of(10, "1@0 ~, 1@10 ~, 1@20 ~, 1@30 ~, 1@40 ~, 1@50 +");
+        check_of(30, "1@0 ~, 1@30 ~, 1@60 +");
+        check_of(40, "1@0 ~, 1@40 ~, 1@80 +");
+        check_of(60, "1@0 ~, 1@60 +");
+        check_of(60, "1@0 ~, 1@80 +");
+        check_of(60, "1@0 ~, 1@45 ~, 1@105 +");
+    }
+
+    // RFC 3389 §4.
+    #[test]
+    fn who_announces_a_pause_is_sent_to_with_the_second_packet() {
+        check_of(200, "1@0 ~, 1@200 +");
+        check_of(5000, "1@0 ~, 1@5300 +");
+        check_of(200, "1@0 ~, 2@100 ~, 1@200 ~, 1@400 +");
+    }
+
+    #[test]
+    fn timestamps_that_do_not_go_on_with_time_are_made_up_for_by_their_number() {
         check("1@0 ~, 1@60 ~, 1@120 ~, 1@180 +");
-        check("1@0 ~, 1@10 ~, 1@20 ~, 1@30 ~, 1@40 ~, 1@50 +");
+        check("1@0 ~, 1@200 ~, 1@400 ~, 1@600 +");
+        // Digits.
+        check_of(0, "1@0 ~, 1@20 ~, 1@40 ~, 1@60 +");
+        // The clock of Opus.
+        check_by(Evidence::Stream { clock_rate: 48_000 }, 360, "1@0 ~, 1@60 +");
+        check_by(Evidence::Stream { clock_rate: 48_000 }, 60, "1@0 ~, 1@60 ~, 1@120 ~, 1@180 +");
     }
 
     #[test]
     fn lost_overtaken_and_repeated_packets_prove_as_much() {
-        check("1@0 ~, 1*4@60 ~, 1*3@61 ~, 1*4@62 ~, 1*5@80 ~, 1*6@100 +");
+        check("1@0 ~, 1*4@60 +");
+        check("1@0 ~, 1*3@40 ~, 1*2@41 ~, 1*3@42 ~, 1*4@49 ~, 1*5@80 +");
+        check_of(0, "1@0 ~, 1*4@60 ~, 1*3@61 ~, 1*4@62 ~, 1*5@80 ~, 1*6@100 +");
+    }
+
+    // RFC 3711 §4.2.
+    #[test]
+    fn who_is_authenticated_is_sent_to_at_once() {
+        let check = |ladder| check_by(Evidence::Tag, 20, ladder);
+        check("1@0 +, 2@20 -, 9@40 +, 1@60 -");
+        check("9@0 +, sdp5, 9@20 ~, 7@40 +, 9@60 -, 5@80 +");
     }
 
     // RFC 7362 §5.
     #[test]
     fn who_probes_the_port_is_not_sent_anything() {
         check("1@0 ~, 1@1 ~, 1@2 ~, 1@3 ~, 1@4 ~");
+        check("1@0 ~, 1@60 ~, 1@120 ~");
+        check("1@0 ~, 1@1000 ~, 1@2000 ~");
         check("1@0 ~, 1*50@20 ~, 1*99@40 ~, 1*150@60 ~, 1*199@80 ~, 1*250@100 ~");
         check("1@0 ~, 1/1@20 ~, 1/2@40 ~, 1/3@60 ~, 1/4@80 ~, 1/4@100 ~, 1/4@120 ~, 1/4@140 +");
     }
@@ -219,7 +306,15 @@ mod tests {
     #[test]
     fn a_moved_description_opens_the_latch_once_more() {
         check("9@0 +, 5@20 -, sdp5, 5@40 +, 9@60 -");
-        check("9@0 +, sdp5, 9@40 ~, 9@60 ~, 9@80 ~, 9@100 ~, 7@120 ~, 9@140 -");
+        check("9@0 +, sdp5, 9@40 ~, 9@60 ~, 9@80 ~, 9@100 ~, 7@120 ~, 9@140 -, 7@140 ~, 7@160 ~, 7@180 +");
         check("9@0 +, sdp9, 5@20 -");
+    }
+
+    #[test]
+    fn who_goes_on_from_where_it_was_although_the_description_moved_is_sent_to_again() {
+        check("1@0 ~, 1*4@60 +, sdp5, 1@80 ~, 1@540 ~, 1@560 ~, 1@580 ~, 1@600 ~, 1@620 +, 5@640 +");
+        // Held and resumed.
+        check("1@0 ~, 1*4@60 +, sdp5, sdp9, 1@80 ~, 1@540 ~, 1@560 ~, 1@580 ~, 1@600 ~, 1@620 +");
+        check("1@0 ~, 1*4@60 +, sdp5, 1@80 ~, 2@85 ~, 1@100 -");
     }
 }

@@ -11,8 +11,8 @@ use crate::comfort_noise;
 use crate::dtmf::DigitSource;
 use crate::ear::Heard;
 use crate::one_way::Cause;
-use crate::rtp::{Arrival, Arrived, Latch, Packet, Reception};
-use crate::{AudioFrame, Codec};
+use crate::rtp::{Arrival, Arrived, Evidence, Latch, Packet, Reception};
+use crate::{AudioFrame, Codec, SAMPLE_RATE};
 
 #[derive(Debug)]
 pub(super) struct Inbound {
@@ -53,7 +53,7 @@ impl Inbound {
     pub fn configure(&mut self, now: Instant, config: &StreamConfig) {
         self.epoch.get_or_insert(now);
         match &mut self.latch {
-            Some(latch) => latch.describe(config.remote),
+            Some(latch) => latch.describe(now, config.remote),
             None => self.latch = Some(Latch::new(config.remote)),
         }
         if config.telephone_event_receive.is_none() {
@@ -101,7 +101,11 @@ impl Inbound {
         if packet.payload.is_empty() || packet.payload.len() > MAX_PAYLOAD {
             return Err(Cause::NotRtp);
         }
-        if !self.latch.as_mut().is_some_and(|latch| latch.accept(now, from, &packet)) {
+        let evidence = match config.srtp {
+            Some(_) => Evidence::Tag,
+            None => Evidence::Stream { clock_rate: content.clock_rate() },
+        };
+        if !self.latch.as_mut().is_some_and(|latch| latch.accept(now, from, &packet, evidence)) {
             return Err(Cause::Source(from));
         }
         if let Content::Sound(codec) = content {
@@ -186,5 +190,13 @@ impl Content {
             return Some(Self::TelephoneEvent);
         }
         (payload_type == comfort_noise::PAYLOAD_TYPE).then_some(Self::ComfortNoise)
+    }
+
+    /// Of its timestamps.
+    fn clock_rate(self) -> u32 {
+        match self {
+            Self::Sound(codec) => codec.clock_rate(),
+            Self::TelephoneEvent | Self::ComfortNoise => SAMPLE_RATE,
+        }
     }
 }

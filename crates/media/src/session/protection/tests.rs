@@ -81,6 +81,14 @@ impl Call {
         }
     }
 
+    /// Where the packet of an end goes that is due now.
+    fn whither(&mut self, end: usize) -> SocketAddr {
+        let mut transmit = Transmit::default();
+        self.ends[end].handle_timeout(self.now);
+        while self.ends[end].poll_transmit(&mut transmit) {}
+        transmit.to
+    }
+
     fn deliver(&mut self) {
         self.on_the_way.sort_by_key(|(at, _, _)| *at);
         let due = self.on_the_way.partition_point(|(at, _, _)| *at <= self.now);
@@ -271,6 +279,32 @@ fn protection_may_begin_and_end_with_a_description() {
         assert!(first.packets_unauthentic + second.packets_unauthentic <= 2);
     }
     assert!(call.understood().iter().all(|frames| *frames > 140), "{:?}", call.understood());
+}
+
+// RFC 7362 §4.
+#[test]
+fn behind_a_nat_the_first_authentic_packet_is_followed_and_no_other() {
+    for suite in Suite::ALL {
+        let mut call = Call::protected(suite);
+        let described = SocketAddr::from(([10, 0, 0, 1], 9000));
+        let stream = StreamConfig { srtp: Some(keys(suite, 0)), ..StreamConfig::pcmu(described) };
+        call.ends[0].order(call.now, Order::Configure(stream));
+        let stranger = SocketAddr::from(([192, 0, 2, 9], 4000));
+        for n in 0..10u8 {
+            let mut forged = [n; HEADER_LEN + FRAME_SAMPLES + 16];
+            forged[..4].copy_from_slice(&[0x80, 0, 0, n]);
+            call.ends[0].receive(call.now, stranger, &forged);
+            call.now += FRAME_DURATION;
+            assert_eq!(call.whither(0), described, "{suite:?}");
+        }
+        call.ends[1].handle_timeout(call.now);
+        call.send(1);
+        let (_, _, packet) = call.on_the_way.remove(0);
+        call.ends[0].receive(call.now, address(1), &packet);
+        call.ends[0].receive(call.now, stranger, &packet);
+        call.now += FRAME_DURATION;
+        assert_eq!(call.whither(0), address(1), "{suite:?}");
+    }
 }
 
 #[test]

@@ -55,6 +55,18 @@ fn packets_go_back_to_where_theirs_come_from_once_that_is_proved() {
 }
 
 #[test]
+fn a_pause_that_is_announced_behind_a_nat_leads_to_them_with_its_second_packet() {
+    let mut line = Line::new();
+    line.order(Order::Configure(behind_nat()));
+    for n in 0..2u16 {
+        line.run_until(5 + u64::from(n) * 200);
+        line.receive_from(PEER, &packet(13, n, u32::from(n) * 1600, &[40]));
+    }
+    line.run_until(240);
+    assert_eq!(line.sent.iter().position(|sent| sent.to == PEER.parse().unwrap()), Some(11), "at 220 ms");
+}
+
+#[test]
 fn random_datagrams_do_no_harm() {
     use rand_chacha::rand_core::Rng;
     let mut line = Line::configured();
