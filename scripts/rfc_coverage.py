@@ -30,6 +30,7 @@ TITLES = {
     "7044": "History-Info",
     "8224": "Identity (STIR)",
     "8588": "verstat",
+    "1918": "Private addresses", "4193": "Local addresses of IPv6", "6263": "Keeping paths open", "8446": "TLS 1.3",
     "768": "UDP", "792": "ICMP", "1071": "Internet checksum", "2069": "Digest, the first edition", "2104": "HMAC",
     "2198": "Redundant audio", "3403": "NAPTR", "4443": "ICMPv6", "4567": "Keys in SDP", "4648": "Base 64",
     "5922": "SIP certificates", "5923": "Connection reuse", "6188": "AES-256 in SRTP", "6598": "Shared addresses",
@@ -56,22 +57,29 @@ def citations(text):
 
 def joined_comments(text):
     """Citations that a line break inside a comment cut in two are whole again."""
-    return re.sub(r"\n\s*//[/!]? ?(?=§|and §|\d|RFC)", " ", text)
+    joined = re.sub(r"(?m)^([ \t]*//.*)\n[ \t]*//[/!]? ?(?=§|and §|\d|RFC)", r"\1 ", text)
+    return joined if joined == text else joined_comments(joined)
 
 
 def tests_of(text):
     """(name, text with the comment above) of each test function."""
     starts = [match.start() for match in TEST.finditer(text)]
-    for start, end in zip(starts, starts[1:] + [len(text)]):
-        above = start
-        lines = text[:start].split("\n")
-        for line in reversed(lines[:-1]):
-            if not line.strip().startswith(("//", "#[")):
-                break
-            above -= len(line) + 1
+    above = [start_of_comment(text, start) for start in starts]
+    for start, begin, end in zip(starts, above, above[1:] + [len(text)]):
         name = FUNCTION.search(text, start)
         if name:
-            yield name.group(1), text[above:end]
+            yield name.group(1), text[begin:end]
+
+
+def start_of_comment(text, start):
+    """Where the comments and attributes begin that stand right above a position."""
+    lines = text[:start].split("\n")
+    above = start - len(lines[-1])
+    for line in reversed(lines[:-1]):
+        if not line.strip().startswith(("//", "#[")):
+            break
+        above -= len(line) + 1
+    return above
 
 
 def collect():
