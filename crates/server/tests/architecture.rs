@@ -166,6 +166,9 @@ fn sources_of(crates: &[&str]) -> Vec<Source> {
     let mut found = Vec::new();
     while let Some(path) = waiting.pop() {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        if name == "tests" {
+            continue;
+        }
         if path.is_dir() {
             waiting.extend(std::fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
         } else if name.ends_with(".rs") && !matches!(name.as_str(), "tests.rs" | "testing.rs") {
