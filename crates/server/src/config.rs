@@ -22,6 +22,8 @@ pub const INBOUND: &str = "inbound";
 /// A checked configuration: nothing past this point is checked twice.
 #[derive(Debug, Clone)]
 pub struct Config {
+    /// `[node] name`.
+    pub node: String,
     /// `[sip] listen`.
     pub listen: Vec<gateway::Listen>,
     /// `[sip] name_servers`.
@@ -68,8 +70,8 @@ pub struct Config {
     pub api_listen: SocketAddr,
     /// `[[api.key]]`.
     pub api_keys: Vec<ApiKey>,
-    /// `[store] url`.
-    pub store_url: String,
+    /// `[store] url`; one of PostgreSQL has a password in it.
+    pub store_url: Secret,
     /// Keys that are understood but that this version does not act on.
     pub warnings: Vec<Problem>,
 }

@@ -34,7 +34,8 @@ pub struct Parts {
 
 /// Builds and starts everything; ready when this returns.
 pub async fn start(config: &Config) -> anyhow::Result<Parts> {
-    let store = Store::connect(&config.store_url).await.with_context(|| format!("store {}", config.store_url))?;
+    let url = &config.store_url.0;
+    let store = Store::connect(url, &config.node).await.with_context(|| format!("store {}", Store::shown(url)))?;
     let gateway = Gateway::start(gateway_config(config)).await?;
     let control = Control::new(ControlConfig {
         store,

@@ -73,7 +73,8 @@ impl App {
     }
 
     pub async fn in_directory(directory: TempDir, change: impl FnOnce(&mut ControlConfig)) -> Self {
-        let store = Store::connect(&format!("sqlite://{}/offhook.db", directory.path().display())).await.unwrap();
+        let url = format!("sqlite://{}/offhook.db", directory.path().display());
+        let store = Store::connect(&url, "test").await.unwrap();
         let key = |name: &str, role| ApiKey { name: name.into(), role, key: format!("{name}-secret") };
         let mut config = ControlConfig {
             store: store.clone(),

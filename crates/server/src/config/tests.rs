@@ -20,7 +20,7 @@ fn an_empty_file_is_a_working_configuration() {
     assert_eq!(config.listen, [SocketAddr::from(([0, 0, 0, 0], 5060)).into()]);
     assert_eq!(config.rtp_ports, (16384, 32767));
     assert_eq!(config.limits.call, Duration::from_secs(600));
-    assert_eq!(config.store_url, "sqlite:///var/lib/offhook/offhook.db");
+    assert_eq!(config.store_url.0, "sqlite:///var/lib/offhook/offhook.db");
     assert_eq!(config.record_dir, Path::new("/var/lib/offhook/recordings"));
     assert!(config.dial_allow.is_empty(), "nothing may be dialed unless it is allowed");
 }
@@ -289,6 +289,20 @@ fn how_often_a_path_is_kept_open_is_read() {
     assert_eq!(keep_alive("sip.keep_alive = \"1s\""), Ok(Some(Duration::from_secs(1))));
     let brief = "line 1: sip.keep_alive: \"500ms\" is too often; write \"1s\" or more, or \"0s\"";
     assert_eq!(complaints("sip.keep_alive = \"500ms\""), [brief]);
+}
+
+#[test]
+fn the_database_is_a_file_or_postgresql_whose_password_does_not_print() {
+    let config = read("node.name = \"edge-1\"\nstore.url = \"postgres://offhook:${SECRET}@db.test/offhook\"")
+        .expect("a good configuration");
+    assert_eq!(config.node, "edge-1");
+    assert_eq!(config.store_url.0, "postgres://offhook:from the environment@db.test/offhook");
+    assert!(!format!("{config:?}").contains("from the environment"), "secrets do not print");
+
+    let unknown = "line 1: store.url: is not supported; write \"sqlite:///path/offhook.db\" or \
+                   \"postgres://user:password@host/database\"";
+    assert_eq!(complaints("store.url = \"mysql://localhost/offhook\""), [unknown]);
+    assert_eq!(complaints("node.name = \" \""), ["line 1: node.name: is empty; write a name, or leave the key out"]);
 }
 
 #[test]
