@@ -95,7 +95,8 @@ impl Control {
         self.calls.hang_up(id).await
     }
 
-    /// Deletes recordings and SIP messages `retention` after the end of their calls, until the program stops. To be run as a task, once.
+    /// Deletes recordings, SIP messages, transcripts and events `retention` after the end of their calls, until the
+    /// program stops. To be run as a task, once.
     pub async fn keep_recordings_for(&self, retention: Duration) {
         recording::keep_for(&self.calls, retention).await;
     }

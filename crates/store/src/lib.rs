@@ -101,6 +101,15 @@ impl Store {
         Ok(())
     }
 
+    /// Takes what was deleted out of SQLite's journal too, where former states of the file wait to be written over.
+    /// PostgreSQL does the like when it vacuums.
+    pub async fn scrub(&self) -> Result<(), Error> {
+        if let Database::Sqlite { sqlite, .. } = &self.database {
+            sql("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut sqlite.writer().await?).await?;
+        }
+        Ok(())
+    }
+
     /// Closes all connections, after what they do now.
     pub async fn close(&self) {
         match &self.database {

@@ -38,6 +38,25 @@ impl Store {
         transaction.commit().await
     }
 
+    /// Deletes what was said on calls that ended at `until` or before, and their events, of so many calls at most, and
+    /// notes when. How many calls there were.
+    pub async fn delete_words_until(&self, until: &str, now: &str, calls: u32) -> Result<usize, Error> {
+        let mut transaction = self.begin().await?;
+        let ended: Vec<(String,)> = sql("UPDATE calls SET words_deleted_at = $2 WHERE id IN (SELECT id FROM calls \
+             WHERE words_deleted_at IS NULL AND ended_at <= $1 ORDER BY ended_at LIMIT $3) RETURNING id")
+        .bind(until)
+        .bind(now)
+        .bind(calls)
+        .fetch_all(&mut transaction)
+        .await?;
+        for (id,) in &ended {
+            sql("DELETE FROM transcript_entries WHERE call_id = $1").bind(id).execute(&mut transaction).await?;
+            sql("DELETE FROM events WHERE call_id = $1").bind(id).execute(&mut transaction).await?;
+        }
+        transaction.commit().await?;
+        Ok(ended.len())
+    }
+
     /// All that was said on a call, in the order it was said.
     pub async fn transcript(&self, call_id: &str) -> Result<Vec<TranscriptRow>, Error> {
         sql("SELECT at_ms, end_ms, speaker, text FROM transcript_entries WHERE call_id = $1 ORDER BY at_ms, position")

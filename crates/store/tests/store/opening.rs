@@ -1,10 +1,10 @@
 //! What opening a database makes, refuses, and finds again.
 
-use store::{Error, Store};
+use store::{Error, Store, TranscriptRow};
 use tempfile::TempDir;
 
 use crate::databases::{NODE, Server};
-use crate::records::{call, event};
+use crate::records::{call, ending, event};
 
 #[tokio::test]
 async fn directories_and_file_are_made_and_records_survive_a_restart() {
@@ -64,6 +64,30 @@ async fn programs_that_share_a_postgresql_each_end_their_own_calls_only() {
     second.close().await;
     Store::check(&url, "edge-2").await.unwrap();
     Store::connect(&url, "edge-2").await.unwrap();
+}
+
+#[tokio::test]
+async fn what_is_deleted_is_no_longer_in_the_files() {
+    let directory = TempDir::new().unwrap();
+    let url = format!("sqlite://{}/offhook.db", directory.path().display());
+    let store = Store::connect(&url, NODE).await.unwrap();
+    store.insert_call(&call("call_1"), &[], None).await.unwrap();
+    let secret = "my number is four eight one six";
+    // Enough for pages of its own, which are then let go as a whole.
+    for n in 0..100 {
+        let said = TranscriptRow { at_ms: n, end_ms: n, speaker: "callee".into(), text: secret.repeat(10) };
+        store.append_transcript("call_1", &said, &[]).await.unwrap();
+    }
+    store.end_call("call_1", &ending(), &[]).await.unwrap();
+    let is_there = || {
+        let files = std::fs::read_dir(directory.path()).unwrap().map(|entry| std::fs::read(entry.unwrap().path()));
+        files.map(Result::unwrap).any(|file| file.windows(secret.len()).any(|window| window == secret.as_bytes()))
+    };
+    store.scrub().await.unwrap();
+    assert!(is_there(), "it was written");
+    assert_eq!(store.delete_words_until("2027", "2027", 10).await.unwrap(), 1);
+    store.scrub().await.unwrap();
+    assert!(!is_there());
 }
 
 #[tokio::test]

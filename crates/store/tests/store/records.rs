@@ -14,6 +14,7 @@ crate::on_both! {
     replaced_keys_are_gone_and_kept_ones_keep_their_age,
     recordings_are_found_by_the_end_of_their_call_until_they_are_deleted,
     sip_messages_are_kept_until_so_long_after_the_end_of_their_call,
+    what_was_said_and_the_events_of_a_call_go_when_its_time_is_over,
     ids_and_times_are_compared_by_their_bytes,
     what_a_peer_says_is_kept_whatever_is_in_it,
 }
@@ -157,6 +158,27 @@ async fn sip_messages_are_kept_until_so_long_after_the_end_of_their_call(store: 
     assert_eq!(store.sip_messages("call_1").await.unwrap(), []);
     assert_eq!(store.sip_messages("call_2").await.unwrap(), messages);
     assert_eq!(store.delete_sip_messages_until(&time(9), 1).await.unwrap(), 3);
+}
+
+async fn what_was_said_and_the_events_of_a_call_go_when_its_time_is_over(store: Store) {
+    let said = TranscriptRow { at_ms: 1, end_ms: 2, speaker: "callee".into(), text: "a secret".into() };
+    for (n, second) in [(1, 5), (2, 7), (3, 9)] {
+        let id = format!("call_{n}");
+        store.insert_call(&call(&id), &[event(&format!("evt_{n}"), &id)], None).await.unwrap();
+        store.append_transcript(&id, &said, &[]).await.unwrap();
+        store.end_call(&id, &CallEnding { ended_at: time(second), ..ending() }, &[]).await.unwrap();
+    }
+    store.insert_call(&call("call_4"), &[event("evt_4", "call_4")], None).await.unwrap();
+
+    assert_eq!(store.delete_words_until(&time(4), &time(30), 10).await.unwrap(), 0);
+    assert_eq!(store.delete_words_until(&time(7), &time(30), 1).await.unwrap(), 1);
+    assert_eq!(ids(&store.events_after("", None, 9).await.unwrap()), ["evt_2", "evt_3", "evt_4"]);
+    assert_eq!(store.delete_words_until(&time(7), &time(30), 10).await.unwrap(), 1);
+    assert_eq!(store.delete_words_until(&time(7), &time(30), 10).await.unwrap(), 0);
+    assert_eq!(ids(&store.events_after("", None, 9).await.unwrap()), ["evt_3", "evt_4"]);
+    assert_eq!(store.transcript("call_2").await.unwrap(), []);
+    assert_eq!(store.transcript("call_3").await.unwrap(), [said]);
+    assert_eq!(store.call("call_1").await.unwrap().unwrap().end_reason.as_deref(), Some("completed"));
 }
 
 async fn ids_and_times_are_compared_by_their_bytes(store: Store) {
