@@ -1,5 +1,6 @@
 //! The command line.
 
+mod backup;
 mod call;
 mod callee;
 mod check;
@@ -42,6 +43,10 @@ enum Command {
     Init(init::Arguments),
     /// Checks a configuration without starting.
     Check(check::Arguments),
+    /// Copies the database to a file, while the service runs or not.
+    Backup(backup::BackupArguments),
+    /// Makes a copy the database, while the service does not run.
+    Restore(backup::RestoreArguments),
     /// Tries what the service needs: DNS, registration, NAT, ports, keys; a line each, with the fix.
     Doctor(doctor::Arguments),
     /// Places a call through a running server and shows it live.
@@ -102,6 +107,8 @@ pub async fn run(line: CommandLine) -> Exit {
         Command::Serve(arguments) => serve::run(arguments).await,
         Command::Init(arguments) => init::run(arguments, json),
         Command::Check(arguments) => check::run(&arguments, json),
+        Command::Backup(arguments) => backup::backup(&arguments, json).await,
+        Command::Restore(arguments) => backup::restore(&arguments, json).await,
         Command::Doctor(arguments) => doctor::run(arguments, json).await,
         Command::Call(arguments) => call::run(arguments, json).await,
         Command::Calls(arguments) => records::run(arguments, json).await,

@@ -67,6 +67,41 @@ pub enum Error {
         #[source]
         source: MigrateError,
     },
+    /// Only a file can be copied.
+    #[error("the database {url} is not in a file; what backs up PostgreSQL is pg_dump, what restores it pg_restore")]
+    NoFile {
+        /// As given, without its password.
+        url: String,
+    },
+    /// A file is in the way.
+    #[error("{file} is there already")]
+    Exists {
+        /// Which.
+        file: String,
+    },
+    /// The copy of a database cannot be written.
+    #[error("cannot write {file}")]
+    Copy {
+        /// Which.
+        file: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A database of something else.
+    #[error("{file} is a database, but not of offhook")]
+    NotOurs {
+        /// Which.
+        file: String,
+    },
+    /// What was read of a file does not fit together.
+    #[error("{file} is damaged: {says}")]
+    Damaged {
+        /// Which.
+        file: String,
+        /// What SQLite says of it.
+        says: String,
+    },
     /// Somebody else held a lock for too long; nothing was written, and it may be tried again.
     #[error("the database is locked by another program, or has too much to do")]
     Busy(#[source] sqlx::Error),

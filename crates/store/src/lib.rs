@@ -9,6 +9,7 @@
 //! SQLite, or PostgreSQL by its URL: a query is written once for both (`statement.rs`), opening them is not
 //! (`sqlite.rs`, `postgres.rs`). Migrations only go forward, only add, and run in [`Store::connect`].
 
+mod backup;
 mod calls;
 mod error;
 mod events;

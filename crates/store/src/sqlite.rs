@@ -13,7 +13,7 @@ use crate::Error;
 use crate::statement::{Connection, Transaction};
 
 /// How long a connection waits for another process's lock.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a write waits for those before it, and a read for a connection.
 const TURN_TIMEOUT: Duration = Duration::from_secs(30);
 /// Connections that only read.
@@ -112,7 +112,7 @@ pub(crate) fn beside(database: &Path, ending: &str) -> PathBuf {
     PathBuf::from(path)
 }
 
-fn is_in_memory(url: &str) -> bool {
+pub(crate) fn is_in_memory(url: &str) -> bool {
     url.starts_with("sqlite::memory:")
 }
 

@@ -199,6 +199,12 @@ pub(crate) enum Connection {
     Postgres(PoolConnection<Postgres>),
 }
 
+impl<'a> From<&'a mut SqliteConnection> for Link<'a> {
+    fn from(connection: &'a mut SqliteConnection) -> Self {
+        Self::Sqlite(connection)
+    }
+}
+
 impl<'a> From<&'a mut PgConnection> for Link<'a> {
     fn from(connection: &'a mut PgConnection) -> Self {
         Self::Postgres(connection)
