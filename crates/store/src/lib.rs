@@ -1,7 +1,7 @@
 //! Records and their queries.
 //!
 //! One file a noun: [`CallRow`], [`TranscriptRow`], [`RecordingRow`], [`SipMessageRow`], [`EventRow`],
-//! [`KeyRow`], [`IdempotentRow`].
+//! [`KeyRow`], [`IdempotentRow`], [`PromptRow`].
 //! The rows are this crate's own types: they say what is kept, never what it means. A change of
 //! the world and the events that tell of it are written in one transaction, so that the journal
 //! never tells of what did not happen.
@@ -16,6 +16,7 @@ mod events;
 mod idempotency;
 mod keys;
 mod postgres;
+mod prompts;
 mod recordings;
 mod sip_messages;
 mod sqlite;
@@ -27,6 +28,7 @@ pub use error::Error;
 pub use events::EventRow;
 pub use idempotency::IdempotentRow;
 pub use keys::KeyRow;
+pub use prompts::PromptRow;
 pub use recordings::RecordingRow;
 pub use sip_messages::SipMessageRow;
 pub use transcripts::TranscriptRow;

@@ -5,6 +5,7 @@ mod databases;
 mod migrations;
 mod opening;
 mod outages;
+mod prompts;
 mod records;
 
 /// Makes two tests of each of these functions: on a fresh SQLite file, and on a fresh database of PostgreSQL.

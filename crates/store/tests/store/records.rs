@@ -76,15 +76,7 @@ async fn a_transcript_is_in_the_order_of_speech(store: Store) {
 }
 
 async fn an_answer_to_an_idempotent_request_is_kept_a_key_and_forgotten_by_age(store: Store) {
-    let answer = IdempotentRow {
-        api_key: "ops".into(),
-        key: "k".into(),
-        digest: vec![1],
-        status: 202,
-        location: None,
-        body: "{}".into(),
-        created_at: time(1),
-    };
+    let answer = idempotent("k");
     store.insert_call(&call("call_1"), &[], Some(&answer)).await.unwrap();
     assert_eq!(store.idempotent_request("ops", "k").await.unwrap(), Some(answer.clone()));
     assert_eq!(store.idempotent_request("other", "k").await.unwrap(), None);
@@ -218,6 +210,18 @@ pub fn call(id: &str) -> CallRow {
         created_at: time(0),
         warnings_json: "[]".into(),
         ..CallRow::default()
+    }
+}
+
+pub fn idempotent(key: &str) -> IdempotentRow {
+    IdempotentRow {
+        api_key: "ops".into(),
+        key: key.into(),
+        digest: vec![1],
+        status: 202,
+        location: None,
+        body: "{}".into(),
+        created_at: time(1),
     }
 }
 
