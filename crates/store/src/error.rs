@@ -111,6 +111,9 @@ pub enum Error {
     /// The database cannot be reached, or not read. Connections come back by themselves when it does.
     #[error("the database cannot be reached")]
     Unavailable(#[source] sqlx::Error),
+    /// There is one of that name, number or id already; nothing was written.
+    #[error("there is one already")]
+    Taken(#[source] sqlx::Error),
     /// A query failed.
     #[error("the database failed")]
     Query(#[source] sqlx::Error),
@@ -119,6 +122,7 @@ pub enum Error {
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
         match &error {
+            sqlx::Error::Database(told) if told.is_unique_violation() => Self::Taken(error),
             sqlx::Error::Database(told) => match kind_of(told.as_ref()) {
                 Kind::Busy => Self::Busy(error),
                 Kind::Full => Self::Full(error),

@@ -1,7 +1,8 @@
 //! Records and their queries.
 //!
 //! One file a noun: [`CallRow`], [`TranscriptRow`], [`RecordingRow`], [`SipMessageRow`], [`EventRow`],
-//! [`KeyRow`], [`IdempotentRow`], [`PromptRow`].
+//! [`KeyRow`], [`IdempotentRow`], [`PromptRow`],
+//! [`AgentRow`].
 //! The rows are this crate's own types: they say what is kept, never what it means. A change of
 //! the world and the events that tell of it are written in one transaction, so that the journal
 //! never tells of what did not happen.
@@ -9,6 +10,7 @@
 //! SQLite, or PostgreSQL by its URL: a query is written once for both (`statement.rs`), opening them is not
 //! (`sqlite.rs`, `postgres.rs`). Migrations only go forward, only add, and run in [`Store::connect`].
 
+mod agents;
 mod backup;
 mod calls;
 mod error;
@@ -23,6 +25,7 @@ mod sqlite;
 mod statement;
 mod transcripts;
 
+pub use agents::AgentRow;
 pub use calls::{CallChange, CallEnding, CallFilter, CallRow};
 pub use error::Error;
 pub use events::EventRow;

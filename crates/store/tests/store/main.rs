@@ -1,5 +1,6 @@
 //! The store on both of its databases: whatever is shared is shown on each.
 
+mod agents;
 mod backup;
 mod databases;
 mod migrations;
