@@ -87,13 +87,16 @@ impl Store {
         Ok(true)
     }
 
-    /// Deletes an agent: only its versions can still be asked for. False when there is none.
+    /// Deletes an agent: only its versions can still be asked for, and its numbers have nobody. False when there is none.
     pub async fn delete_agent(&self, id: &str, now: &str) -> Result<bool, Error> {
+        let mut transaction = self.begin().await?;
         let deleted = sql("UPDATE agents SET deleted_at = $2 WHERE id = $1 AND deleted_at IS NULL")
             .bind(id)
             .bind(now)
-            .execute(&mut self.writer().await?)
+            .execute(&mut transaction)
             .await?;
+        sql("UPDATE numbers SET agent_id = NULL WHERE agent_id = $1").bind(id).execute(&mut transaction).await?;
+        transaction.commit().await?;
         Ok(deleted == 1)
     }
 

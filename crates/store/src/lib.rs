@@ -2,7 +2,7 @@
 //!
 //! One file a noun: [`CallRow`], [`TranscriptRow`], [`RecordingRow`], [`SipMessageRow`], [`EventRow`],
 //! [`KeyRow`], [`IdempotentRow`], [`PromptRow`],
-//! [`AgentRow`].
+//! [`AgentRow`], [`NumberRow`].
 //! The rows are this crate's own types: they say what is kept, never what it means. A change of
 //! the world and the events that tell of it are written in one transaction, so that the journal
 //! never tells of what did not happen.
@@ -17,6 +17,7 @@ mod error;
 mod events;
 mod idempotency;
 mod keys;
+mod numbers;
 mod postgres;
 mod prompts;
 mod recordings;
@@ -31,6 +32,7 @@ pub use error::Error;
 pub use events::EventRow;
 pub use idempotency::IdempotentRow;
 pub use keys::KeyRow;
+pub use numbers::NumberRow;
 pub use prompts::PromptRow;
 pub use recordings::RecordingRow;
 pub use sip_messages::SipMessageRow;

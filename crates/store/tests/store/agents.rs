@@ -89,7 +89,7 @@ async fn agents_come_newest_first_in_pages(store: Store) {
     assert_eq!(page(Some("agent_2"), 2).await, [("agent_1".to_owned(), 1)]);
 }
 
-fn agent(id: &str, name: &str) -> AgentRow {
+pub fn agent(id: &str, name: &str) -> AgentRow {
     AgentRow {
         id: id.into(),
         version: 1,

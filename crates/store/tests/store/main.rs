@@ -4,6 +4,7 @@ mod agents;
 mod backup;
 mod databases;
 mod migrations;
+mod numbers;
 mod opening;
 mod outages;
 mod prompts;
