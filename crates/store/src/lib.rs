@@ -2,7 +2,7 @@
 //!
 //! One file a noun: [`CallRow`], [`TranscriptRow`], [`RecordingRow`], [`SipMessageRow`], [`EventRow`],
 //! [`KeyRow`], [`IdempotentRow`], [`PromptRow`],
-//! [`AgentRow`], [`NumberRow`].
+//! [`AgentRow`], [`NumberRow`], [`ScheduledCallRow`], [`RecipientRow`], [`AttemptRow`].
 //! The rows are this crate's own types: they say what is kept, never what it means. A change of
 //! the world and the events that tell of it are written in one transaction, so that the journal
 //! never tells of what did not happen.
@@ -20,7 +20,9 @@ mod keys;
 mod numbers;
 mod postgres;
 mod prompts;
+mod recipients;
 mod recordings;
+mod scheduled_calls;
 mod sip_messages;
 mod sqlite;
 mod statement;
@@ -34,7 +36,9 @@ pub use idempotency::IdempotentRow;
 pub use keys::KeyRow;
 pub use numbers::NumberRow;
 pub use prompts::PromptRow;
+pub use recipients::{AttemptEnding, AttemptRow, RecipientRow, Settlement};
 pub use recordings::RecordingRow;
+pub use scheduled_calls::{Reschedule, ScheduledCallFilter, ScheduledCallRow};
 pub use sip_messages::SipMessageRow;
 pub use transcripts::TranscriptRow;
 

@@ -44,6 +44,7 @@ rm -rf "$2"
 /// A database with the tables of this version and nothing in them.
 pub struct Fresh {
     pub store: Store,
+    pub url: String,
     _directory: Option<TempDir>,
 }
 
@@ -51,12 +52,12 @@ impl Fresh {
     pub async fn sqlite() -> Self {
         let directory = TempDir::new().unwrap();
         let url = format!("sqlite://{}/offhook.db", directory.path().display());
-        Self { store: Store::connect(&url, NODE).await.unwrap(), _directory: Some(directory) }
+        Self { store: Store::connect(&url, NODE).await.unwrap(), url, _directory: Some(directory) }
     }
 
     pub async fn postgres() -> Self {
         let url = Server::shared().database().await;
-        Self { store: Store::connect(&url, NODE).await.unwrap(), _directory: None }
+        Self { store: Store::connect(&url, NODE).await.unwrap(), url, _directory: None }
     }
 }
 

@@ -9,6 +9,7 @@ mod opening;
 mod outages;
 mod prompts;
 mod records;
+mod scheduled_calls;
 
 /// Makes two tests of each of these functions: on a fresh SQLite file, and on a fresh database of PostgreSQL.
 macro_rules! on_both {
