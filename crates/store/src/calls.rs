@@ -112,6 +112,20 @@ pub struct CallFilter {
     pub before: Option<String>,
 }
 
+/// Calls, before what says which.
+macro_rules! select_calls {
+    ($which:literal) => {
+        concat!(
+            "SELECT id, status, direction, to_party, from_party, trunk, agent_id, request_json, created_at, answered_at, \
+             ended_at, duration_ms, end_reason, sip_status, reason, answered_by, digits_sent, result_json, \
+             latency_json, quality_json, cost_json, warnings_json, recording, recording_deleted_at, caller_json, \
+             disposition, retry_after_s, reason_header \
+             FROM calls ",
+            $which
+        )
+    };
+}
+
 impl Store {
     /// Keeps a new call with its first events and, in the same transaction, the answer to the
     /// idempotent request that asked for it.
@@ -179,13 +193,15 @@ impl Store {
 
     /// One call.
     pub async fn call(&self, id: &str) -> Result<Option<CallRow>, Error> {
-        sql("SELECT * FROM calls WHERE id = $1").bind(id).fetch_optional(&mut self.reader().await?).await
+        sql(select_calls!("WHERE id = $1")).bind(id).fetch_optional(&mut self.reader().await?).await
     }
 
     /// Calls, newest first.
     pub async fn calls(&self, filter: &CallFilter, limit: u32) -> Result<Vec<CallRow>, Error> {
-        sql("SELECT * FROM calls WHERE ($1 IS NULL OR status = $1) AND ($2 IS NULL OR direction = $2) \
-             AND ($3 IS NULL OR id < $3) ORDER BY id DESC LIMIT $4")
+        sql(select_calls!(
+            "WHERE ($1 IS NULL OR status = $1) AND ($2 IS NULL OR direction = $2) \
+             AND ($3 IS NULL OR id < $3) ORDER BY id DESC LIMIT $4"
+        ))
         .bind(&filter.status)
         .bind(&filter.direction)
         .bind(&filter.before)
@@ -196,7 +212,7 @@ impl Store {
 
     /// Calls of this node that a crash left without an end, oldest first.
     pub async fn unfinished_calls(&self) -> Result<Vec<CallRow>, Error> {
-        sql("SELECT * FROM calls WHERE status <> 'ended' AND node = $1 ORDER BY id")
+        sql(select_calls!("WHERE status <> 'ended' AND node = $1 ORDER BY id"))
             .bind(self.node())
             .fetch_all(&mut self.reader().await?)
             .await

@@ -25,11 +25,12 @@ pub struct IdempotentRow {
 impl Store {
     /// The answer given before, if any.
     pub async fn idempotent_request(&self, api_key: &str, key: &str) -> Result<Option<IdempotentRow>, Error> {
-        sql("SELECT * FROM idempotent_requests WHERE api_key = $1 AND key = $2")
-            .bind(api_key)
-            .bind(key)
-            .fetch_optional(&mut self.reader().await?)
-            .await
+        sql("SELECT api_key, key, digest, status, location, body, created_at FROM idempotent_requests \
+             WHERE api_key = $1 AND key = $2")
+        .bind(api_key)
+        .bind(key)
+        .fetch_optional(&mut self.reader().await?)
+        .await
     }
 
     /// Keeps an answer.

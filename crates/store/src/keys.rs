@@ -38,7 +38,9 @@ impl Store {
 
     /// All keys, by name.
     pub async fn keys(&self) -> Result<Vec<KeyRow>, Error> {
-        sql("SELECT * FROM api_keys ORDER BY name").fetch_all(&mut self.reader().await?).await
+        sql("SELECT name, role, sha256, created_at FROM api_keys ORDER BY name")
+            .fetch_all(&mut self.reader().await?)
+            .await
     }
 }
 

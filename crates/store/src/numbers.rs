@@ -75,15 +75,19 @@ impl Store {
 
     /// One number.
     pub async fn number(&self, number: &str) -> Result<Option<NumberRow>, Error> {
-        sql("SELECT * FROM numbers WHERE number = $1").bind(number).fetch_optional(&mut self.reader().await?).await
+        sql("SELECT number, trunk, agent_id, created_at FROM numbers WHERE number = $1")
+            .bind(number)
+            .fetch_optional(&mut self.reader().await?)
+            .await
     }
 
     /// Numbers in the order of their characters; of a page, those after the last of the one before.
     pub async fn numbers(&self, after: Option<&str>, limit: u32) -> Result<Vec<NumberRow>, Error> {
-        sql("SELECT * FROM numbers WHERE ($1 IS NULL OR number > $1) ORDER BY number LIMIT $2")
-            .bind(after)
-            .bind(limit)
-            .fetch_all(&mut self.reader().await?)
-            .await
+        sql("SELECT number, trunk, agent_id, created_at FROM numbers \
+             WHERE ($1 IS NULL OR number > $1) ORDER BY number LIMIT $2")
+        .bind(after)
+        .bind(limit)
+        .fetch_all(&mut self.reader().await?)
+        .await
     }
 }

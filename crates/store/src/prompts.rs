@@ -62,15 +62,19 @@ impl Store {
 
     /// One prompt.
     pub async fn prompt(&self, id: &str) -> Result<Option<PromptRow>, Error> {
-        sql("SELECT * FROM prompts WHERE id = $1").bind(id).fetch_optional(&mut self.reader().await?).await
+        sql("SELECT id, content, introduction, variables_json, created_at, updated_at FROM prompts WHERE id = $1")
+            .bind(id)
+            .fetch_optional(&mut self.reader().await?)
+            .await
     }
 
     /// Prompts, newest first; of a page, those older than the last of the one before.
     pub async fn prompts(&self, before: Option<&str>, limit: u32) -> Result<Vec<PromptRow>, Error> {
-        sql("SELECT * FROM prompts WHERE ($1 IS NULL OR id < $1) ORDER BY id DESC LIMIT $2")
-            .bind(before)
-            .bind(limit)
-            .fetch_all(&mut self.reader().await?)
-            .await
+        sql("SELECT id, content, introduction, variables_json, created_at, updated_at FROM prompts \
+             WHERE ($1 IS NULL OR id < $1) ORDER BY id DESC LIMIT $2")
+        .bind(before)
+        .bind(limit)
+        .fetch_all(&mut self.reader().await?)
+        .await
     }
 }

@@ -87,6 +87,18 @@ pub struct AttemptEnding {
     pub end_reason: String,
 }
 
+/// The columns of a [`RecipientRow`], between what stands before and after them.
+macro_rules! recipients {
+    ($before:literal, $after:literal) => {
+        concat!(
+            $before,
+            " id, scheduled_call_id, position, to_party, status, facts_json, time_zone, priority, next_attempt_at, \
+             attempts, reason, lease_owner, lease_until ",
+            $after
+        )
+    };
+}
+
 impl Store {
     /// Leases recipients that are due to `owner`, so many at most: those of higher priority first, and of one priority
     /// those that have waited longest. No two owners get the same one.
@@ -126,23 +138,25 @@ impl Store {
         lease_until: &str,
         limit: u32,
     ) -> Result<Vec<RecipientRow>, Error> {
-        let mut claimed: Vec<RecipientRow> =
-            sql("UPDATE recipients SET lease_owner = $1, lease_until = $2, due_at = $2 WHERE id IN (SELECT id FROM \
-             recipients WHERE priority = $3 AND due_at <= $4 ORDER BY due_at, id LIMIT $5) RETURNING *")
-            // What another is claiming is passed over, not waited for.
-            .in_postgres(
-                "WITH due AS MATERIALIZED (SELECT id FROM recipients WHERE priority = $3 AND due_at <= $4 \
+        let mut claimed: Vec<RecipientRow> = sql(recipients!(
+            "UPDATE recipients SET lease_owner = $1, lease_until = $2, due_at = $2 WHERE id IN (SELECT id FROM \
+             recipients WHERE priority = $3 AND due_at <= $4 ORDER BY due_at, id LIMIT $5) RETURNING",
+            ""
+        ))
+        // What another is claiming is passed over, not waited for.
+        .in_postgres(recipients!(
+            "WITH due AS MATERIALIZED (SELECT id AS due_id FROM recipients WHERE priority = $3 AND due_at <= $4 \
              ORDER BY due_at, id LIMIT $5 FOR UPDATE SKIP LOCKED) \
-             UPDATE recipients SET lease_owner = $1, lease_until = $2, due_at = $2 FROM due \
-             WHERE recipients.id = due.id RETURNING recipients.*",
-            )
-            .bind(owner)
-            .bind(lease_until)
-            .bind(priority)
-            .bind(now)
-            .bind(limit)
-            .fetch_all(&mut self.writer().await?)
-            .await?;
+             UPDATE recipients SET lease_owner = $1, lease_until = $2, due_at = $2 FROM due WHERE id = due_id RETURNING",
+            ""
+        ))
+        .bind(owner)
+        .bind(lease_until)
+        .bind(priority)
+        .bind(now)
+        .bind(limit)
+        .fetch_all(&mut self.writer().await?)
+        .await?;
         claimed.sort_by(|a, b| (&a.next_attempt_at, &a.id).cmp(&(&b.next_attempt_at, &b.id)));
         Ok(claimed)
     }
@@ -244,7 +258,10 @@ impl Store {
 
     /// One recipient.
     pub async fn recipient(&self, id: &str) -> Result<Option<RecipientRow>, Error> {
-        sql("SELECT * FROM recipients WHERE id = $1").bind(id).fetch_optional(&mut self.reader().await?).await
+        sql(recipients!("SELECT", "FROM recipients WHERE id = $1"))
+            .bind(id)
+            .fetch_optional(&mut self.reader().await?)
+            .await
     }
 
     /// Recipients of a scheduled call by their places; of a page, those after the last place of the one before.
@@ -254,20 +271,24 @@ impl Store {
         after: i64,
         limit: u32,
     ) -> Result<Vec<RecipientRow>, Error> {
-        sql("SELECT * FROM recipients WHERE scheduled_call_id = $1 AND position > $2 ORDER BY position LIMIT $3")
-            .bind(scheduled_call_id)
-            .bind(after)
-            .bind(limit)
-            .fetch_all(&mut self.reader().await?)
-            .await
+        sql(recipients!(
+            "SELECT",
+            "FROM recipients WHERE scheduled_call_id = $1 AND position > $2 ORDER BY position LIMIT $3"
+        ))
+        .bind(scheduled_call_id)
+        .bind(after)
+        .bind(limit)
+        .fetch_all(&mut self.reader().await?)
+        .await
     }
 
     /// The attempts to reach a recipient, first to last.
     pub async fn attempts(&self, recipient_id: &str) -> Result<Vec<AttemptRow>, Error> {
-        sql("SELECT * FROM attempts WHERE recipient_id = $1 ORDER BY attempt")
-            .bind(recipient_id)
-            .fetch_all(&mut self.reader().await?)
-            .await
+        sql("SELECT recipient_id, attempt, call_id, created_at, ended_at, end_reason FROM attempts \
+             WHERE recipient_id = $1 ORDER BY attempt")
+        .bind(recipient_id)
+        .fetch_all(&mut self.reader().await?)
+        .await
     }
 }
 

@@ -62,6 +62,18 @@ pub struct Reschedule {
     pub not_after: Option<String>,
 }
 
+/// Scheduled calls, before what says which.
+macro_rules! select_scheduled_calls {
+    ($which:literal) => {
+        concat!(
+            "SELECT id, status, prompt_id, content, introduction, task_json, agent_id, agent_version, scheduled_at, \
+             time_zone, not_before, not_after, priority, retry_json, context_json, created_at, canceled_at \
+             FROM scheduled_calls ",
+            $which
+        )
+    };
+}
+
 impl Store {
     /// Keeps a new scheduled call with its recipients and events and, in the same transaction, the answer to the
     /// idempotent request for it.
@@ -137,7 +149,7 @@ impl Store {
 
     /// One scheduled call.
     pub async fn scheduled_call(&self, id: &str) -> Result<Option<ScheduledCallRow>, Error> {
-        sql("SELECT * FROM scheduled_calls WHERE id = $1").bind(id).fetch_optional(&mut self.reader().await?).await
+        sql(select_scheduled_calls!("WHERE id = $1")).bind(id).fetch_optional(&mut self.reader().await?).await
     }
 
     /// Scheduled calls, newest first.
@@ -146,8 +158,10 @@ impl Store {
         filter: &ScheduledCallFilter,
         limit: u32,
     ) -> Result<Vec<ScheduledCallRow>, Error> {
-        sql("SELECT * FROM scheduled_calls WHERE ($1 IS NULL OR status = $1) AND ($2 IS NULL OR id < $2) \
-             ORDER BY id DESC LIMIT $3")
+        sql(select_scheduled_calls!(
+            "WHERE ($1 IS NULL OR status = $1) AND ($2 IS NULL OR id < $2) \
+             ORDER BY id DESC LIMIT $3"
+        ))
         .bind(&filter.status)
         .bind(&filter.before)
         .bind(limit)

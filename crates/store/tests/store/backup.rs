@@ -65,7 +65,7 @@ async fn what_is_no_backup_is_refused_and_changes_nothing() {
     for (content, says) in [
         (Some(&b"not a database at all, whatever its name says"[..]), "cannot open the database "),
         // An empty file is an empty database.
-        (Some(b""), "is a database, but not of offhook"),
+        (Some(&b""[..]), "is a database, but not of offhook"),
         (None, "cannot open the database "),
     ] {
         let _ = fs::remove_file(&place.backup);

@@ -93,6 +93,27 @@ async fn a_binary_that_is_rolled_back_goes_on_with_the_tables_of_its_successor_i
     check(&url).await;
 }
 
+#[tokio::test]
+async fn a_node_that_runs_goes_on_while_its_successor_changes_the_tables_of_a_shared_postgresql() {
+    let url = Server::shared().database().await;
+    let store = Store::connect(&url, NODE).await.unwrap();
+    store.insert_call(&call("call_1"), &[], None).await.unwrap();
+    // PostgreSQL remembers what columns a statement gave, and refuses to give others.
+    let ask = async || {
+        assert_eq!(store.call("call_1").await.unwrap(), Some(call("call_1")));
+        assert_eq!(store.unfinished_calls().await.unwrap(), [call("call_1")]);
+        assert_eq!(store.keys().await.unwrap(), []);
+        assert_eq!(store.idempotent_request("ops", "key").await.unwrap(), None);
+    };
+    ask().await;
+    let mut successor = PgConnection::connect(&url).await.unwrap();
+    for table in ["calls", "api_keys", "idempotent_requests"] {
+        let add = format!("ALTER TABLE {table} ADD COLUMN mood TEXT NOT NULL DEFAULT 'calm'");
+        sqlx::raw_sql(sqlx::AssertSqlSafe(add)).execute(&mut successor).await.unwrap();
+    }
+    ask().await;
+}
+
 /// So that the last version, which knows nothing of it, can still write.
 #[tokio::test]
 async fn migrations_only_add_and_what_they_add_to_a_table_may_be_left_out() {
