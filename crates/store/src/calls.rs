@@ -227,7 +227,7 @@ async fn tell_if(changed: bool, mut transaction: Transaction, events: &[EventRow
     Ok(changed)
 }
 
-async fn insert(transaction: &mut Transaction, row: &CallRow, node: &str) -> Result<(), Error> {
+pub(crate) async fn insert(transaction: &mut Transaction, row: &CallRow, node: &str) -> Result<(), Error> {
     sql("INSERT INTO calls (id, status, direction, to_party, from_party, trunk, agent_id, request_json, created_at, \
          warnings_json, recording, caller_json, node) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)")
     .bind(&row.id)

@@ -161,7 +161,8 @@ impl Store {
     }
 
     /// Whose calls are ours, as it is written beside them.
-    fn node(&self) -> &str {
+    #[must_use]
+    pub fn node(&self) -> &str {
         match &self.database {
             Database::Sqlite { .. } => "",
             Database::Postgres { node, .. } => node,

@@ -14,7 +14,7 @@
 
 use crate::scheduled_calls::refresh_status;
 use crate::statement::{Transaction, sql};
-use crate::{Error, EventRow, Store, events};
+use crate::{CallRow, Error, EventRow, Store, calls, events};
 
 /// Somebody to be called.
 #[derive(Debug, Clone, Default, PartialEq, Eq, sqlx::FromRow)]
@@ -170,19 +170,26 @@ impl Store {
             .await
     }
 
-    /// When somebody must look for what is due next.
-    pub async fn next_due_at(&self) -> Result<Option<String>, Error> {
+    /// When somebody must look next for what is due, after a time; at all, when it is empty.
+    pub async fn next_due_after(&self, time: &str) -> Result<Option<String>, Error> {
         let found: Option<(String,)> =
-            sql("SELECT due_at FROM recipients WHERE due_at IS NOT NULL ORDER BY due_at LIMIT 1")
+            sql("SELECT due_at FROM recipients WHERE due_at IS NOT NULL AND due_at > $1 ORDER BY due_at LIMIT 1")
+                .bind(time)
                 .fetch_optional(&mut self.reader().await?)
                 .await?;
         Ok(found.map(|(due_at,)| due_at))
     }
 
-    /// Writes down that `owner` is about to make an attempt, which may then be made. False, and nothing is written, when
-    /// it may not: the lease is over or another's, the recipient was canceled or moved to a later time, or this is not the
-    /// attempt after its last.
-    pub async fn begin_attempt(&self, owner: &str, attempt: &AttemptRow, events: &[EventRow]) -> Result<bool, Error> {
+    /// Writes down that `owner` is about to make an attempt, with the new call that it is; then it may be made. False, and
+    /// nothing is written, when it may not: the lease is over or another's, the recipient was canceled or moved to a later
+    /// time, or this is not the attempt after its last.
+    pub async fn begin_attempt(
+        &self,
+        owner: &str,
+        attempt: &AttemptRow,
+        call: &CallRow,
+        events: &[EventRow],
+    ) -> Result<bool, Error> {
         let mut transaction = self.begin().await?;
         let Some(scheduled) = lock_scheduled_call(&mut transaction, &attempt.recipient_id).await? else {
             return Ok(false);
@@ -206,6 +213,7 @@ impl Store {
             .bind(&attempt.created_at)
             .execute(&mut transaction)
             .await?;
+        calls::insert(&mut transaction, call, self.node()).await?;
         refresh_status(&mut transaction, &scheduled.id).await?;
         events::append(&mut transaction, events).await?;
         transaction.commit().await?;
@@ -278,6 +286,15 @@ impl Store {
         .bind(scheduled_call_id)
         .bind(after)
         .bind(limit)
+        .fetch_all(&mut self.reader().await?)
+        .await
+    }
+
+    /// The attempts to reach any recipient of a scheduled call, first to last for each.
+    pub async fn attempts_of(&self, scheduled_call_id: &str) -> Result<Vec<AttemptRow>, Error> {
+        sql("SELECT recipient_id, attempt, call_id, created_at, ended_at, end_reason FROM attempts \
+             JOIN recipients ON recipients.id = recipient_id WHERE scheduled_call_id = $1 ORDER BY position, attempt")
+        .bind(scheduled_call_id)
         .fetch_all(&mut self.reader().await?)
         .await
     }

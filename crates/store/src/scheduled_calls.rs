@@ -60,6 +60,8 @@ pub struct Reschedule {
     pub time_zone: Option<String>,
     pub not_before: Option<String>,
     pub not_after: Option<String>,
+    /// When those that wait are tried next.
+    pub next_attempt_at: String,
 }
 
 /// Scheduled calls, before what says which.
@@ -112,7 +114,7 @@ impl Store {
              due_at = CASE WHEN lease_owner IS NULL THEN $2 ELSE due_at END \
              WHERE scheduled_call_id = $1 AND status = 'pending'")
         .bind(id)
-        .bind(&change.scheduled_at)
+        .bind(&change.next_attempt_at)
         .execute(&mut transaction)
         .await?;
         if moved == 0 {

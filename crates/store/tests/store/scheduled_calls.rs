@@ -8,7 +8,7 @@ use store::{
 };
 
 use crate::databases::Fresh;
-use crate::records::{event, idempotent, ids, time};
+use crate::records::{call, event, idempotent, ids, time};
 
 crate::on_both! {
     a_scheduled_call_is_kept_with_its_recipients_and_events,
@@ -78,12 +78,13 @@ async fn what_is_due_is_leased_once_highest_priority_first(store: Store) {
         recipient("sched_1", 5, -1, 1),
     ];
     store.insert_scheduled_call(&scheduled("sched_1"), &recipients, &[], None).await.unwrap();
-    assert_eq!(store.next_due_at().await.unwrap(), Some(time(1)));
+    assert_eq!(store.next_due_after("").await.unwrap(), Some(time(1)));
+    assert_eq!(store.next_due_after(&time(3)).await.unwrap(), Some(time(5)));
     assert_eq!(claim(&store, "a", 0, 10, 9).await, [""; 0]);
     assert_eq!(claim(&store, "a", 5, 20, 2).await, ["sched_1_3", "sched_1_2"]);
     assert_eq!(claim(&store, "b", 5, 21, 9).await, ["sched_1_1", "sched_1_5"]);
     assert_eq!(claim(&store, "b", 5, 21, 9).await, [""; 0]);
-    assert_eq!(store.next_due_at().await.unwrap(), Some(time(9)));
+    assert_eq!(store.next_due_after("").await.unwrap(), Some(time(9)));
     let row = store.recipient("sched_1_3").await.unwrap().unwrap();
     assert_eq!(
         (row.lease_owner.as_deref(), row.lease_until, row.status.as_str()),
@@ -114,7 +115,7 @@ async fn owners_that_claim_at_the_same_time_never_get_the_same(store: Store) {
 async fn a_lease_is_renewed_or_it_ends_and_another_takes_over(store: Store) {
     store.insert_scheduled_call(&scheduled("sched_1"), &[recipient("sched_1", 1, 0, 1)], &[], None).await.unwrap();
     assert_eq!(claim(&store, "a", 1, 5, 9).await, ["sched_1_1"]);
-    assert!(store.begin_attempt("a", &attempt(1, 2), &[]).await.unwrap());
+    assert!(store.begin_attempt("a", &attempt(1, 2), &call("call_1"), &[]).await.unwrap());
     assert_eq!(store.renew_leases("a", &time(8)).await.unwrap(), 1);
     assert_eq!(store.renew_leases("b", &time(30)).await.unwrap(), 0);
     assert_eq!(claim(&store, "b", 7, 20, 9).await, [""; 0]);
@@ -130,7 +131,9 @@ async fn a_lease_is_renewed_or_it_ends_and_another_takes_over(store: Store) {
 
 async fn an_attempt_is_begun_once_by_whoever_has_the_lease(store: Store) {
     store.insert_scheduled_call(&scheduled("sched_1"), &[recipient("sched_1", 1, 0, 1)], &[], None).await.unwrap();
-    let begin = async |owner, attempt: AttemptRow| store.begin_attempt(owner, &attempt, &[]).await.unwrap();
+    let begin = async |owner, attempt: AttemptRow| {
+        store.begin_attempt(owner, &attempt, &call(&attempt.call_id), &[]).await.unwrap()
+    };
     assert!(!begin("a", attempt(1, 1)).await, "nobody has it");
     assert_eq!(claim(&store, "a", 1, 5, 9).await, ["sched_1_1"]);
     assert!(!begin("b", attempt(1, 2)).await, "another has it");
@@ -139,9 +142,11 @@ async fn an_attempt_is_begun_once_by_whoever_has_the_lease(store: Store) {
     assert!(!begin("a", AttemptRow { recipient_id: "nobody".into(), ..attempt(1, 2) }).await);
     assert_eq!(status(&store).await, "pending");
 
-    let told = store.begin_attempt("a", &attempt(1, 2), &[event("evt_1", "call_1")]).await.unwrap();
+    let told = store.begin_attempt("a", &attempt(1, 2), &call("call_1"), &[event("evt_1", "call_1")]).await.unwrap();
     assert!(told && !begin("a", attempt(1, 3)).await && !begin("a", attempt(2, 3)).await);
     assert_eq!(store.attempts("sched_1_1").await.unwrap(), [attempt(1, 2)]);
+    assert_eq!(store.attempts_of("sched_1").await.unwrap(), [attempt(1, 2)]);
+    assert_eq!(store.call("call_1").await.unwrap().unwrap().status, "queued", "its call is there");
     assert_eq!(ids(&store.events_after("", None, 9).await.unwrap()), ["evt_1"]);
     let row = store.recipient("sched_1_1").await.unwrap().unwrap();
     assert_eq!((row.status.as_str(), row.attempts), ("in_progress", 1));
@@ -152,7 +157,7 @@ async fn a_recipient_is_tried_again_until_it_is_settled(store: Store) {
     let recipients = [recipient("sched_1", 1, 0, 1), recipient("sched_1", 2, 0, 30)];
     store.insert_scheduled_call(&scheduled("sched_1"), &recipients, &[], None).await.unwrap();
     claim(&store, "a", 1, 5, 9).await;
-    assert!(store.begin_attempt("a", &attempt(1, 2), &[]).await.unwrap());
+    assert!(store.begin_attempt("a", &attempt(1, 2), &call("call_1"), &[]).await.unwrap());
     let busy = Settlement { next_attempt_at: Some(time(10)), ..over("pending", 1, 4) };
     assert!(store.settle_recipient("sched_1_1", "a", &busy, &[event("evt_1", "call_1")]).await.unwrap());
     assert_eq!(status(&store).await, "in_progress", "it has begun");
@@ -173,7 +178,7 @@ async fn a_recipient_is_tried_again_until_it_is_settled(store: Store) {
     assert_eq!(store.recipient("sched_1_1").await.unwrap(), Some(expected));
 
     assert_eq!(claim(&store, "a", 10, 20, 9).await, ["sched_1_1"]);
-    assert!(store.begin_attempt("a", &attempt(2, 11), &[]).await.unwrap());
+    assert!(store.begin_attempt("a", &attempt(2, 11), &call("call_2"), &[]).await.unwrap());
     assert!(store.settle_recipient("sched_1_1", "a", &over("completed", 2, 15), &[]).await.unwrap());
     let row = store.recipient("sched_1_1").await.unwrap().unwrap();
     assert_eq!((row.status.as_str(), row.next_attempt_at, row.lease_owner), ("completed", None, None));
@@ -184,21 +189,21 @@ async fn a_recipient_is_tried_again_until_it_is_settled(store: Store) {
     let gone = Settlement { status: "failed".into(), reason: Some("rejected".into()), ..Settlement::default() };
     assert!(store.settle_recipient("sched_1_2", "a", &gone, &[]).await.unwrap());
     assert_eq!(status(&store).await, "completed", "one was reached");
-    assert_eq!(store.next_due_at().await.unwrap(), None);
+    assert_eq!(store.next_due_after("").await.unwrap(), None);
 }
 
 async fn what_was_not_begun_may_be_canceled_and_what_was_is_the_last(store: Store) {
     let recipients = [recipient("sched_1", 1, 0, 1), recipient("sched_1", 2, 0, 2), recipient("sched_1", 3, 0, 30)];
     store.insert_scheduled_call(&scheduled("sched_1"), &recipients, &[], None).await.unwrap();
     assert_eq!(claim(&store, "a", 2, 20, 9).await, ["sched_1_1", "sched_1_2"]);
-    assert!(store.begin_attempt("a", &attempt(1, 2), &[]).await.unwrap());
+    assert!(store.begin_attempt("a", &attempt(1, 2), &call("call_1"), &[]).await.unwrap());
 
     assert!(store.cancel_scheduled_call("sched_1", &time(3), &[event("evt_1", "call_1")]).await.unwrap());
     assert!(!store.cancel_scheduled_call("sched_1", &time(4), &[event("evt_2", "call_1")]).await.unwrap());
     assert!(!store.cancel_scheduled_call("sched_nobody", &time(4), &[]).await.unwrap());
     assert_eq!(ids(&store.events_after("", None, 9).await.unwrap()), ["evt_1"]);
     let leased = AttemptRow { recipient_id: "sched_1_2".into(), call_id: "call_2".into(), ..attempt(1, 4) };
-    assert!(!store.begin_attempt("a", &leased, &[]).await.unwrap());
+    assert!(!store.begin_attempt("a", &leased, &call("call_2"), &[]).await.unwrap());
     assert_eq!(status(&store).await, "in_progress");
     let busy = Settlement { next_attempt_at: Some(time(10)), ..over("pending", 1, 5) };
     assert!(store.settle_recipient("sched_1_1", "a", &busy, &[]).await.unwrap());
@@ -206,20 +211,25 @@ async fn what_was_not_begun_may_be_canceled_and_what_was_is_the_last(store: Stor
     assert_eq!(rows.iter().map(|row| row.status.as_str()).collect::<Vec<_>>(), ["canceled"; 3]);
     let row = store.scheduled_call("sched_1").await.unwrap().unwrap();
     assert_eq!((row.status.as_str(), row.canceled_at), ("canceled", Some(time(3))));
-    assert_eq!(store.next_due_at().await.unwrap(), None);
+    assert_eq!(store.next_due_after("").await.unwrap(), None);
 }
 
 async fn what_waits_may_be_moved_even_when_it_is_leased(store: Store) {
     let recipients = [recipient("sched_1", 1, 0, 1), recipient("sched_1", 2, 0, 30)];
     store.insert_scheduled_call(&scheduled("sched_1"), &recipients, &[], None).await.unwrap();
     assert_eq!(claim(&store, "a", 1, 9, 9).await, ["sched_1_1"]);
-    let later = Reschedule { scheduled_at: time(20), not_after: Some("21:00".into()), ..Reschedule::default() };
+    let later = Reschedule {
+        scheduled_at: time(19),
+        not_after: Some("21:00".into()),
+        next_attempt_at: time(20),
+        ..Reschedule::default()
+    };
     assert!(store.reschedule("sched_1", &later, &[event("evt_1", "call_1")]).await.unwrap());
     assert!(!store.reschedule("sched_nobody", &later, &[]).await.unwrap());
     let row = store.scheduled_call("sched_1").await.unwrap().unwrap();
-    assert_eq!((row.scheduled_at, row.not_after.as_deref()), (time(20), Some("21:00")));
+    assert_eq!((row.scheduled_at, row.not_after.as_deref()), (time(19), Some("21:00")));
 
-    assert!(!store.begin_attempt("a", &attempt(1, 2), &[]).await.unwrap(), "it was moved");
+    assert!(!store.begin_attempt("a", &attempt(1, 2), &call("call_1"), &[]).await.unwrap(), "it was moved");
     let not_now = Settlement { status: "pending".into(), ..Settlement::default() };
     assert!(store.settle_recipient("sched_1_1", "a", &not_now, &[]).await.unwrap());
     assert_eq!(claim(&store, "a", 19, 40, 9).await, [""; 0]);
@@ -260,7 +270,7 @@ async fn claims_take_milliseconds(store: &Store) {
     for n in 0..20 {
         let begun = Instant::now();
         let claimed = claim(store, "a", 1, 30, 50).await;
-        let next = store.next_due_at().await.unwrap();
+        let next = store.next_due_after("").await.unwrap();
         best = best.min(begun.elapsed());
         assert_eq!((claimed.len(), next), (50, Some(time(0))), "claim {n}");
     }
