@@ -16,6 +16,8 @@ pub enum Error {
     NotAllowed {
         /// The target.
         to: String,
+        /// Which field it came in.
+        field: String,
     },
     /// There is no such thing.
     #[error("there is no {0}")]
@@ -80,6 +82,14 @@ pub enum Error {
 impl Error {
     pub(crate) fn invalid(field: impl Into<String>, message: impl Into<String>) -> Self {
         Self::Invalid { field: field.into(), message: message.into() }
+    }
+
+    /// The same mistake in another field.
+    pub(crate) fn of_field(self, field: &str) -> Self {
+        match self {
+            Self::Invalid { message, .. } => Self::invalid(field, message),
+            other => other,
+        }
     }
 
     /// The stable name of this kind of error.

@@ -8,8 +8,10 @@ mod demo;
 mod doctor;
 mod init;
 mod listen;
+mod prompts;
 mod records;
 mod say;
+mod scheduled_calls;
 mod serve;
 mod transcribe;
 mod trunks;
@@ -53,6 +55,10 @@ enum Command {
     Call(call::Arguments),
     /// Calls of a running server.
     Calls(records::Arguments),
+    /// Calls that a running server is to make later.
+    ScheduledCalls(scheduled_calls::Arguments),
+    /// What to say and do in calls, kept on a running server to be used again.
+    Prompts(prompts::Arguments),
     /// The trunks of a running server: registration, calls, limits.
     Trunks(trunks::Arguments),
     /// Runs a simulated party as a SIP endpoint that anything may call.
@@ -112,6 +118,8 @@ pub async fn run(line: CommandLine) -> Exit {
         Command::Doctor(arguments) => doctor::run(arguments, json).await,
         Command::Call(arguments) => call::run(arguments, json).await,
         Command::Calls(arguments) => records::run(arguments, json).await,
+        Command::ScheduledCalls(arguments) => scheduled_calls::run(arguments, json).await,
+        Command::Prompts(arguments) => prompts::run(arguments, json).await,
         Command::Trunks(arguments) => trunks::run(arguments, json).await,
         Command::Callee(arguments) => callee::run(arguments, json).await,
         Command::Listen(arguments) => listen::run(&arguments),
@@ -132,6 +140,20 @@ pub async fn run(line: CommandLine) -> Exit {
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct WrongUse(pub String);
+
+/// `KEY=VALUE`s of a flag that may be given several times.
+fn pairs(flag: &str, texts: &[String]) -> Result<serde_json::Map<String, serde_json::Value>, WrongUse> {
+    let pair = |text: &String| match text.split_once('=') {
+        Some((key, value)) => Ok((key.trim().to_owned(), serde_json::Value::from(value.trim()))),
+        None => Err(WrongUse(format!("{flag} {text:?}: write KEY=VALUE"))),
+    };
+    texts.iter().map(pair).collect()
+}
+
+/// A text of an answer, or a dash.
+fn text(value: &serde_json::Value) -> &str {
+    value.as_str().unwrap_or("–")
+}
 
 /// A line on standard output.
 pub fn print(line: &str) {

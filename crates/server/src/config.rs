@@ -66,6 +66,8 @@ pub struct Config {
     pub limits: Limits,
     /// `[dial] allow`.
     pub dial_allow: Vec<String>,
+    /// `[dial] hours`, `holidays` and `time_zone`, `[limits] calls_per_agent`.
+    pub scheduling: control::Scheduling,
     /// `[api] listen`.
     pub api_listen: SocketAddr,
     /// `[[api.key]]`.

@@ -6,7 +6,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{OpenApi as Document, RefOr, Schema};
 use utoipa::{Modify, OpenApi};
 
-use super::{actions, calls, events, health, sip, trunks};
+use super::{actions, calls, events, health, prompts, scheduled_calls, sip, trunks};
 
 pub(crate) const PATH: &str = "/v1/openapi.json";
 
@@ -24,6 +24,16 @@ pub(crate) const PATH: &str = "/v1/openapi.json";
         actions::hangup,
         actions::dtmf,
         actions::say,
+        scheduled_calls::create,
+        scheduled_calls::list,
+        scheduled_calls::show,
+        scheduled_calls::update,
+        scheduled_calls::delete,
+        prompts::create,
+        prompts::list,
+        prompts::show,
+        prompts::update,
+        prompts::delete,
         events::all,
         events::of_call,
         trunks::list,
@@ -53,7 +63,8 @@ impl Modify for AlwaysPresent {
         let schemas = &mut document.components.get_or_insert_default().schemas;
         let with_nulls =
             ["Caller", "Diversion", "Party", "Verstat", "Trunk", "TrunkLimits", "TrunkPage", "TrunkRegistration"];
-        for name in ["Call", "CallPage", "EventPage", "ResponseMs"].into_iter().chain(with_nulls) {
+        let of_schedules = ["ScheduledCall", "ScheduledCallPage", "Recipient", "Prompt", "PromptPage"];
+        for name in ["Call", "CallPage", "EventPage", "ResponseMs"].into_iter().chain(with_nulls).chain(of_schedules) {
             if let Some(RefOr::T(Schema::Object(object))) = schemas.get_mut(name) {
                 object.required = object.properties.keys().cloned().collect();
             }

@@ -84,7 +84,7 @@ impl From<Error> for Problem {
             Error::Invalid { field, message } => {
                 Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, message).field(field)
             }
-            Error::NotAllowed { .. } => Self::new(StatusCode::FORBIDDEN, code, detail).field("to"),
+            Error::NotAllowed { field, .. } => Self::new(StatusCode::FORBIDDEN, code, detail).field(field),
             Error::NotFound(_) | Error::NotRecorded(_) | Error::NoSipMessages => {
                 Self::new(StatusCode::NOT_FOUND, code, detail)
             }

@@ -3,6 +3,7 @@
 use std::collections::btree_map::Entry;
 
 use gateway::{BuiltIn, RecordingFormat, RecordingKey};
+use jiff::tz::TimeZone;
 use speech::providers::local::VOICES;
 use toml::Spanned;
 
@@ -144,6 +145,13 @@ pub fn recording_format(text: &str) -> Result<RecordingFormat, String> {
 /// What to do about Opus in a build that has none.
 pub fn without_opus(text: &str) -> String {
     format!("{text:?} is not in this program; build it with `cargo build --release -p server --features opus`")
+}
+
+/// `[dial] time_zone`.
+pub fn time_zone(text: &str) -> Result<TimeZone, String> {
+    TimeZone::get(text).map_err(|_| {
+        format!("{text:?} is no name of the IANA time zone database; write for example \"Europe/Berlin\" or \"UTC\"")
+    })
 }
 
 /// A prefix of `[dial] allow`.

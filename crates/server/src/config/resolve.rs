@@ -98,6 +98,15 @@ impl Reader<'_> {
                 hold: self.duration("limits.hold", raw.limits.hold, 1800),
             },
             dial_allow: self.all_parsed("dial.allow", raw.dial.allow, checks::prefix),
+            scheduling: control::Scheduling {
+                hours: control::CallingHours {
+                    open: self.all_parsed("dial.hours", raw.dial.hours, str::parse),
+                    holidays: self.all_parsed("dial.holidays", raw.dial.holidays, str::parse),
+                },
+                time_zone: self.parsed("dial.time_zone", raw.dial.time_zone, checks::time_zone),
+                calls_per_agent: self.count("limits.calls_per_agent", raw.limits.calls_per_agent, 1, 100_000),
+                ..control::Scheduling::default()
+            },
             api_listen: self
                 .parsed("api.listen", raw.api.listen, |text| {
                     text.parse()

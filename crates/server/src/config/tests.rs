@@ -23,6 +23,7 @@ fn an_empty_file_is_a_working_configuration() {
     assert_eq!(config.store_url.0, "sqlite:///var/lib/offhook/offhook.db");
     assert_eq!(config.record_dir, Path::new("/var/lib/offhook/recordings"));
     assert!(config.dial_allow.is_empty(), "nothing may be dialed unless it is allowed");
+    assert_eq!(config.scheduling.hours, control::CallingHours::default(), "no hours unless they are configured");
 }
 
 #[test]
@@ -188,6 +189,21 @@ fn what_cannot_be_meant_is_a_mistake() {
             "[media]\nconsent = \" \"\n",
             "line 2: media.consent: says nothing; write what is to be said, or leave it out to say nothing",
         ),
+        (
+            "[dial]\nhours = [\"mon-fri 9-17\"]\n",
+            "line 2: dial.hours[0]: \"mon-fri 9-17\" are no hours; write for example \"mon-fri 09:00-20:00\" or \"sat \
+             10:00-14:00\"",
+        ),
+        (
+            "[dial]\nholidays = [\"easter\"]\n",
+            "line 2: dial.holidays[0]: \"easter\" is no day; write for example \"2027-04-05\", or \"12-25\" for every year",
+        ),
+        (
+            "[dial]\ntime_zone = \"CEST\"\n",
+            "line 2: dial.time_zone: \"CEST\" is no name of the IANA time zone database; write for example \
+             \"Europe/Berlin\" or \"UTC\"",
+        ),
+        ("[limits]\ncalls_per_agent = 0\n", "line 2: limits.calls_per_agent: 0 is out of range; write 1 to 100000"),
         (
             "[dial]\nallow = [\"+1\", \"\"]\n",
             "line 2: dial.allow[1]: an empty prefix allows nothing; write \"+\" to allow every number, or leave it out",
