@@ -16,8 +16,8 @@ class Baresip(Process):
     def __init__(self, folder, user, frequency, port=None, registrar=None, host="127.0.0.1", encrypt=None, seconds=30,
                  password=None, codec=("pcmu", 8000)):
         """`registrar` is a domain and the address of its proxy. With `encrypt = "srtp"` it speaks SRTP with who offers
-        it, with "srtp-mand" nothing else. In each call its tone ends after so many seconds. With a `password` it says who it is when asked.
-        It speaks the one `codec`, by its name and the rate of its sound."""
+        it, with "srtp-mand" nothing else. In each call its tone ends after so many seconds. With a `password` it says who it
+        is when asked. It speaks the one `codec`, by its name and the rate of its sound."""
         Baresip.count += 1
         self.port, self.control_port, media = port or PORTS.take(2), PORTS.take(), PORTS.take(20)
         self.home = folder / f"baresip-{Baresip.count}"

@@ -10,18 +10,13 @@ time, and sends 200 INVITEs a second over the limit of calls. With Debian's `sip
 for the server too. Ends 1 when a bound is missed. Standard library only.
 """
 
-import argparse
-import multiprocessing
 import os
 import pathlib
 import random
-import selectors
 import shutil
-import socket
 import struct
 import subprocess
 import sys
-import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
@@ -30,75 +25,43 @@ sys.dont_write_bytecode = True
 import audio  # noqa: E402
 import sip  # noqa: E402
 from crowd import Crowd, room_for  # noqa: E402
-from offhook import Offhook  # noqa: E402
-from process import PORTS, Failure, Skipped, expect  # noqa: E402
+from process import PORTS, expect  # noqa: E402
+from siege import Siege, after, arguments, beside, bound, talk  # noqa: E402
 
 STRANGER = "127.0.0.3"
 KINDS = ["malformed", "random", "options", "invite", "register"]
 OVER_LIMIT_A_SECOND = 200
 STRANGERS, SLOW_TALKERS = 5000, 200
+TONE = audio.ulaw_encode(audio.tone(1000, 0.02))
 MAX_LOSS, MAX_GAP_MS, MAX_GROWTH_MB = 0.001, 40.0, 64.0
 
 
 class Call:
-    """One call to `echo`: signalled once, then a packet each 20 ms."""
+    """One call to `echo`, and when packets of it came back."""
 
     def __init__(self, target):
-        self.rtp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         # RTCP goes to the port above, where nobody else may listen.
-        self.rtp.bind(("127.0.0.1", PORTS.take(2)))
-        self.rtp.setblocking(False)
-        self.prober = sip.Prober(target)
-        port = self.rtp.getsockname()[1]
-        body = (f"v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
-                f"m=audio {port} RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n")
-        self.prober.send(self.prober.request("INVITE", headers={"Content-Type": "application/sdp"}, body=body))
-        answer = self.prober.receive(5)
-        while answer and answer.status < 200:
-            answer = self.prober.receive(5)
-        expect(answer and answer.status == 200, f"the call was answered {answer}")
-        self.shared = {"From": answer.get("From"), "To": answer.get("To"), "Call_ID": answer.get("Call-ID")}
-        self.prober.send(self.prober.request("ACK", **self.shared, CSeq="1 ACK"))
-        self.remote = answer.sdp_address()
+        self.socket = bound("127.0.0.1", PORTS.take(2))
+        self.call = sip.Call(sip.Prober(target), sip.describe(self.socket.getsockname()[1]))
         self.sequence, self.arrivals = random.randrange(1 << 15), []
         self.ssrc = random.randrange(1, 1 << 32)
 
-    def send(self, payload):
+    def send(self):
         header = struct.pack("!BBHII", 0x80, 0, self.sequence & 0xFFFF, self.sequence * 160 & 0xFFFFFFFF, self.ssrc)
         self.sequence += 1
-        self.rtp.sendto(header + payload, self.remote)
+        self.socket.sendto(header + TONE, self.call.remote)
 
-    def hang_up(self):
-        self.prober.send(self.prober.request("BYE", **self.shared, CSeq="2 BYE"))
-        answer = self.prober.receive(5)
-        expect(answer and answer.status == 200, f"the BYE was answered {answer}")
+    def take(self, _datagram, _source):
+        self.arrivals.append(time.monotonic())
 
 
 def judge(calls, seconds):
     """`(loss, p99 of the gaps in ms, longest gap in ms)` over all calls."""
-    payload = audio.ulaw_encode(audio.tone(1000, 0.02))
-    selector = selectors.DefaultSelector()
     for call in calls:
         call.arrivals.clear()
-        selector.register(call.rtp, selectors.EVENT_READ, call)
     began = time.monotonic()
     end, settled = began + seconds, began + 1.0
-    slots = [began + 0.02 * number / len(calls) for number in range(len(calls))]
-    while time.monotonic() < end:
-        now = time.monotonic()
-        for number, call in enumerate(calls):
-            while slots[number] <= now:
-                slots[number] += 0.02
-                call.send(payload)
-        for key, _ in selector.select(max(0.0, min(slots) - time.monotonic())):
-            at = time.monotonic()
-            try:
-                while True:
-                    key.fileobj.recv(2048)
-                    key.data.arrivals.append(at)
-            except BlockingIOError:
-                pass
-    selector.close()
+    talk(calls, after(seconds))
     gaps, expected, got = [], 0, 0
     for call in calls:
         steady = [at for at in call.arrivals if at >= settled]
@@ -139,10 +102,7 @@ def datagrams(kind, target, port):
 
 def flood(kind, target, rate, seconds, report):
     """Sends `rate` datagrams a second from a stranger; reports how many went and how many answers came."""
-    os.sched_setaffinity(0, {1})
-    peer = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    peer.bind((STRANGER, 0))
-    peer.setblocking(False)
+    peer = bound(STRANGER)
     source = datagrams(kind, target, peer.getsockname()[1])
     sent = answered = 0
     began = time.monotonic()
@@ -162,8 +122,9 @@ def flood(kind, target, rate, seconds, report):
     report.put((sent / (time.monotonic() - began), answered))
 
 
-def invite_over_limit(target, seconds):
-    """INVITEs from the trunk's own address, more than may stand: statuses and whether each 503 said when to come back."""
+def invite_over_limit(target, seconds, report):
+    """INVITEs from the trunk's own address, more than may stand: how many, how they were answered, and how many of these 503s
+    said when to come back."""
     peer = sip.Prober(target)
     peer.socket.setblocking(False)
     sent, answers, hints = 0, {}, 0
@@ -184,17 +145,11 @@ def invite_over_limit(target, seconds):
         except OSError:
             pass
         time.sleep(0.001)
-    return sent, list(answers.values()), hints
-
-
-def over_limit_beside(target, seconds, report):
-    os.sched_setaffinity(0, {1})
-    report.put(invite_over_limit(target, seconds))
+    report.put((sent, list(answers.values()), hints))
 
 
 def connect(target, seconds, report):
     """Strangers connect, say nothing and stay as long as they may; reports how many a second, and how much they heard."""
-    os.sched_setaffinity(0, {1})
     crowd, began = Crowd(target, STRANGER), time.monotonic()
     crowd.join(STRANGERS)
     rate = crowd.connected / (time.monotonic() - began)
@@ -206,7 +161,6 @@ def connect(target, seconds, report):
 
 def trickle(target, seconds, report):
     """The trunk's own address opens more connections than it may, and each says a byte now and then."""
-    os.sched_setaffinity(0, {1})
     crowd, began, said = Crowd(target, "127.0.0.1"), time.monotonic(), 0
     crowd.join(SLOW_TALKERS)
     while time.monotonic() - began < seconds:
@@ -214,17 +168,6 @@ def trickle(target, seconds, report):
         crowd.trickle()
         time.sleep(0.1)
     report.put((said / seconds, len(crowd.answered)))
-
-
-def beside(work, arguments, calls, seconds):
-    """The judge's verdict while `work` runs in a process of its own, and what that reported."""
-    report = multiprocessing.Queue()
-    other = multiprocessing.Process(target=work, args=(*arguments, report))
-    other.start()
-    verdict = judge(calls, seconds)
-    told = report.get(timeout=30)
-    other.join()
-    return verdict, told
 
 
 def scan(target):
@@ -243,58 +186,47 @@ def scan(target):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--offhook", default=os.path.join(os.environ.get("CARGO_TARGET_DIR", "target"), "debug", "offhook"))
+    parser = arguments(__doc__)
     parser.add_argument("--calls", type=int, default=50)
     parser.add_argument("--rate", type=int, default=10_000, help="datagrams a second")
     parser.add_argument("--seconds", type=float, default=8, help="each flood lasts so long")
-    options = parser.parse_args()
-    expect(os.cpu_count() >= 2, "two cores are needed: one for the server, one for who floods and judges it")
-    folder = pathlib.Path(tempfile.mkdtemp(prefix="flood-"))
-    door = PORTS.take()
-    os.sched_setaffinity(0, {0})
-    server = Offhook(pathlib.Path(options.offhook).resolve(), folder, PORTS.take(), trunk=f"max_calls = {options.calls}",
-                     media_ports=2 * options.calls + 20, listen=[f"tcp://127.0.0.1:{door}"])
-    os.sched_setaffinity(0, {1})
-    missed = []
-    try:
-        server.wait_ready()
+    options, door = parser.parse_args(), PORTS.take()
+    siege = Siege("flood")
+
+    def judged(server):
         room_for(STRANGERS + 200)
         calls = [Call(server.target) for _ in range(options.calls)]
         print(f"{'':12}{'rate/s':>8}{'loss %':>9}{'p99 ms':>8}{'max ms':>8}{'MB':>7}{'replies':>9}")
         loss, p99, longest = judge(calls, options.seconds)
         before = server.resident_mb()
         print(f"{'in peace':12}{0:8.0f}{100 * loss:9.3f}{p99:8.1f}{longest:8.1f}{before:7.1f}{0:9}")
+
+        def meanwhile(_is_over):
+            return judge(calls, options.seconds)
+
         floods = [(kind, flood, (kind, server.target, options.rate, options.seconds)) for kind in KINDS]
         tcp = (("127.0.0.1", door), options.seconds)
-        for kind, work, arguments in [*floods, ("connects", connect, tcp), ("slow bytes", trickle, tcp)]:
-            (loss, p99, longest), (rate, replies) = beside(work, arguments, calls, options.seconds)
+        for kind, work, given in [*floods, ("connects", connect, tcp), ("slow bytes", trickle, tcp)]:
+            (rate, replies), (loss, p99, longest) = beside(work, given, meanwhile)
             memory = server.resident_mb()
             print(f"{kind:12}{rate:8.0f}{100 * loss:9.3f}{p99:8.1f}{longest:8.1f}{memory:7.1f}{replies:9}")
             if loss > MAX_LOSS or p99 > MAX_GAP_MS or replies or memory - before > MAX_GROWTH_MB:
-                missed.append(kind)
-        work = (server.target, options.seconds)
-        (loss, p99, longest), (sent, answers, hints) = beside(over_limit_beside, work, calls, options.seconds)
+                siege.missed.append(kind)
+        (sent, answers, hints), (loss, p99, longest) = beside(invite_over_limit, (server.target, options.seconds), meanwhile)
         refused = sum(status == 503 for status in answers)
         print(f"{'over limit':12}{OVER_LIMIT_A_SECOND:8}{100 * loss:9.3f}{p99:8.1f}{longest:8.1f}"
               f"{server.resident_mb():7.1f}{len(answers):9}   {refused} of {sent} refused with 503, {hints} say when to retry")
         if loss > MAX_LOSS or p99 > MAX_GAP_MS or refused < sent or hints < refused:
-            missed.append("over limit")
+            siege.missed.append("over limit")
         found = scan(server.target)
         print("svmap and svwar: " + ("skipped, sipvicious is not installed" if found is None else f"{found or 'found nothing'}"))
         if found:
-            missed.append("scan")
+            siege.missed.append("scan")
         for call in calls:
-            call.hang_up()
-        server.unhurt()
-    except (Failure, Skipped) as failure:
-        missed.append(str(failure))
-    finally:
-        server.stop()
-    if not missed:
-        shutil.rmtree(folder, ignore_errors=True)
-    print(f"flood: {'missed: ' + ', '.join(missed) + f' (logs: {folder})' if missed else 'all bounds held'}")
-    return 1 if missed else 0
+            call.call.hang_up()
+
+    return siege.lay(options.offhook, judged, trunk=f"max_calls = {options.calls}", media_ports=2 * options.calls + 20,
+                     listen=[f"tcp://127.0.0.1:{door}"])
 
 
 if __name__ == "__main__":

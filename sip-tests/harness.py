@@ -52,6 +52,19 @@ class Stage:
         self._open.append(callee)
         return callee.wait_listening()
 
+    def inbound(self, scenario="call", event_type=101, **options):
+        """SIPp calls a new server, its audio that of a phone: `(phone, server, caller)`."""
+        phone, server = self.phone(event_type=event_type), self.offhook()
+        caller = self.caller(scenario, server.target, audio_port=phone.port, event_type=event_type, **options)
+        phone.call(caller.remote_audio())
+        return phone, server, caller
+
+    def outbound(self, phone, scenario="answer", **options):
+        """A new server with these options calls SIPp, its audio that of the phone: `(server, call_id, callee)`."""
+        callee = self.callee(scenario, audio_port=phone.port, event_type=phone.event_type)
+        server = self.offhook(callee.port, **options)
+        return server, server.dial(), callee
+
     def simulated_party(self, scenario):
         """`offhook callee` as a SIP endpoint: its address."""
         port = PORTS.take()

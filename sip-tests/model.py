@@ -20,10 +20,13 @@ PIECE = 7  # characters
 
 
 class Model:
-    """The server; `requests` holds each body that came, with what it was answered."""
+    """The server; `requests` holds each body that came, with what it was answered.
 
-    def __init__(self, port):
-        self.requests = []
+    `decides` makes a reply from the messages: `(text, [(tool, arguments)])`.
+    """
+
+    def __init__(self, port, decides=None):
+        self.requests, decides = [], decides or decide
         model = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -35,7 +38,7 @@ class Model:
                     self.send_error(404)
                     return
                 request = json.loads(body)
-                text, calls = decide(request["messages"])
+                text, calls = decides(request["messages"])
                 model.requests.append({"at": time.time(), "body": request, "text": text, "calls": calls})
                 self.send_response(200)
                 self.send_header("Content-Type", "text/event-stream")

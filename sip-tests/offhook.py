@@ -125,6 +125,19 @@ url = "sqlite://{folder}/data/offhook.db"
         """Places a call and returns its id."""
         return self.post("/v1/calls", {"to": to, "task": {"goal": goal}, **more})["id"]
 
+    def say(self, call_id, text):
+        self.post(f"/v1/calls/{call_id}/actions/say", {"text": text})
+
+    def press(self, call_id, keys):
+        self.post(f"/v1/calls/{call_id}/actions/dtmf", {"digits": keys})
+
+    def hang_up(self, call_id, *peers):
+        """Ends a call, which each SIPp in it sees end as written; the call as it is then."""
+        self.post(f"/v1/calls/{call_id}/actions/hangup", {})
+        for peer in peers:
+            peer.wait_done()
+        return self.wait_ended(call_id)
+
     def call(self, call_id):
         return self.get(f"/v1/calls/{call_id}")
 

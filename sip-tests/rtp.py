@@ -31,6 +31,11 @@ def parse(data, at=0.0, source=None):
                   data)
 
 
+def event_payload(event, duration, is_end):
+    """A telephone-event that has lasted for so many samples (RFC 4733 §2.3)."""
+    return struct.pack("!BBH", event, (0x80 if is_end else 0) | 10, duration)
+
+
 class Endpoint:
     """A port that keeps all that arrives there."""
 
@@ -143,8 +148,7 @@ class Phone(Endpoint):
                 if first:
                     event_timestamp = self._timestamp
                 for copy in range(3 if last else 1):
-                    payload = struct.pack("!BBH", event, (0x80 if last else 0) | 10, duration)
-                    self._send(self.event_type, event_timestamp, first and copy == 0, payload)
+                    self._send(self.event_type, event_timestamp, first and copy == 0, event_payload(event, duration, last))
             self._timestamp = (self._timestamp + audio.FRAME) % (1 << 32)
 
     def _send(self, payload_type, timestamp, marker, payload):
@@ -161,6 +165,8 @@ class Player(Endpoint):
 
     def __init__(self):
         super().__init__()
+        # `(time, datagram)` of all that was sent.
+        self.sent = []
         self._target = None
         self._due = collections.deque()
         self._run(self._work)
@@ -188,6 +194,7 @@ class Player(Endpoint):
                     pass  # an ICMP error about what was sent, or nothing after all
             while due and due[0][0] <= time.monotonic():
                 datagram = due[0][1]
+                self.sent.append((time.monotonic(), datagram))
                 try:
                     self.socket.sendto(datagram, self._target)
                 except OSError:
@@ -230,6 +237,17 @@ class Script:
             self._add(payload_type, payload, marker=self._pause_is_over or not self.packets)
             self._timestamp += len(payload)
             self._pause_is_over = False
+        return self
+
+    def press(self, key, milliseconds=100):
+        """A telephone-event of type 101 in steps of 20 ms, its end thrice (RFC 4733 §2.5)."""
+        steps = milliseconds // 20
+        for step in range(1, steps + 1):
+            self._at += audio.FRAME / audio.RATE
+            for _ in range(3 if step == steps else 1):
+                payload = event_payload(EVENT_KEYS.index(key), step * audio.FRAME, step == steps)
+                self._add(101, payload, marker=step == 1)
+        self._timestamp += steps * audio.FRAME
         return self
 
     def noise(self, level, seconds):

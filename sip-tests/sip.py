@@ -98,6 +98,10 @@ def digest_response(method, password, fields):
 _versions = itertools.count(1)
 
 
+# Of a description: keys are telephone-events of this type.
+KEYS = "a=rtpmap:101 telephone-event/8000"
+
+
 def describe(port, formats="0", address="127.0.0.1", profile="RTP/AVP", lines=()):
     """A description of one audio stream, each time a new version of it; `lines` follow its line."""
     body = ["v=0", f"o=- 4711 {next(_versions)} IN IP4 127.0.0.1", "s=-", f"c=IN IP4 {address}", "t=0 0",

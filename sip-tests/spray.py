@@ -11,18 +11,11 @@ recordings must hold the tone that was said, and no stranger may hear anything. 
 library only.
 """
 
-import argparse
 import itertools
-import multiprocessing
-import os
 import pathlib
 import random
-import selectors
-import shutil
-import socket
 import struct
 import sys
-import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
@@ -33,14 +26,14 @@ import rtp  # noqa: E402
 import sip  # noqa: E402
 import srtp  # noqa: E402
 from kamailio import make_certificates  # noqa: E402
-from offhook import Offhook  # noqa: E402
-from process import PORTS, Failure, expect, wait_for  # noqa: E402
+from process import PORTS, wait_for  # noqa: E402
+from siege import Siege, after, arguments, beside, bound, talk  # noqa: E402
 
 SEED = 20_000
 # The first is nobody's, the second that of the calls.
 STRANGERS = ("127.0.0.3", "127.0.0.1")
-# Of the calls: keys are taken, and the source of each can be guessed.
-KEYS, FIRST_SSRC = "a=rtpmap:101 telephone-event/8000", 1000
+# Of the calls: the source of each can be guessed.
+FIRST_SSRC = 1000
 # The second byte of RTCP.
 REPORTS = {bytes([kind]) for kind in range(200, 205)}
 ECHOES, RECORDED = 8, 2
@@ -50,6 +43,8 @@ TONE = audio.ulaw_encode(audio.tone(OURS_HERTZ, 0.02))
 STRANGE_TONE = audio.tone(THEIRS_HERTZ, 0.02, 30_000)
 SILENCE = {0xFF}
 MAX_LOSS = 0.001
+# What is on its way back, once the last packet has been sent.
+SETTLE_SECONDS = 0.3
 # So many at once, so that no queue of the kernel overflows for want of CPU of the sender.
 BURST = 64
 
@@ -67,7 +62,7 @@ class Line:
         """A call to that user."""
         # RTCP goes to the port above, where no stranger may listen.
         peer, ours = bound("127.0.0.1", PORTS.take(2)), srtp.Key() if encrypted else None
-        profile = {"profile": "RTP/SAVP", "lines": [KEYS, ours.line()]} if ours else {"lines": [KEYS]}
+        profile = {"profile": "RTP/SAVP", "lines": [sip.KEYS, ours.line()]} if ours else {"lines": [sip.KEYS]}
         call = sip.Call(prober, sip.describe(peer.getsockname()[1], "0 101", **profile), user)
         return cls(number, peer, call, user == "echo", ours, srtp.Key.of(call.answer.body) if ours else None)
 
@@ -100,34 +95,6 @@ class Line:
         return [f"call {self.number}: {fault}" for fault in found], lost
 
 
-def hold(lines, seconds=None, until=None):
-    """Speaks on all lines for so long, or until that is so, and takes what comes back."""
-    selector = selectors.DefaultSelector()
-    for line in lines:
-        selector.register(line.socket, selectors.EVENT_READ, line)
-    began = time.monotonic()
-    due = [began + 0.02 * place / len(lines) for place in range(len(lines))]
-
-    def take(wait):
-        for key, _ in selector.select(max(0.0, wait)):
-            try:
-                while True:
-                    key.data.take(*key.fileobj.recvfrom(2048))
-            except BlockingIOError:
-                pass
-
-    while (time.monotonic() < began + seconds) if seconds else not until():
-        for place, line in enumerate(lines):
-            while due[place] <= time.monotonic():
-                due[place] += 0.02
-                line.send()
-        take(min(due) - time.monotonic())
-    settled = time.monotonic() + 0.3
-    while time.monotonic() < settled:
-        take(0.02)
-    selector.close()
-
-
 def strange_datagrams(chance):
     """What strangers send, a thousand of it."""
     coded = {kind: audio.encode(kind, STRANGE_TONE) for kind in (0, 8)}
@@ -154,7 +121,6 @@ def strange_datagrams(chance):
 
 def spray(ports, rate, seconds, report):
     """Strangers send `rate` datagrams a second to these ports in turn: how many went a second, and how many came to them."""
-    os.sched_setaffinity(0, {1})
     sockets = [bound(address) for address in STRANGERS * 2]
     datagrams, target = itertools.cycle(strange_datagrams(random.Random(SEED))), itertools.cycle(ports)
     stranger = itertools.cycle(random.Random(SEED).choices(sockets, k=997))
@@ -176,7 +142,6 @@ def spray(ports, rate, seconds, report):
 
 def forge(line, count, rate, report):
     """Sends `count` packets at `rate` a second from the address of a call in SRTP, none of which is to be taken."""
-    os.sched_setaffinity(0, {1})
     chance, sealed = random.Random(SEED), srtp.Key()
     packets = [packet for _, packet in rtp.Script().say(STRANGE_TONE * 50).packets]
     bad = []
@@ -199,13 +164,6 @@ def forge(line, count, rate, report):
     report.put((sent / (time.monotonic() - began), 0))
 
 
-def bound(address, port=0):
-    peer = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    peer.bind((address, port))
-    peer.setblocking(False)
-    return peer
-
-
 def send(source, datagram, target):
     try:
         source.sendto(datagram, target)
@@ -222,18 +180,6 @@ def waiting(peer):
             count += 1
     except OSError:
         return count
-
-
-def beside(work, arguments, lines):
-    """Speaks on all lines while `work` runs in a process of its own; what that reported, and what was wrong."""
-    report = multiprocessing.Queue()
-    other = multiprocessing.Process(target=work, args=(*arguments, report))
-    other.start()
-    hold(lines, until=lambda: not other.is_alive() or not report.empty())
-    told = report.get(timeout=10)
-    other.join()
-    faults, lost = zip(*(line.faults() for line in lines))
-    return told, [fault for found in faults for fault in found], sum(lost)
 
 
 def recordings(server, folder, seconds):
@@ -253,63 +199,52 @@ def recordings(server, folder, seconds):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--offhook", default=os.path.join(os.environ.get("CARGO_TARGET_DIR", "target"), "debug", "offhook"))
+    parser = arguments(__doc__)
     parser.add_argument("--rate", type=int, default=20_000, help="datagrams a second")
     parser.add_argument("--seconds", type=float, default=10, help="the strangers spray for so long")
     parser.add_argument("--bad", type=int, default=1_000_000, help="packets that a call in SRTP is sent")
-    options = parser.parse_args()
-    expect(os.cpu_count() >= 2, "two cores are needed: one for the server, one for who sprays and judges")
-    folder, door = pathlib.Path(tempfile.mkdtemp(prefix="spray-")), PORTS.take()
-    make_certificates(folder)
-    os.sched_setaffinity(0, {0})
-    server = Offhook(pathlib.Path(options.offhook).resolve(), folder, PORTS.take(), trunk='srtp = "preferred"',
-                     listen=[f"tls://127.0.0.1:{door}"], limits="silence_nudges = 100",
-                     sip=f'tls_certificate = "{folder}/client.pem"\ntls_key = "{folder}/client.key"')
-    os.sched_setaffinity(0, {1})
-    missed = []
-    print(f"seed {SEED}")
-    print(f"{'':12}{'rate/s':>8}{'said':>8}{'lost':>6}{'to them':>9}   wrong")
+    options, door = parser.parse_args(), PORTS.take()
+    siege = Siege("spray")
+    make_certificates(siege.folder)
 
-    def judge(what, work, arguments, lines):
-        (rate, heard), faults, lost = beside(work, arguments, lines)
+    def judge(what, work, given, lines):
+        (rate, heard), _ = beside(work, given, lambda is_over: talk(lines, is_over, SETTLE_SECONDS))
+        faults, lost = zip(*(line.faults() for line in lines))
+        faults = [fault for found in faults for fault in found]
         faults += [f"strangers were sent {heard} datagrams"] * bool(heard)
         said = sum(line.sent for line in lines)
-        print(f"{what:12}{rate:8.0f}{said:8}{lost:6}{heard:9}   {'; '.join(faults) or 'nothing'}", flush=True)
-        missed.extend(faults)
+        print(f"{what:12}{rate:8.0f}{said:8}{sum(lost):6}{heard:9}   {'; '.join(faults) or 'nothing'}", flush=True)
+        siege.missed.extend(faults)
 
-    def ignored():
-        return server.metric('offhook_rtp_packets_total{fate="ignored"}')
-
-    try:
-        server.wait_ready()
+    def judged(server):
+        print(f"seed {SEED}")
+        print(f"{'':12}{'rate/s':>8}{'said':>8}{'lost':>6}{'to them':>9}   wrong")
         lines = [Line.to(sip.Prober(server.target), number) for number in range(ECHOES)]
         lines += [Line.to(sip.Prober(server.target), ECHOES + number, "agent") for number in range(RECORDED)]
         # Who is heard first is listened to: that is what a description is for, until it is the caller.
-        hold(lines, seconds=1)
+        talk(lines, after(1), SETTLE_SECONDS)
         judge("strangers", spray, (server.media_ports, options.rate, options.seconds), lines)
         for line in lines:
             line.call.hang_up()
-        wrong = recordings(server, folder, 0.02 * lines[-1].sent)
+        wrong = recordings(server, siege.folder, 0.02 * lines[-1].sent)
         print(f"{'recorded':12}{RECORDED:8}{'':23}   {'; '.join(wrong) or 'nothing'}")
-        missed.extend(wrong)
+        siege.missed.extend(wrong)
 
         line = Line.to(sip.TlsProber(("127.0.0.1", door)), len(lines), encrypted=True)
-        hold([line], seconds=1)
-        before = ignored()
+        talk([line], after(1), SETTLE_SECONDS)
+        before = ignored(server)
         judge("bad SRTP", forge, (line, options.bad, options.rate), [line])
         # The rest overflowed the queue of the kernel.
-        wait_for("most of what was bad has been counted", lambda: ignored() - before > options.bad / 2, 5)
+        wait_for("most of what was bad has been counted", lambda: ignored(server) - before > options.bad / 2, 5)
         line.call.hang_up()
-        server.unhurt()
-    except Failure as failure:
-        missed.append(str(failure))
-    finally:
-        server.stop()
-    if not missed:
-        shutil.rmtree(folder, ignore_errors=True)
-    print(f"spray: {'missed: ' + ', '.join(missed) + f' (logs: {folder})' if missed else 'all bounds held'}")
-    return 1 if missed else 0
+
+    return siege.lay(options.offhook, judged, trunk='srtp = "preferred"', listen=[f"tls://127.0.0.1:{door}"],
+                     limits="silence_nudges = 100",
+                     sip=f'tls_certificate = "{siege.folder}/client.pem"\ntls_key = "{siege.folder}/client.key"')
+
+
+def ignored(server):
+    return server.metric('offhook_rtp_packets_total{fate="ignored"}')
 
 
 if __name__ == "__main__":

@@ -12,8 +12,10 @@ import audio
 import crowd
 import harness
 import model
+import pcap
 import rtp
 import run
+import siege
 import sip
 import spray
 import srtp
@@ -105,6 +107,21 @@ class Rtp(unittest.TestCase):
         self.assertEqual([packet.ssrc == heard[0].ssrc for packet in heard], [True, True, True, False])
 
 
+    def test_keys_of_a_script_are_as_rfc_4733_has_them(self):
+        script = rtp.Script().say(audio.silence(0.04)).press("5").say(audio.silence(0.02))
+        packets = [rtp.parse(datagram) for _, datagram in script.packets]
+        self.assertEqual(rtp.Event(packets[2:9]).key, "5")
+        self.assertEqual(rtp.Event(packets[2:9]).faults(), [])
+        self.assertEqual([packets[n].timestamp - packets[0].timestamp & 0xFFFFFFFF for n in (2, 8, 9)], [320, 320, 1120])
+
+
+class Pcap(unittest.TestCase):
+    def test_what_was_written_is_read(self):
+        datagrams = [(1.000001, b"one"), (2.5, bytes(range(200)))]
+        capture = pcap.written(datagrams, ("127.0.0.1", 4000), ("127.0.0.2", 5000))
+        self.assertEqual(pcap.read(capture), [(at, 4000, 5000, payload) for at, payload in datagrams])
+
+
 class Srtp(unittest.TestCase):
     def test_session_keys_are_those_of_rfc_3711_appendix_b_3(self):
         key = srtp.Key(bytes.fromhex("E1F97A0D3E018BE0D64FA32C06DE41390EC675AD498AFEEBB6960B3AABE6"))
@@ -165,10 +182,40 @@ class Crowd(unittest.TestCase):
                 one.close()
 
 
+class Siege(unittest.TestCase):
+    def test_each_call_sends_at_its_pace_and_takes_what_comes_back(self):
+        with siege.bound("127.0.0.1") as here, siege.bound("127.0.0.1") as there:
+            sent, taken = [], []
+            call = types.SimpleNamespace(socket=here, take=lambda datagram, source: taken.append((datagram, source)))
+
+            def send():
+                sent.append(time.monotonic())
+                there.sendto(b"back", here.getsockname())
+
+            call.send = send
+            siege.talk([call], siege.after(0.2), settle=0.02)
+            # No more than are due; fewer where the machine is busy at the end.
+            self.assertTrue(2 <= len(sent) <= 11, sent)
+            self.assertEqual(taken, [(b"back", there.getsockname())] * len(sent))
+
+    def test_what_is_done_beside_reports_and_is_then_over(self):
+        def meanwhile(is_over):
+            end = time.monotonic() + 5
+            while time.monotonic() < end and not is_over():
+                time.sleep(0.01)
+            return is_over()
+
+        self.assertEqual(siege.beside(told_of, ("nothing",), meanwhile), ("nothing happened", True))
+
+
+def told_of(what, report):
+    report.put(f"{what} happened")
+
+
 class Spray(unittest.TestCase):
     def check(self, datagrams, faults):
         """What is wrong when these come back to an echo that two packets of ours were sent to."""
-        with spray.bound("127.0.0.1") as ours, spray.bound("127.0.0.1") as theirs:
+        with siege.bound("127.0.0.1") as ours, siege.bound("127.0.0.1") as theirs:
             line = spray.Line(3, ours, types.SimpleNamespace(remote=theirs.getsockname()))
             sent = []
             for _ in range(2):

@@ -3,8 +3,10 @@
 from cases import robustness  # noqa: F401
 from cases import crowds  # noqa: F401
 from cases import media  # noqa: F401
+from cases import listening  # noqa: F401
 from cases import inbound  # noqa: F401
 from cases import outbound  # noqa: F401
+from cases import parties  # noqa: F401
 from cases import scheduled  # noqa: F401
 from cases import digits  # noqa: F401
 from cases import registration  # noqa: F401

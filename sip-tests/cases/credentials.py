@@ -1,10 +1,7 @@
 """Who asks for credentials in the middle of a call, and gets none."""
 
-from cases.registration import TRUNK
+from cases.registration import ACCOUNT
 from harness import case, expect, wait_for
-
-# A trunk that we have credentials for, without a registration.
-ACCOUNT = TRUNK.replace("register = true", "register = false")
 
 
 def given_away(messages):
@@ -45,10 +42,9 @@ def challenge_of_a_callee_elsewhere(t):
     server = t.offhook(callee.port, trunk=ACCOUNT + 'dtmf = "info"', sip='allow_from = ["127.0.0.2/32"]')
     call_id = server.dial()
     server.wait_status(call_id, "answered")
-    server.post(f"/v1/calls/{call_id}/actions/dtmf", {"digits": "5"})
+    server.press(call_id, "5")
     wait_for("the INFO arrives", lambda: callee.received(method="INFO"))
-    server.post(f"/v1/calls/{call_id}/actions/hangup", {})
-    callee.wait_done()
+    server.hang_up(call_id, callee)
     # The first ACK is that of the trunk's 407.
     for method, earlier in (("ACK", 1), ("INFO", 0), ("BYE", 0)):
         asked = callee.received(method=method)[earlier:]

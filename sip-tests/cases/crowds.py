@@ -3,8 +3,8 @@
 import time
 
 import audio
-from cases.inbound import final_answer, hear_echo
-from cases.robustness import hang_up, next_with, offer
+import sip
+from cases.inbound import hear_echo
 from crowd import Crowd
 from harness import case, expect, idle, wait_for
 from process import PORTS
@@ -19,20 +19,15 @@ def with_a_call(t, source, seconds, meanwhile):
     """`meanwhile(crowd)` happens while a call to `echo` hears its own tone for so long."""
     port = PORTS.take()
     server = t.offhook(listen=[f"tcp://127.0.0.1:{port}"])
-    phone, prober = t.phone(), t.prober(server.target)
-    prober.send(prober.request("INVITE", headers={"Content-Type": "application/sdp"}, body=offer(phone.port)))
-    answer = final_answer(prober)
-    expect(answer.status == 200, f"the call was answered {answer}")
-    bye = hang_up(prober, answer)
-    phone.call(answer.sdp_address())
+    phone = t.phone()
+    call = t.call(server, sip.describe(phone.port))
+    phone.call(call.remote)
     phone.play(audio.tone(1000, seconds))
     crowd, before = t.keep(Crowd(("127.0.0.1", port), source)), server.resident_mb()
     meanwhile(crowd)
     grown = server.resident_mb() - before
     wait_for("the tone has been sent", lambda: phone.idle, seconds)
-    prober.send(bye)
-    answer = wait_for("the BYE is answered", lambda: next_with(prober, "BYE"), 5)
-    expect(answer.status == 200, f"the BYE got {answer.status}")
+    call.hang_up()
     hear_echo(phone, 1000, 0.9 * seconds)
     expect(not crowd.answered, f"the crowd was told {crowd.answered[:60]!r}")
     expect(grown < MAX_GROWTH_MB, f"the program grew by {grown:.0f} MB")

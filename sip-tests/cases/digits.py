@@ -11,10 +11,7 @@ def keys_received(server):
 
 
 def press_into(t, send, expected, scenario="call", event_type=101):
-    phone = t.phone(event_type=event_type)
-    server = t.offhook()
-    caller = t.caller(scenario, server.target, service="agent", audio_port=phone.port, event_type=event_type)
-    phone.call(caller.remote_audio())
+    phone, server, caller = t.inbound(scenario, event_type, service="agent")
     send(phone)
     caller.wait_done()
     wait_for(f"the keys {expected} are in the events", lambda: len(keys_received(server)) >= len(expected))
@@ -58,12 +55,10 @@ def digits_in_info(t):
 def press_from(t, scenario, keys, event_type=101):
     """A call of ours that presses keys; the phone that heard them, and the call."""
     phone = t.phone(event_type=event_type)
-    callee = t.callee(scenario, audio_port=phone.port, event_type=event_type)
-    server = t.offhook(callee.port)
-    call_id = server.dial()
+    server, call_id, callee = t.outbound(phone, scenario)
     phone.call(callee.remote_audio())
     server.wait_status(call_id, "answered")
-    server.post(f"/v1/calls/{call_id}/actions/dtmf", {"digits": keys})
+    server.press(call_id, keys)
     pressed = keys.replace("w", "")
     return phone, callee, server, call_id, pressed
 
@@ -74,8 +69,7 @@ def digits_out_rfc4733(t):
     phone, callee, server, call_id, pressed = press_from(t, "answer", "1w2#")
     wait_for("all keys arrive", lambda: len(phone.events()) >= 3 and phone.events()[-1].ends >= 3)
     wait_for("the server tells that they are sent", lambda: server.events(call_id, "call.dtmf.sent"))
-    server.post(f"/v1/calls/{call_id}/actions/hangup", {})
-    callee.wait_done()
+    call = server.hang_up(call_id, callee)
     events = phone.events()
     expect("".join(event.key for event in events) == pressed, f"heard {[event.key for event in events]}, not {pressed}")
     faults = [fault for event in events for fault in event.faults()]
@@ -83,7 +77,6 @@ def digits_out_rfc4733(t):
     gap = events[1].packets[0].at - events[0].packets[-1].at
     expect(0.45 <= gap <= 1.2, f"`w` lasted {gap:.2f} s, not half a second")
     expect(len({packet.ssrc for packet in phone.packets}) == 1, "keys and voice have different SSRCs (RFC 4733 §2.2)")
-    call = server.wait_ended(call_id)
     expect(call["digits_sent"] == pressed, f"digits_sent is {call['digits_sent']!r}, not {pressed!r}")
 
 
@@ -92,10 +85,8 @@ def digits_out_other_type(t):
     """Keys go out under the payload type that the answer names, whatever we offered."""
     phone, callee, server, call_id, pressed = press_from(t, "answer", "6", event_type=97)
     wait_for("the key arrives", lambda: phone.events() and phone.events()[-1].ends >= 3)
-    server.post(f"/v1/calls/{call_id}/actions/hangup", {})
-    callee.wait_done()
+    server.hang_up(call_id, callee)
     expect([event.key for event in phone.events()] == [pressed], f"heard {[event.key for event in phone.events()]}")
-    server.wait_ended(call_id)
 
 
 @case
@@ -104,26 +95,20 @@ def digits_out_inband(t):
     phone, callee, server, call_id, pressed = press_from(t, "answer_no_events", "9w0#")
     wait_for("all keys are heard", lambda: len(audio.dtmf_keys(phone.samples())) >= 3)
     wait_for("the server tells that they are sent", lambda: server.events(call_id, "call.dtmf.sent"))
-    server.post(f"/v1/calls/{call_id}/actions/hangup", {})
-    callee.wait_done()
+    call = server.hang_up(call_id, callee)
     heard = audio.dtmf_keys(phone.samples())
     expect(heard == pressed, f"heard {heard!r}, not {pressed!r}")
     expect(not phone.events(), "telephone-events were sent though the answer has none")
-    call = server.wait_ended(call_id)
     expect(call["digits_sent"] == pressed, f"digits_sent is {call['digits_sent']!r}, not {pressed!r}")
 
 
 @case
 def digits_out_info(t):
     """`1w2` leaves as two INFOs, in order; the pause is none."""
-    callee = t.callee("answer_info", audio_port=t.phone().port)
-    server = t.offhook(callee.port, trunk='dtmf = "info"')
-    call_id = server.dial()
+    server, call_id, callee = t.outbound(t.phone(), "answer_info", trunk='dtmf = "info"')
     server.wait_status(call_id, "answered")
-    server.post(f"/v1/calls/{call_id}/actions/dtmf", {"digits": "1w2"})
+    server.press(call_id, "1w2")
     wait_for("the server tells that they are sent", lambda: server.events(call_id, "call.dtmf.sent"))
-    server.post(f"/v1/calls/{call_id}/actions/hangup", {})
-    callee.wait_done()
+    server.hang_up(call_id, callee)
     keys = [info.body.partition("Signal=")[2][:1] for info in callee.received(method="INFO")]
     expect(keys == ["1", "2"], f"the keys that came are {keys}")
-    server.wait_ended(call_id)

@@ -3,7 +3,7 @@
 import sip
 from cases.inbound import acknowledge, final_answer
 from cases.independent_phone import hears_itself
-from cases.registration import TRUNK
+from cases.registration import ACCOUNT
 from harness import case, expect
 
 # A host that belongs to no trunk.
@@ -18,14 +18,10 @@ def outbound_follows_an_allowed_redirection(t):
     """302 to a host that `redirects` names: the same number is called there, without our credentials, and it answers."""
     elsewhere = t.callee("answer", audio_port=t.phone().port, host=ELSEWHERE)
     callee = t.callee("redirect", number="+15550123", elsewhere=f"{ELSEWHERE}:{elsewhere.port}")
-    account = TRUNK.replace("register = true", "register = false")
-    server = t.offhook(callee.port, trunk=account + f'redirects = ["{ELSEWHERE}"]')
+    server = t.offhook(callee.port, trunk=ACCOUNT + f'redirects = ["{ELSEWHERE}"]')
     call_id = server.dial()
     server.wait_status(call_id, "answered")
-    server.post(f"/v1/calls/{call_id}/actions/hangup", {})
-    callee.wait_done()
-    elsewhere.wait_done()
-    server.wait_ended(call_id)
+    server.hang_up(call_id, callee, elsewhere)
     invite = elsewhere.received(method="INVITE")[0]
     expect(invite.start.startswith(f"INVITE sip:+15550123@{ELSEWHERE}:"), f"the INVITE is {invite.start!r}")
     proven = [message for message in callee.received(method="INVITE") if message.get("Proxy-Authorization")]
@@ -38,12 +34,9 @@ def outbound_follows_an_allowed_redirection(t):
 @case
 def outbound_caller_withheld(t):
     """`privacy = "id"`: From and Contact name nobody, the trunk alone learns who calls (RFC 3325 §7)."""
-    callee = t.callee("answer", audio_port=t.phone().port)
-    server = t.offhook(callee.port, trunk='privacy = "id"\nasserted_identity = "tel:+15550100"')
-    call_id = server.dial()
+    server, call_id, callee = t.outbound(t.phone(), trunk='privacy = "id"\nasserted_identity = "tel:+15550100"')
     server.wait_status(call_id, "answered")
-    server.post(f"/v1/calls/{call_id}/actions/hangup", {})
-    callee.wait_done()
+    server.hang_up(call_id, callee)
     invite = callee.received(method="INVITE")[0]
     said = {name: invite.get(name) for name in ("From", "Contact", "Privacy", "P-Asserted-Identity")}
     expect(said["Privacy"] == "id" and said["P-Asserted-Identity"] == "<tel:+15550100>", f"the INVITE says {said}")
@@ -54,8 +47,7 @@ def outbound_caller_withheld(t):
 @case
 def inbound_caller_identified(t):
     """What the trunk says of the caller, and who sent the call on, is in the API as it came."""
-    server = t.offhook()
-    caller = t.caller("call", server.target, service="agent", audio_port=t.phone().port, headers=(
+    _, server, caller = t.inbound(service="agent", headers=(
         'P-Asserted-Identity: "Ann Oak" <sip:+15550155@trunk.example;verstat=TN-Validation-Passed-A>',
         "Privacy: id",
         "Diversion: <sip:+15550144@trunk.example>;reason=no-answer;counter=2",

@@ -16,10 +16,7 @@ def hear_echo(phone, frequency, seconds):
 @case
 def inbound_echo(t):
     """A call to `echo`: the tone we send comes back, and nothing else."""
-    phone = t.phone()
-    server = t.offhook()
-    caller = t.caller("call", server.target, audio_port=phone.port)
-    phone.call(caller.remote_audio())
+    phone, _, caller = t.inbound()
     phone.play(audio.tone(1000, 2.5))
     caller.wait_done()
     hear_echo(phone, 1000, 1.8)
@@ -30,10 +27,7 @@ def inbound_echo(t):
 @case
 def inbound_milliwatt(t):
     """A call to `milliwatt`: 1004 Hz at 0 dBm0 (within 1.5 dB)."""
-    phone = t.phone()
-    server = t.offhook()
-    caller = t.caller("call", server.target, service="milliwatt", audio_port=phone.port)
-    phone.call(caller.remote_audio())
+    phone, _, caller = t.inbound(service="milliwatt")
     caller.wait_done()
     samples = phone.samples()
     heard = max(audio.tone_seconds(samples, frequency) for frequency in (1000, 1004))
@@ -45,10 +39,7 @@ def inbound_milliwatt(t):
 @case
 def inbound_late_offer(t):
     """An INVITE without a description: we offer in the 200 and use the answer in the ACK."""
-    phone = t.phone()
-    server = t.offhook()
-    caller = t.caller("call_late_offer", server.target, audio_port=phone.port)
-    phone.call(caller.remote_audio())
+    phone, _, caller = t.inbound("call_late_offer")
     phone.play(audio.tone(700, 2))
     caller.wait_done()
     hear_echo(phone, 700, 1.2)
@@ -57,10 +48,7 @@ def inbound_late_offer(t):
 @case
 def inbound_hold_and_resume(t):
     """Hold by re-INVITE silences us, resume brings the echo back."""
-    phone = t.phone()
-    server = t.offhook()
-    caller = t.caller("call_hold", server.target, audio_port=phone.port)
-    phone.call(caller.remote_audio())
+    phone, _, caller = t.inbound("call_hold")
     phone.play(audio.tone(1000, 9))
 
     def answers():
@@ -85,10 +73,7 @@ def inbound_hold_and_resume(t):
 @case
 def inbound_agent_speaks(t):
     """A call to the default agent is answered with a voice, recorded, and in the API."""
-    phone = t.phone()
-    server = t.offhook()
-    caller = t.caller("call", server.target, service="agent", audio_port=phone.port)
-    phone.call(caller.remote_audio())
+    phone, server, caller = t.inbound(service="agent")
     caller.wait_done()
     spoken = audio.loud_seconds(phone.samples())
     expect(spoken >= 0.5, f"the agent was heard for {spoken:.1f} s")
@@ -100,25 +85,13 @@ def inbound_agent_speaks(t):
 @case
 def inbound_reject(t):
     """A call to `reject` gets one final refusal and no media."""
-    server = t.offhook()
-    prober = t.prober(server.target)
-    invite = prober.request("INVITE", user="reject")
-    prober.send(invite)
-    answer = final_answer(prober)
-    expect(answer.status in (403, 480, 486, 603), f"the refusal is {answer.status}")
-    acknowledge(prober, invite, answer)
+    refused_with(t, (403, 480, 486, 603), user="reject")
 
 
 @case
 def inbound_unknown_number(t):
     """A number that no route knows is answered 404."""
-    server = t.offhook()
-    prober = t.prober(server.target)
-    invite = prober.request("INVITE", user="nobody-by-this-name")
-    prober.send(invite)
-    answer = final_answer(prober)
-    expect(answer.status == 404, f"the refusal is {answer.status}, not 404")
-    acknowledge(prober, invite, answer)
+    refused_with(t, (404,), user="nobody-by-this-name")
 
 
 @case
@@ -127,6 +100,18 @@ def inbound_canceled_while_ringing(t):
     target = t.simulated_party("no-answer")
     caller = t.caller("call_cancel", target, service="anybody", audio_port=t.phone().port)
     caller.wait_done()
+
+
+def refused_with(t, statuses, header=None, **request):
+    """An INVITE that must be refused with one of these, and a header that says why."""
+    server = t.offhook()
+    prober = t.prober(server.target)
+    invite = prober.request("INVITE", **request)
+    prober.send(invite)
+    answer = final_answer(prober)
+    acknowledge(prober, invite, answer)
+    expect(answer.status in statuses, f"the refusal is {answer.status}, not one of {statuses}")
+    expect(header is None or answer.get(header) is not None, f"the {answer.status} has no {header}")
 
 
 def final_answer(prober):

@@ -34,9 +34,7 @@ def second_of_two(t, first_port, seconds):
     server.wait_status(call_id, "ringing")
     took = time.monotonic() - began
     expect(took < seconds, f"it rang after {took:.1f} s, not {seconds} s")
-    server.post(f"/v1/calls/{call_id}/actions/hangup", {})
-    second.wait_done()
-    call = server.wait_ended(call_id)
+    call = server.hang_up(call_id, second)
     expect(call["end_reason"] == "canceled", f"end_reason is {call['end_reason']}, not canceled")
     return server, second
 

@@ -288,9 +288,7 @@ def media_held_for_long(t):
 def media_comes_before_the_answer(t):
     """RTP before any description does no harm; what comes between a 183 and the answer is heard, and all after it."""
     phone = t.phone()
-    callee = t.callee("answer_after_early_media", audio_port=phone.port)
-    server = t.offhook(callee.port)
-    call_id = server.dial()
+    server, call_id, callee = t.outbound(phone, "answer_after_early_media")
     phone.call(callee.remote_audio())
     phone.play(audio.tone(600, 0.4))
     server.wait_status(call_id, "early_media")
@@ -300,9 +298,7 @@ def media_comes_before_the_answer(t):
     phone.play(audio.tone(1000, 1))
     wait_for("the last tone is over", lambda: phone.idle)
     idle(0.3)
-    server.post(f"/v1/calls/{call_id}/actions/hangup", {})
-    callee.wait_done()
-    server.wait_ended(call_id)
+    server.hang_up(call_id, callee)
     rate, (they, _) = server.recording(call_id, t.folder)
     for frequency in (440, 1000):
         expect_whole(they, rate, frequency, 1)
@@ -342,14 +338,6 @@ def media_of_twenty_encrypted_calls(t):
         call.hang_up()
 
 
-def outbound_call(t):
-    """A call of ours that is about to be answered: `(server, call_id, callee, player)`."""
-    player = t.player()
-    callee = t.callee("answer", audio_port=player.port)
-    server = t.offhook(callee.port)
-    return server, server.dial(), callee, player
-
-
 def expect_one_way(server, call_id, cause):
     """The call tells why they are not heard, within 2 s of the answer."""
     told = wait_for("the call tells that it is one-way", lambda: server.events(call_id, "media.one_way"))[0]
@@ -368,19 +356,20 @@ def expect_two_way(server, call_id):
 @case
 def media_one_way(t):
     """Nothing arrives in a call of ours: it says so within 2 s of the answer, and that it is over when sound comes."""
-    server, call_id, callee, player = outbound_call(t)
+    player = t.player()
+    server, call_id, callee = t.outbound(player)
     server.wait_status(call_id, "answered")
     expect_one_way(server, call_id, "nothing_arrives")
     player.play(callee.remote_audio(), rtp.Script().say(audio.tone(440, 1)).packets)
     expect_two_way(server, call_id)
-    server.post(f"/v1/calls/{call_id}/actions/hangup", {})
-    callee.wait_done()
+    server.hang_up(call_id, callee)
 
 
 @case
 def media_of_unknown_type(t):
     """What arrives is of a payload type that nobody agreed on: the call names it, and says when what comes can be heard."""
-    server, call_id, callee, player = outbound_call(t)
+    player = t.player()
+    server, call_id, callee = t.outbound(player)
     script = rtp.Script().say(audio.tone(440, 4), payload_type=97, sounds_like=0)
     player.play(callee.remote_audio(), script.packets)
     server.wait_status(call_id, "answered")
@@ -388,8 +377,7 @@ def media_of_unknown_type(t):
     expect("97" in told["detail"], f"the detail is {told['detail']!r}, which does not name 97")
     player.play(callee.remote_audio(), rtp.Script().say(audio.tone(440, 1)).packets)
     expect_two_way(server, call_id)
-    server.post(f"/v1/calls/{call_id}/actions/hangup", {})
-    callee.wait_done()
+    server.hang_up(call_id, callee)
 
 
 # RFC 3264 §6, §8.2; RFC 3261 §14.2.

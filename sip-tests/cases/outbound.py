@@ -4,22 +4,25 @@ import audio
 from harness import case, expect, wait_for
 
 
+def with_their_tone(t, scenario="answer", statuses=("answered",), seconds=2, **options):
+    """They say 440 Hz for so long in a call of ours, which is in these states meanwhile: `(phone, server, call_id, callee)`."""
+    phone = t.phone()
+    server, call_id, callee = t.outbound(phone, scenario, **options)
+    phone.call(callee.remote_audio())
+    phone.play(audio.tone(440, seconds))
+    for status in statuses:
+        server.wait_status(call_id, status)
+    wait_for("their tone is over", lambda: phone.idle)
+    return phone, server, call_id, callee
+
+
 @case
 def outbound_audio_both_ways(t):
     """They hear our voice, we hear (and record) their tone, and our hang-up is a BYE."""
-    phone = t.phone()
-    callee = t.callee("answer", audio_port=phone.port)
-    server = t.offhook(callee.port)
-    call_id = server.dial()
-    phone.call(callee.remote_audio())
-    phone.play(audio.tone(440, 2))
-    server.wait_status(call_id, "answered")
-    wait_for("their tone is over", lambda: phone.idle)
-    server.post(f"/v1/calls/{call_id}/actions/say", {"text": "This sentence is here to be heard on the wire."})
+    phone, server, call_id, callee = with_their_tone(t)
+    server.say(call_id, "This sentence is here to be heard on the wire.")
     wait_for("they hear a voice", lambda: audio.loud_seconds(phone.samples()) > 1.5)
-    server.post(f"/v1/calls/{call_id}/actions/hangup", {})
-    callee.wait_done()
-    call = server.wait_ended(call_id)
+    call = server.hang_up(call_id, callee)
     expect(call["answered_at"] and call["ended_at"], "an answered call lacks its times")
     rate, (they, we) = server.recording(call_id, t.folder)
     heard = audio.tone_seconds(they, 440, rate)
@@ -32,18 +35,9 @@ def outbound_audio_both_ways(t):
 @case
 def outbound_encrypted_recording(t):
     """With a key a recording is encrypted on disk, and the API hands out what was heard."""
-    phone = t.phone()
-    callee = t.callee("answer", audio_port=phone.port)
     key = "a7" * 32
-    server = t.offhook(callee.port, media=f'recording_key = "{key}"')
-    call_id = server.dial()
-    phone.call(callee.remote_audio())
-    phone.play(audio.tone(440, 2))
-    server.wait_status(call_id, "answered")
-    wait_for("their tone is over", lambda: phone.idle)
-    server.post(f"/v1/calls/{call_id}/actions/hangup", {})
-    callee.wait_done()
-    server.wait_ended(call_id)
+    _, server, call_id, callee = with_their_tone(t, media=f'recording_key = "{key}"')
+    server.hang_up(call_id, callee)
     rate, (they, _) = server.recording(call_id, t.folder)
     heard = audio.tone_seconds(they, 440, rate)
     expect(heard >= 1.4, f"the recording has 440 Hz on their side for {heard:.1f} s, not 1.4 s")
@@ -54,9 +48,7 @@ def outbound_encrypted_recording(t):
 @case
 def outbound_callee_hangs_up(t):
     """Their BYE ends the call as theirs, with a result all the same."""
-    callee = t.callee("answer_then_bye", audio_port=t.phone().port)
-    server = t.offhook(callee.port)
-    call_id = server.dial()
+    server, call_id, callee = t.outbound(t.phone(), "answer_then_bye")
     callee.wait_done()
     call = server.wait_ended(call_id)
     expect(call["end_reason"] == "callee_hung_up", f"end_reason is {call['end_reason']}, not callee_hung_up")
@@ -66,29 +58,16 @@ def outbound_callee_hangs_up(t):
 @case
 def outbound_early_media(t):
     """What they say before the answer is heard: a 183 with a description is early media."""
-    phone = t.phone()
-    callee = t.callee("answer_early_media", audio_port=phone.port)
-    server = t.offhook(callee.port)
-    call_id = server.dial()
-    phone.call(callee.remote_audio())
-    phone.play(audio.tone(440, 2.5))
-    server.wait_status(call_id, "early_media")
-    server.wait_status(call_id, "answered")
-    wait_for("their tone is over", lambda: phone.idle)
-    server.post(f"/v1/calls/{call_id}/actions/hangup", {})
-    callee.wait_done()
-    server.wait_ended(call_id)
+    _, server, call_id, callee = with_their_tone(t, "answer_early_media", ("early_media", "answered"), 2.5)
+    server.hang_up(call_id, callee)
 
 
 @case
 def outbound_through_proxies(t):
     """ACK and BYE go by the recorded route, reversed, to the Contact of the answer (RFC 3261 §12.1.2)."""
-    callee = t.callee("answer_record_route", audio_port=t.phone().port)
-    server = t.offhook(callee.port)
-    call_id = server.dial()
+    server, call_id, callee = t.outbound(t.phone(), "answer_record_route")
     server.wait_status(call_id, "answered")
-    server.post(f"/v1/calls/{call_id}/actions/hangup", {})
-    callee.wait_done()
+    server.hang_up(call_id, callee)
     # Each proxy writes its Record-Route above what is there: ours, the first, is at the bottom.
     for method in ("ACK", "BYE"):
         request = callee.received(method=method)[0]
@@ -96,7 +75,6 @@ def outbound_through_proxies(t):
         route = ", ".join(request.all("Route"))
         places = [route.find(mark) for mark in ("n=first", "n=second")]
         expect(-1 < places[0] < places[1], f"the {method} has Route {route!r}, not first, then second")
-    server.wait_ended(call_id)
 
 
 @case
@@ -106,9 +84,7 @@ def outbound_canceled_by_us(t):
     server = t.offhook(callee.port)
     call_id = server.dial()
     server.wait_status(call_id, "ringing")
-    server.post(f"/v1/calls/{call_id}/actions/hangup", {})
-    callee.wait_done()
-    call = server.wait_ended(call_id)
+    call = server.hang_up(call_id, callee)
     expect(call["end_reason"] == "canceled", f"end_reason is {call['end_reason']}, not canceled")
     same_branch(callee)
 

@@ -4,11 +4,12 @@ import sip
 from harness import case, expect
 
 PASSWORD = "gw-Secret12345"
-TRUNK = f"""
+# A trunk that we have credentials for, without and with a registration.
+ACCOUNT = f"""
 username = "gateway"
 password = "{PASSWORD}"
-register = true
 """
+TRUNK = ACCOUNT + "register = true"
 
 
 def check_credentials(header, method, algorithm):
@@ -66,15 +67,13 @@ def register_refused(t):
 def invite_challenged(t):
     """A trunk's 407 to an INVITE is answered with credentials, once, in a new transaction."""
     callee = t.callee("answer_challenged", audio_port=t.phone().port, algorithm="SHA-256")
-    server = t.offhook(callee.port, trunk=TRUNK.replace("register = true", "register = false"))
+    server = t.offhook(callee.port, trunk=ACCOUNT)
     call_id = server.dial()
     server.wait_status(call_id, "answered")
-    server.post(f"/v1/calls/{call_id}/actions/hangup", {})
-    callee.wait_done()
+    server.hang_up(call_id, callee)
     invites = callee.received(method="INVITE")
     expect(len(invites) == 2, f"{len(invites)} INVITEs arrived, not 2")
     expect(not invites[0].get("Proxy-Authorization"), "credentials were sent before any challenge")
     check_credentials(invites[1].get("Proxy-Authorization"), "INVITE", "SHA-256")
     expect(invites[0].get("Via") != invites[1].get("Via"), "the second INVITE has the branch of the first")
     expect(invites[0].get("Call-ID") == invites[1].get("Call-ID"), "the second INVITE has another Call-ID")
-    server.wait_ended(call_id)

@@ -1,7 +1,8 @@
 """Lost, repeated, broken and unwanted messages."""
 
 import audio
-from cases.inbound import acknowledge, final_answer, hear_echo
+import sip
+from cases.inbound import final_answer, hear_echo, refused_with
 from harness import case, expect, wait_for
 
 
@@ -19,10 +20,7 @@ def ack_never_arrives(t):
 @case
 def ack_arrives_late(t):
     """After a lost ACK the 200 comes again; the late ACK saves the call."""
-    phone = t.phone()
-    server = t.offhook()
-    caller = t.caller("call_late_ack", server.target, audio_port=phone.port)
-    phone.call(caller.remote_audio())
+    phone, _, caller = t.inbound("call_late_ack")
     phone.play(audio.tone(1000, 3))
     caller.wait_done()
     answers = len(caller.received(status=200, cseq="INVITE"))
@@ -36,7 +34,7 @@ def invite_sent_again(t):
     phone = t.phone()
     server = t.offhook()
     prober = t.prober(server.target)
-    invite = prober.request("INVITE", headers={"Content-Type": "application/sdp"}, body=offer(phone.port))
+    invite = prober.request("INVITE", headers={"Content-Type": "application/sdp"}, body=sip.describe(phone.port))
     for _ in range(3):
         prober.send(invite)
     answers = [final_answer(prober)]
@@ -59,11 +57,6 @@ def invite_sent_again(t):
 def wait_quiet(prober):
     """What still comes until nothing has for a fifth of a second."""
     return list(iter(lambda: prober.receive(0.2), None))
-
-
-def offer(port, payload_type=0, codec="PCMU"):
-    return (f"v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
-            f"m=audio {port} RTP/AVP {payload_type}\r\na=rtpmap:{payload_type} {codec}/8000\r\n")
 
 
 @case
@@ -101,7 +94,7 @@ def stranger_ignored(t):
 def malformed(prober):
     """Datagrams that are wrong in one way each."""
     good = prober.request("OPTIONS")
-    sdp = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 9 RTP/AVP 0\r\n"
+    sdp = sip.describe(9)
     yield b""
     yield b"\r\n\r\n"
     yield b"\x00" * 40
@@ -134,10 +127,7 @@ def malformed(prober):
 @case
 def malformed_survived(t):
     """After each of thirty broken datagrams OPTIONS is answered, and a running call never notices."""
-    phone = t.phone()
-    server = t.offhook()
-    caller = t.caller("call", server.target, audio_port=phone.port)
-    phone.call(caller.remote_audio())
+    phone, server, caller = t.inbound()
     phone.play(audio.tone(1000, 2.5))
     broken, watcher = t.prober(server.target), t.prober(server.target)
     for number, datagram in enumerate(malformed(broken)):
@@ -149,36 +139,23 @@ def malformed_survived(t):
     hear_echo(phone, 1000, 1.8)
 
 
-def refused_with(t, status, header=None, **request):
-    """An INVITE that must be refused with a status, and a header that says why."""
-    server = t.offhook()
-    prober = t.prober(server.target)
-    invite = prober.request("INVITE", **request)
-    prober.send(invite)
-    answer = final_answer(prober)
-    acknowledge(prober, invite, answer)
-    expect(answer.status == status, f"the answer is {answer.status}, not {status}")
-    expect(header is None or answer.get(header) is not None, f"the {status} has no {header}")
-
-
 @case
 def unknown_extension_refused(t):
     """An extension in Require that we lack: 420 with Unsupported (RFC 3261 §8.2.2.3)."""
-    refused_with(t, 420, "Unsupported", headers={"Require": "teleportation"})
+    refused_with(t, (420,), "Unsupported", headers={"Require": "teleportation"})
 
 
 @case
 def foreign_codec_refused(t):
     """An offer without a codec of ours: 488."""
-    body = ("v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
-            "m=audio 30000 RTP/AVP 18\r\na=rtpmap:18 G729/8000\r\n")
-    refused_with(t, 488, headers={"Content-Type": "application/sdp"}, body=body)
+    body = sip.describe(30000, 18, lines=["a=rtpmap:18 G729/8000"])
+    refused_with(t, (488,), headers={"Content-Type": "application/sdp"}, body=body)
 
 
 @case
 def foreign_body_refused(t):
     """A body that is no description: 415 with Accept (RFC 3261 §8.2.3)."""
-    refused_with(t, 415, "Accept", headers={"Content-Type": "application/x-riddle"}, body="what am I?")
+    refused_with(t, (415,), "Accept", headers={"Content-Type": "application/x-riddle"}, body="what am I?")
 
 
 @case
@@ -194,16 +171,9 @@ def stray_bye_refused(t):
 @case
 def codec_of_europe(t):
     """An offer of PCMA alone is taken as PCMA."""
-    server = t.offhook()
-    prober = t.prober(server.target)
-    body = offer(30000, 8, "PCMA")
-    prober.send(prober.request("INVITE", headers={"Content-Type": "application/sdp"}, body=body))
-    answer = final_answer(prober)
-    expect(answer.status == 200, f"the answer is {answer.status}")
-    expect("RTP/AVP 8" in answer.body, f"the answer's media line is not PCMA: {answer.body!r}")
-    prober.send(hang_up(prober, answer))
-    bye = wait_for("the BYE is answered", lambda: next_with(prober, "BYE"), 5)
-    expect(bye.status == 200, f"the BYE got {bye.status}")
+    call = t.call(t.offhook(), sip.describe(30000, 8, lines=["a=rtpmap:8 PCMA/8000"]))
+    expect("RTP/AVP 8" in call.answer.body, f"the answer's media line is not PCMA: {call.answer.body!r}")
+    call.hang_up()
 
 
 def hang_up(prober, answer):

@@ -61,11 +61,10 @@ def call_bob(t, algorithm, over="udp", meanwhile=None, **options):
 
 def talk(t, server, phone, call_id):
     """We say a sentence, bob his tone, and each hears the other; then we hang up."""
-    server.post(f"/v1/calls/{call_id}/actions/say", {"text": "Good afternoon, this sentence goes through a proxy."})
+    server.say(call_id, "Good afternoon, this sentence goes through a proxy.")
     wait_for("we have said our sentence", lambda: [line for line in server.transcript(call_id) if "proxy" in line["text"]])
     wait_for("baresip recorded three seconds", lambda: phone.recorded_seconds() > 3)
-    server.post(f"/v1/calls/{call_id}/actions/hangup", {})
-    server.wait_ended(call_id)
+    server.hang_up(call_id)
     wait_for("baresip saw the end", lambda: phone.saw("CALL_CLOSED"))
 
     rate, heard = phone.heard()

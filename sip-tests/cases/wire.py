@@ -1,8 +1,8 @@
 """What was on the wire of a call, as the API tells it: a ladder and a capture file, without secrets."""
 
 import re
-import struct
 
+import pcap
 import sip
 from harness import case, expect, wait_for
 from offhook import API_KEY
@@ -18,25 +18,6 @@ def arrows(ladder):
     return [f"▶ {sent}" if ours else f"◀ {received}" for ours, sent, received in found]
 
 
-def datagrams(capture):
-    """`(time, source, destination, payload)` of each UDP datagram of a capture of raw IPv4 packets."""
-    magic, major, minor, _, _, _, link = struct.unpack_from("<IHHiIII", capture)
-    expect((magic, major, minor, link) == (0xA1B2C3D4, 2, 4, 101), f"not a capture of raw IP: {capture[:24].hex()}")
-    found, at = [], 24
-    while at < len(capture):
-        seconds, micros, kept, length = struct.unpack_from("<IIII", capture, at)
-        packet, at = capture[at + 16:at + 16 + kept], at + 16 + kept
-        version, total, protocol = packet[0], *struct.unpack_from(">H", packet, 2), packet[9]
-        expect((version, protocol) == (0x45, 17), f"not UDP over IPv4: {packet[:20].hex()}")
-        expect(kept == length == total == len(packet), f"lengths differ: {kept}, {length}, {total}, {len(packet)}")
-        words = sum(struct.unpack(">10H", packet[:20]))
-        expect((words & 0xFFFF) + (words >> 16) == 0xFFFF, f"a wrong header checksum: {packet[:20].hex()}")
-        source, destination, size = struct.unpack_from(">HHH", packet, 20)
-        expect(size == total - 20, f"a datagram of {size} in a packet of {total}")
-        found.append((seconds + micros / 1e6, source, destination, packet[28:]))
-    return found
-
-
 @case
 def call_trace(t):
     """A call with digest: ladder and capture have all its messages, live and afterwards, and no secret."""
@@ -47,9 +28,7 @@ def call_trace(t):
     server.wait_status(call_id, "answered")
     live = server.request("GET", path)[1].decode()
     expect(arrows(live) == EXPECTED[:6], f"the live ladder has {arrows(live)}:\n{live}")
-    server.post(f"/v1/calls/{call_id}/actions/hangup", {})
-    callee.wait_done()
-    server.wait_ended(call_id)
+    server.hang_up(call_id, callee)
 
     def whole():
         text = server.request("GET", path)[1].decode()
@@ -59,7 +38,7 @@ def call_trace(t):
 
     status, capture = server.request("GET", path, accept=PCAP)
     expect(status == 200, f"the capture is answered with {status}")
-    packets = datagrams(capture)
+    packets = pcap.read(capture)
     messages = [sip.Message(payload.decode()) for *_, payload in packets]
     kinds = [str(message.status or message.method) for message in messages]
     expect(kinds == [arrow[2:] for arrow in EXPECTED], f"the capture has {kinds}")

@@ -297,6 +297,9 @@ mod tests {
         check("Tuesday", "morning", "on tuesday i have two thirty or ten fifteen", true, "Tuesday at ten fifteen");
         check("Tuesday", "", "how about ten thirty on tuesday", true, "Tuesday at ten thirty");
         check("Tuesday", "morning", "i have nine thirty or eleven", true, "nine thirty");
+        let misheard =
+            "i have monday january twenty fifth at four fifteen in the afternoon or press nine thirty in the morning";
+        check("Monday", "afternoon", misheard, true, "Monday January twenty fifth at four fifteen");
     }
 
     #[test]

@@ -14,8 +14,10 @@ use crate::{Error, clock};
 /// How long a port is left alone after its call. A peer that missed our BYE sends on until it comes again, after 0.5, 1.5
 /// or 3.5 s (RFC 3261 §17.1.2.1).
 const REST: Duration = Duration::from_secs(5);
-/// In `freed_at`: the port has not been used yet.
+/// In `Freed::at`: the port has not been used yet.
 const NEVER: u64 = 0;
+/// A call has it. It is not tried: to be refused by the system costs more than all the rest of taking a port.
+const IN_USE: u64 = u64::MAX;
 
 /// The range, and since when each of its ports is free.
 #[derive(Debug)]
@@ -31,7 +33,7 @@ pub(crate) struct Ports {
 struct Freed {
     /// What the times count from.
     epoch: Instant,
-    /// Of each even port: when its last lease ended, in ms since `epoch` and counted from 1.
+    /// Of each even port: when its last lease ended, in ms since `epoch` and counted from 1; or one of the two above.
     at: Box<[AtomicU64]>,
 }
 
@@ -59,15 +61,27 @@ impl Drop for Lease {
 
 impl Freed {
     fn stamp(&self, now: Instant) -> u64 {
-        u64::try_from(now.saturating_duration_since(self.epoch).as_millis()).unwrap_or(u64::MAX - 1) + 1
+        u64::try_from(now.saturating_duration_since(self.epoch).as_millis()).unwrap_or(IN_USE - 2) + 1
     }
 
-    /// When the port was let go, if it still rests.
-    fn resting_since(&self, step: usize, now: Instant) -> Option<u64> {
-        let freed_at = self.at.get(step)?.load(Ordering::Relaxed);
+    fn state(&self, step: usize, now: Instant) -> State {
+        let freed_at = self.at[step].load(Ordering::Relaxed);
         let rest = u64::try_from(REST.as_millis()).unwrap_or(u64::MAX);
-        (freed_at != NEVER && self.stamp(now) < freed_at.saturating_add(rest)).then_some(freed_at)
+        match freed_at {
+            IN_USE => State::InUse,
+            NEVER => State::Free,
+            _ if self.stamp(now) >= freed_at.saturating_add(rest) => State::Free,
+            _ => State::Resting(freed_at),
+        }
     }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Free,
+    /// Since then.
+    Resting(u64),
+    InUse,
 }
 
 impl Ports {
@@ -80,31 +94,37 @@ impl Ports {
 
     /// Binds the next even port that is free and has rested.
     pub(crate) fn bind(&self, network: &Network, ip: IpAddr) -> Result<(MediaSocket, Lease), Error> {
-        let now = clock::now();
-        let pairs = self.shared.at.len();
-        let mut resting = Vec::new();
-        for _ in 0..pairs {
-            let step = self.next.fetch_add(1, Ordering::Relaxed) as usize % pairs;
-            match self.shared.resting_since(step, now) {
-                Some(since) => resting.push((since, step)),
-                None => {
-                    if let Some(bound) = self.take(network, ip, step) {
-                        return Ok(bound);
-                    }
-                }
-            }
-        }
-        // Better than to refuse: a late packet may disturb a call for a moment, and mostly comes from a source that the
-        // call does not listen to; a refused call is lost for certain. Whichever has rested longest is taken first.
-        resting.sort_unstable();
-        let taken = resting.into_iter().find_map(|(_, step)| self.take(network, ip, step));
+        let taken = self.candidates(clock::now()).find_map(|step| self.take(network, ip, step));
         taken.ok_or(Error::NoFreePort { first: self.first, last: self.last })
+    }
+
+    /// Those that may be taken, the best first. When none is left that has rested, the one that has rested longest is: better
+    /// than to refuse. A late packet may disturb a call for a moment, and mostly comes from a source that the call does not
+    /// listen to; a refused call is lost for certain.
+    fn candidates(&self, now: Instant) -> impl Iterator<Item = usize> {
+        let steps = self.shared.at.len();
+        let next = self.next.load(Ordering::Relaxed) as usize;
+        let free = (0..steps)
+            .map(move |n| (next + n) % steps)
+            .filter(move |step| self.shared.state(*step, now) == State::Free);
+        let resting = move |step| match self.shared.state(step, now) {
+            State::Resting(since) => Some((since, step)),
+            State::Free | State::InUse => None,
+        };
+        let mut tried = None;
+        let by_age = std::iter::from_fn(move || {
+            tried = (0..steps).filter_map(resting).filter(|resting| Some(*resting) > tried).min();
+            tried.map(|(_, step)| step)
+        });
+        free.chain(by_age)
     }
 
     /// `None` when somebody has it.
     fn take(&self, network: &Network, ip: IpAddr, step: usize) -> Option<(MediaSocket, Lease)> {
         let port = self.first.next_multiple_of(2).checked_add(u16::try_from(step * 2).ok()?)?;
         let socket = network.bind_media(SocketAddr::new(ip, port)).ok()?;
+        self.shared.at[step].store(IN_USE, Ordering::Relaxed);
+        self.next.store(u32::try_from(step + 1).unwrap_or(0), Ordering::Relaxed);
         Some((socket, Lease { port, step, freed: self.shared.clone() }))
     }
 }
@@ -177,6 +197,23 @@ mod tests {
         assert_eq!(taken.each_ref().map(port), [4002, 4000]);
         assert!(matches!(ports.bind(&network, IP), Err(Error::NoFreePort { .. })), "none is taken twice");
         drop(third);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_port_in_use_is_not_tried_however_long_ago_its_last_call_was() {
+        let (ports, network) = three();
+        let bind = || ports.bind(&network, IP).expect("a free port");
+        end(bind());
+        let (second, third) = (bind(), bind());
+        tokio::time::advance(REST).await;
+        let first = bind();
+        tokio::time::advance(REST).await;
+        assert_eq!(ports.candidates(clock::now()).collect::<Vec<_>>(), [0; 0]);
+        end(third);
+        tokio::time::advance(Duration::from_secs(1)).await;
+        end(second);
+        assert_eq!(ports.candidates(clock::now()).collect::<Vec<_>>(), [2, 1], "the longest rested first");
+        end(first);
     }
 
     #[test]

@@ -16,10 +16,12 @@ mod serve;
 mod transcribe;
 mod trunks;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+use crate::config::{self, Config, Problem};
 
 /// An AI agent on a telephone line: SIP endpoint, media engine and agent in one program.
 #[derive(Debug, Parser)]
@@ -168,6 +170,14 @@ pub fn print(line: &str) {
 pub fn complain(line: &str) {
     use std::io::Write as _;
     let _ = writeln!(std::io::stderr().lock(), "offhook: {line}");
+}
+
+/// The configuration in a file; of one with mistakes each has been told.
+pub fn configuration(path: &Path) -> Option<Config> {
+    let tell = |problems: Vec<Problem>| {
+        problems.iter().for_each(|problem| complain(&format!("{}: {problem}", path.display())));
+    };
+    config::load(path).map_err(tell).ok()
 }
 
 /// A scenario by the name of an embedded one or by its file.

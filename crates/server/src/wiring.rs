@@ -169,7 +169,7 @@ fn make_agent(settings: &AgentSettings, request: &AgentRequest) -> anyhow::Resul
         stt: speech::local_stt()?,
         tts: speech::local_tts()?,
         voice: settings.voice.clone().or_else(|| Some(DEFAULT_VOICE.to_owned())),
-        policy: policy(&settings.llm)?,
+        policy: language_model(&settings.llm)?.map_or(Policy::Rules, Policy::Model),
         limits: agent::Limits {
             call: settings.limits.call,
             silence_nudges: settings.limits.silence_nudges,
@@ -182,17 +182,15 @@ fn make_agent(settings: &AgentSettings, request: &AgentRequest) -> anyhow::Resul
     })
 }
 
-fn policy(llm: &Provider) -> Result<Policy, speech::Error> {
-    match llm.name.as_str() {
-        "openai" => {
-            let key = llm.api_key.as_ref().map(|key| key.0.clone()).unwrap_or_default();
-            let base_url = llm.base_url.as_deref().unwrap_or(OPENAI_URL);
-            let model = llm.model.as_deref().unwrap_or("gpt-4o-mini");
-            let model: Arc<dyn LanguageModel> = Arc::new(OpenAi::new(OpenAiConfig::new(base_url, key, model))?);
-            Ok(Policy::Model(model))
-        }
-        _ => Ok(Policy::Rules),
+/// The configured language model; `None` where rules decide.
+pub fn language_model(llm: &Provider) -> Result<Option<Arc<dyn LanguageModel>>, speech::Error> {
+    if llm.name != "openai" {
+        return Ok(None);
     }
+    let key = llm.api_key.as_ref().map(|key| key.0.clone()).unwrap_or_default();
+    let base_url = llm.base_url.as_deref().unwrap_or(OPENAI_URL);
+    let model = llm.model.as_deref().unwrap_or("gpt-4o-mini");
+    Ok(Some(Arc::new(OpenAi::new(OpenAiConfig::new(base_url, key, model))?)))
 }
 
 /// 32 bytes from the operating system.

@@ -487,6 +487,8 @@ mod tests {
             ("sorry that is not valid for billing press two", "menu"),
             ("i have tuesday december first at ten thirty or thursday at two fifteen", "offer"),
             ("how about wednesday at nine", "offer"),
+            ("i have monday at four fifteen in the afternoon or press nine thirty in the morning", "offer"),
+            ("i have monday at ten or press two thirty which would you prefer", "offer"),
             ("what is your date of birth", "question"),
             ("how can i help you today", "question"),
             ("may i have your name please", "question"),

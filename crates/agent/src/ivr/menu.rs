@@ -6,8 +6,10 @@
 //! takes its label from the words before it ("for billing, press two") or after it ("press two for
 //! billing"); a menu mostly keeps one order, so the cheapest assignment over the whole prompt wins.
 
+use std::ops::Range;
+
 use super::labels::labels;
-use crate::spoken::digit_word;
+use crate::spoken::{digit_word, times};
 use crate::text::{distance, has_any, is_filler, phrases, similar, stem, words};
 
 /// Hearings of one label that are kept beside the first.
@@ -209,10 +211,11 @@ pub(super) struct Anchor {
 }
 
 fn anchors(words: &[String]) -> Vec<Anchor> {
+    let times: Vec<_> = times(words).into_iter().map(|(range, _)| range).collect();
     let mut anchors = Vec::new();
     let mut at = 0;
     while at < words.len() {
-        match anchor_at(words, at) {
+        match anchor_at(words, at).filter(|anchor| !is_time(anchor, &times)) {
             Some(mut anchor) => {
                 settle_two_keys(words, anchors.last(), &mut anchor);
                 at = anchor.end.max(at + 1);
@@ -222,6 +225,11 @@ fn anchors(words: &[String]) -> Vec<Anchor> {
         }
     }
     anchors
+}
+
+/// "four fifteen in the afternoon, or press nine thirty": an hour after what was not "press" when it was said.
+fn is_time(anchor: &Anchor, times: &[Range<usize>]) -> bool {
+    times.iter().any(|time| (anchor.start + 1..anchor.end).contains(&time.start) && time.end > anchor.end)
 }
 
 /// "press or say eight, three": one key of which two were heard. The one that continues the menu counts, else the later,
@@ -429,8 +437,11 @@ fn spoken_key(key: char) -> String {
 
 /// Does a text sound as though it came from a menu, though perhaps only a part of it was heard?
 pub(crate) fn sounds_like_menu(words: &[String]) -> bool {
+    let times: Vec<_> = times(words).into_iter().map(|(range, _)| range).collect();
+    let is_timeless = |at: &usize| times.iter().all(|time| !time.contains(at));
+    let timeless: Vec<String> = (0..words.len()).filter(is_timeless).map(|at| words[at].clone()).collect();
     has_any(
-        words,
+        &timeless,
         &[
             "press one",
             "press two",
@@ -607,5 +618,18 @@ mod tests {
         check("hello this is anna how can i help you", "");
         check("what would you say your date of birth is", "");
         check("please enter your account number followed by the pound key", "");
+    }
+
+    #[test]
+    fn a_time_after_a_misheard_or_is_no_key() {
+        let offer = "i have monday january twenty fifth at four fifteen in the afternoon, or press nine thirty in the \
+                     morning, which would you prefer";
+        check(offer, "");
+        assert!(!sounds_like_menu(&words(offer)));
+        check("i have tuesday at ten or press two thirty which would you prefer", "");
+        check(
+            "to hear our hours from nine thirty press one for sales press two",
+            "1=hear our hours from nine thirty; 2=sales",
+        );
     }
 }

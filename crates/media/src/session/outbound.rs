@@ -28,6 +28,8 @@ use crate::{FRAME_DURATION, FRAME_SAMPLES, SAMPLE_RATE};
 const MAX_LATENESS: Duration = Duration::from_millis(60);
 /// Packets that wait for the shell to take them.
 const TRANSMIT_LIMIT: usize = 16;
+/// Those of one slot, for which there is room from the start: what is said, and a report.
+const USUAL_TRANSMITS: usize = 2;
 /// Our frames that wait to be recorded beside theirs.
 const RECORD_LIMIT: usize = 8;
 
@@ -82,7 +84,7 @@ impl Outbound {
             tone: None,
             mirror: None,
             recorded: record.then(|| VecDeque::with_capacity(RECORD_LIMIT)),
-            transmits: VecDeque::with_capacity(1),
+            transmits: VecDeque::with_capacity(USUAL_TRANSMITS),
             packets_sent: 0,
             octets_sent: 0,
             frames_skipped: 0,

@@ -1,13 +1,14 @@
 //! `offhook callee`: a simulated party as a SIP endpoint.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use anyhow::Context as _;
 use callee::{Serve, serve};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::{Exit, WrongUse, print, scenario};
+use super::{Exit, WrongUse, configuration, print, scenario};
 use crate::wiring;
 
 /// Reports waiting for a slow reader of standard output.
@@ -27,6 +28,9 @@ pub struct Arguments {
     /// User that may register and call; the password comes from OFFHOOK_CALLEE_PASSWORD.
     #[arg(long)]
     user: Option<String>,
+    /// A configuration file whose `[llm]` plays the scenario's persona.
+    #[arg(long)]
+    config: Option<PathBuf>,
     /// Ends when standard input does.
     #[arg(long)]
     until_eof: bool,
@@ -37,6 +41,15 @@ pub async fn run(arguments: Arguments, json: bool) -> anyhow::Result<Exit> {
     let instance = scenario(&arguments.scenario)?
         .instantiate(seed)
         .map_err(|error| WrongUse(format!("scenario {:?}: {error}", arguments.scenario)))?;
+    let config = match arguments.config.as_deref().map(configuration) {
+        Some(None) => return Ok(Exit::WrongUse),
+        read => read.flatten(),
+    };
+    let llm = config.map_or(Ok(None), |config| wiring::language_model(&config.llm))?;
+    if instance.persona.is_some() && llm.is_none() {
+        let message = "has a persona, for a language model to play: add --config FILE with [llm] provider = \"openai\"";
+        return Err(WrongUse(format!("scenario {:?} {message}", arguments.scenario)).into());
+    }
     let listen: SocketAddr =
         arguments.listen.strip_prefix("udp://").and_then(|address| address.parse().ok()).ok_or_else(|| {
             WrongUse(format!("--listen {:?}: write for example udp://127.0.0.1:5080", arguments.listen))
@@ -49,7 +62,7 @@ pub async fn run(arguments: Arguments, json: bool) -> anyhow::Result<Exit> {
         registrar: arguments.user.map(registrar).transpose()?,
         stt: speech::local_stt()?,
         tts: speech::local_tts()?,
-        llm: None,
+        llm,
         report,
     })
     .await

@@ -9,8 +9,7 @@ mod trunks;
 
 use std::path::PathBuf;
 
-use super::{Exit, complain};
-use crate::config;
+use super::{Exit, configuration};
 use report::{Check, Report};
 
 #[derive(Debug, clap::Args)]
@@ -21,15 +20,7 @@ pub struct Arguments {
 }
 
 pub async fn run(arguments: Arguments, json: bool) -> anyhow::Result<Exit> {
-    let config = match config::load(&arguments.config) {
-        Ok(config) => config,
-        Err(problems) => {
-            for problem in problems {
-                complain(&format!("{}: {problem}", arguments.config.display()));
-            }
-            return Ok(Exit::WrongUse);
-        }
-    };
+    let Some(config) = configuration(&arguments.config) else { return Ok(Exit::WrongUse) };
     let mut report = Report::new(json);
     let running = machine::is_running(&config).await;
     report.tell(machine::store(&config).await);

@@ -9,7 +9,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::{Exit, complain};
+use super::{Exit, configuration};
 use crate::config::{self, Config};
 use crate::{notify, wiring};
 
@@ -24,15 +24,7 @@ pub struct Arguments {
 }
 
 pub async fn run(arguments: Arguments) -> anyhow::Result<Exit> {
-    let config = match config::load(&arguments.config) {
-        Ok(config) => config,
-        Err(problems) => {
-            for problem in problems {
-                complain(&format!("{}: {problem}", arguments.config.display()));
-            }
-            return Ok(Exit::WrongUse);
-        }
-    };
+    let Some(config) = configuration(&arguments.config) else { return Ok(Exit::WrongUse) };
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }

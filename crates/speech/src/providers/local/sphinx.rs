@@ -54,20 +54,23 @@ impl SpeechToText for PocketSphinx {
             .map_err(|error| Error::Provider { provider: "pocketsphinx", message: error.to_string() })?;
         let (input, orders) = mpsc::channel(MAX_INPUT);
         let (sender, events) = mpsc::channel(MAX_EVENTS);
-        runtime.spawn(listen(vocabulary, orders, sender));
+        runtime.spawn(async move {
+            if let Some(listener) = listen(vocabulary, orders, sender).await {
+                let _ = tokio::task::spawn_blocking(|| drop(listener)).await;
+            }
+        });
         Ok(Recognition { input, events })
     }
 }
 
-/// The task of one call: moves its [`Listener`] into blocking tasks and out again.
+/// The task of one call: moves its [`Listener`] into blocking tasks and out again. Gives it back when nobody listens any
+/// longer, unless it failed.
 async fn listen(
     vocabulary: Vocabulary,
     mut orders: mpsc::Receiver<RecognitionInput>,
     events: mpsc::Sender<RecognitionEvent>,
-) {
-    let Some(mut listener) = blocking(move || Listener::open(&vocabulary), &events).await else {
-        return;
-    };
+) -> Option<Listener> {
+    let mut listener = blocking(move || Listener::open(&vocabulary), &events).await?;
     let mut stretch = Stretch::default();
     while let Some(order) = orders.recv().await {
         match order {
@@ -77,9 +80,7 @@ async fn listen(
                     continue;
                 }
                 let chunk = std::mem::take(&mut stretch.waiting);
-                let Some((back, text)) = blocking(move || Ok(listener.hear(chunk)), &events).await else {
-                    return;
-                };
+                let (back, text) = blocking(move || Ok(listener.hear(chunk)), &events).await?;
                 listener = back;
                 // An interim that does not fit is followed by a better one.
                 if let Some(text) = text {
@@ -89,27 +90,22 @@ async fn listen(
             RecognitionInput::Finish => {
                 let chunk = std::mem::take(&mut stretch.waiting);
                 let (start, end) = (stretch.start.take(), stretch.end);
-                let finished = blocking(move || Ok(listener.finish(chunk)), &events).await;
-                let Some((back, text, confidence)) = finished else {
-                    return;
-                };
+                let (back, text, confidence) = blocking(move || Ok(listener.finish(chunk)), &events).await?;
                 listener = back;
                 let transcript = Transcript { text, start: start.unwrap_or(end), end, confidence };
                 if events.send(RecognitionEvent::Final(transcript)).await.is_err() {
-                    return;
+                    break;
                 }
             }
             RecognitionInput::Vocabulary(vocabulary) => {
-                let Some(back) = blocking(move || listener.relearn(&vocabulary), &events).await else {
-                    return;
-                };
-                listener = back;
+                listener = blocking(move || listener.relearn(&vocabulary), &events).await?;
             }
         }
         if events.is_closed() {
-            return;
+            break;
         }
     }
+    Some(listener)
 }
 
 /// Runs a step where it may take its time; reports its failure.
