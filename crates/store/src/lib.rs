@@ -1,8 +1,7 @@
 //! Records and their queries.
 //!
 //! One file a noun: [`CallRow`], [`TranscriptRow`], [`RecordingRow`], [`SipMessageRow`], [`EventRow`],
-//! [`KeyRow`], [`IdempotentRow`], [`PromptRow`],
-//! [`AgentRow`], [`NumberRow`], [`ScheduledCallRow`], [`RecipientRow`], [`AttemptRow`].
+//! [`KeyRow`], [`IdempotentRow`], [`PromptRow`], [`ScheduledCallRow`], [`RecipientRow`], [`AttemptRow`].
 //! The rows are this crate's own types: they say what is kept, never what it means. A change of
 //! the world and the events that tell of it are written in one transaction, so that the journal
 //! never tells of what did not happen.
@@ -10,14 +9,12 @@
 //! SQLite, or PostgreSQL by its URL: a query is written once for both (`statement.rs`), opening them is not
 //! (`sqlite.rs`, `postgres.rs`). Migrations only go forward, only add, and run in [`Store::connect`].
 
-mod agents;
 mod backup;
 mod calls;
 mod error;
 mod events;
 mod idempotency;
 mod keys;
-mod numbers;
 mod postgres;
 mod prompts;
 mod recipients;
@@ -28,13 +25,11 @@ mod sqlite;
 mod statement;
 mod transcripts;
 
-pub use agents::AgentRow;
 pub use calls::{CallChange, CallEnding, CallFilter, CallRow};
 pub use error::Error;
 pub use events::EventRow;
 pub use idempotency::IdempotentRow;
 pub use keys::KeyRow;
-pub use numbers::NumberRow;
 pub use prompts::PromptRow;
 pub use recipients::{AttemptEnding, AttemptRow, RecipientRow, Settlement};
 pub use recordings::RecordingRow;

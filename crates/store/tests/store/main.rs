@@ -1,10 +1,8 @@
 //! The store on both of its databases: whatever is shared is shown on each.
 
-mod agents;
 mod backup;
 mod databases;
 mod migrations;
-mod numbers;
 mod opening;
 mod outages;
 mod prompts;
