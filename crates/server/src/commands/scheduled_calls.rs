@@ -76,6 +76,9 @@ struct Create {
     /// Calls to one recipient at most, when nobody answers; 1 where it is left out.
     #[arg(long, value_name = "N")]
     attempts: Option<u32>,
+    /// From -1000 to 1000: the greatest goes first where not all can.
+    #[arg(long, allow_negative_numbers = true)]
+    priority: Option<i64>,
     #[command(flatten)]
     when: When,
 }
@@ -91,9 +94,6 @@ struct When {
     /// Nobody is called at this time of the day or later: 20:00.
     #[arg(long, value_name = "TIME")]
     not_after: Option<String>,
-    /// From -1000 to 1000: the greatest goes first where not all can.
-    #[arg(long, allow_negative_numbers = true)]
-    priority: Option<i64>,
 }
 
 pub async fn run(arguments: Arguments, json: bool) -> anyhow::Result<Exit> {
@@ -125,6 +125,7 @@ fn body(create: Create) -> anyhow::Result<Value> {
     put("prompt_id", create.prompt.map(Value::from));
     put("agent_id", create.agent.map(Value::from));
     put("retry", create.attempts.map(|attempts| json!({"max_attempts": attempts})));
+    put("priority", create.priority.map(Value::from));
     let context = pairs("--context", &create.context)?;
     put("context", (!context.is_empty()).then_some(Value::Object(context)));
     Ok(Value::Object(body))
@@ -136,7 +137,6 @@ fn times(at: Option<String>, when: When) -> Map<String, Value> {
         ("time_zone", when.time_zone.map(Value::from)),
         ("not_before", when.not_before.map(Value::from)),
         ("not_after", when.not_after.map(Value::from)),
-        ("priority", when.priority.map(Value::from)),
     ];
     fields.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect()
 }
@@ -201,6 +201,8 @@ mod tests {
                 "context": {"day": "Monday"}, "agent_id": "x", "priority": -5,
             }),
         );
+        check("update sched_1 --at 2027-03-02T09:00", json!({"scheduled_at": "2027-03-02T09:00"}));
+        check("update sched_1 --not-after 18:00", json!({"not_after": "18:00"}));
         for wrong in
             ["create 20 --task a", "create --at x --task a", "create 20 --at x", "create 20 --at x --task a --prompt b"]
         {
@@ -234,6 +236,7 @@ mod tests {
     fn check(line: &str, expected: Value) {
         match parsed(line).unwrap().arguments.command {
             Command::Create(create) => assert_eq!(body(create).unwrap(), expected),
+            Command::Update { at, when, .. } => assert_eq!(Value::Object(times(at, when)), expected),
             other => panic!("{other:?}"),
         }
     }
