@@ -27,7 +27,7 @@ iproute2|networks of our own, for a NAT
 nftables|that NAT
 procps|its sysctl
 openssl|makes certificates for the tests
-postgresql-15|PostgreSQL, the database that several nodes share
+postgresql|PostgreSQL, the database that several nodes share
 LIST
       ;;
   esac
@@ -50,7 +50,7 @@ present() {
     nftables) PATH="$PATH:/usr/sbin:/sbin" command -v nft >/dev/null 2>&1 ;;
     procps) PATH="$PATH:/usr/sbin:/sbin" command -v sysctl >/dev/null 2>&1 ;;
     openssl) command -v openssl >/dev/null 2>&1 ;;
-    postgresql-15) command -v initdb >/dev/null 2>&1 || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 ;;
+    postgresql) command -v initdb >/dev/null 2>&1 || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 ;;
     libflite1) has_library libflite.so.1 ;;
     libpocketsphinx3) has_library libpocketsphinx.so.3 ;;
     libsphinxbase3) has_library libsphinxbase.so.3 ;;
