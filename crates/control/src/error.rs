@@ -107,6 +107,11 @@ impl Error {
             Self::RecordingDeleted { .. } => "recording_deleted",
             Self::Unreadable(_) => "recording_unreadable",
             Self::NoSipMessages => "no_sip_messages",
+            // Of what is written for a request only its Idempotency-Key can be taken: by an equal request to another node,
+            // whose answer is there when this one is sent again.
+            Self::Store(store::Error::Busy(_) | store::Error::Taken(_)) => "store_busy",
+            Self::Store(store::Error::Unavailable(_)) => "store_unavailable",
+            Self::Store(store::Error::Full(_)) => "store_full",
             Self::Recordings { .. } | Self::Store(_) | Self::Damaged(_) => "internal",
         }
     }

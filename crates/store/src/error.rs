@@ -3,6 +3,9 @@
 use sqlx::error::DatabaseError;
 use sqlx::migrate::MigrateError;
 
+/// What the database itself says of it.
+pub type Cause = Box<dyn std::error::Error + Send + Sync>;
+
 /// What went wrong with the database.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -104,16 +107,16 @@ pub enum Error {
     },
     /// Somebody else held a lock for too long; nothing was written, and it may be tried again.
     #[error("the database is locked by another program, or has too much to do")]
-    Busy(#[source] sqlx::Error),
+    Busy(#[source] Cause),
     /// There is no room left; nothing was written.
     #[error("the disk of the database is full")]
-    Full(#[source] sqlx::Error),
+    Full(#[source] Cause),
     /// The database cannot be reached, or not read. Connections come back by themselves when it does.
     #[error("the database cannot be reached")]
-    Unavailable(#[source] sqlx::Error),
-    /// There is one of that name, number or id already; nothing was written.
+    Unavailable(#[source] Cause),
+    /// There is one of that id or key already; nothing was written.
     #[error("there is one already")]
-    Taken(#[source] sqlx::Error),
+    Taken(#[source] Cause),
     /// A query failed.
     #[error("the database failed")]
     Query(#[source] sqlx::Error),
@@ -122,15 +125,15 @@ pub enum Error {
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
         match &error {
-            sqlx::Error::Database(told) if told.is_unique_violation() => Self::Taken(error),
+            sqlx::Error::Database(told) if told.is_unique_violation() => Self::Taken(error.into()),
             sqlx::Error::Database(told) => match kind_of(told.as_ref()) {
-                Kind::Busy => Self::Busy(error),
-                Kind::Full => Self::Full(error),
-                Kind::Unavailable => Self::Unavailable(error),
+                Kind::Busy => Self::Busy(error.into()),
+                Kind::Full => Self::Full(error.into()),
+                Kind::Unavailable => Self::Unavailable(error.into()),
                 Kind::Other => Self::Query(error),
             },
-            sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::WorkerCrashed => Self::Unavailable(error),
-            sqlx::Error::PoolTimedOut => Self::Busy(error),
+            sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::WorkerCrashed => Self::Unavailable(error.into()),
+            sqlx::Error::PoolTimedOut => Self::Busy(error.into()),
             _ => Self::Query(error),
         }
     }

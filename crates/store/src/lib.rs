@@ -26,7 +26,7 @@ mod statement;
 mod transcripts;
 
 pub use calls::{CallChange, CallEnding, CallFilter, CallRow};
-pub use error::Error;
+pub use error::{Cause, Error};
 pub use events::EventRow;
 pub use idempotency::IdempotentRow;
 pub use keys::KeyRow;

@@ -81,7 +81,7 @@ async fn connect(options: &PgConnectOptions) -> Result<PgConnection, sqlx::Error
 /// A server that refuses connections is tried again until the pool's time is up.
 fn unreached(error: sqlx::Error) -> Error {
     match error {
-        sqlx::Error::PoolTimedOut => Error::Unavailable(error),
+        sqlx::Error::PoolTimedOut => Error::Unavailable(error.into()),
         error => error.into(),
     }
 }

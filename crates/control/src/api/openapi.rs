@@ -12,7 +12,13 @@ pub(crate) const PATH: &str = "/v1/openapi.json";
 
 #[derive(OpenApi)]
 #[openapi(
-    info(title = "offhook", description = "An AI agent on a telephone line.", version = "1"),
+    info(
+        title = "offhook",
+        description = "An AI agent on a telephone line.\n\nBesides what each operation says, any that needs the database \
+                       answers 503 with Retry-After while that cannot be reached (`store_unavailable`) or is busy \
+                       (`store_busy`), and 507 when it has no room (`store_full`); nothing was written then.",
+        version = "1"
+    ),
     paths(
         calls::create,
         calls::list,
