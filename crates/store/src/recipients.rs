@@ -32,8 +32,6 @@ pub struct RecipientRow {
     pub status: String,
     /// What the agent knows of this one.
     pub facts_json: String,
-    /// Where it is, if that is known.
-    pub time_zone: Option<String>,
     /// What is higher goes first.
     pub priority: i64,
     /// When to try next; while `pending`.
@@ -92,7 +90,7 @@ macro_rules! recipients {
     ($before:literal, $after:literal) => {
         concat!(
             $before,
-            " id, scheduled_call_id, position, to_party, status, facts_json, time_zone, priority, next_attempt_at, \
+            " id, scheduled_call_id, position, to_party, status, facts_json, priority, next_attempt_at, \
              attempts, reason, lease_owner, lease_until ",
             $after
         )
@@ -331,15 +329,14 @@ async fn lock_scheduled_call(transaction: &mut Transaction, recipient_id: &str) 
 }
 
 pub(crate) async fn insert(transaction: &mut Transaction, row: &RecipientRow) -> Result<(), Error> {
-    sql("INSERT INTO recipients (id, scheduled_call_id, position, to_party, status, facts_json, time_zone, priority, \
-         next_attempt_at, due_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9)")
+    sql("INSERT INTO recipients (id, scheduled_call_id, position, to_party, status, facts_json, priority, \
+         next_attempt_at, due_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8)")
     .bind(&row.id)
     .bind(&row.scheduled_call_id)
     .bind(row.position)
     .bind(&row.to)
     .bind(&row.status)
     .bind(&row.facts_json)
-    .bind(&row.time_zone)
     .bind(row.priority)
     .bind(&row.next_attempt_at)
     .execute(transaction)

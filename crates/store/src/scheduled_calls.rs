@@ -3,7 +3,7 @@
 use crate::statement::{Transaction, sql};
 use crate::{Error, EventRow, IdempotentRow, RecipientRow, Store, events, idempotency, recipients};
 
-/// A wish for calls. What it takes from a prompt or an agent is frozen in it. Times of the day (`not_before`,
+/// A wish for calls. What it takes from a prompt is frozen in it. Times of the day (`not_before`,
 /// `not_after`) are as they were given.
 #[derive(Debug, Clone, Default, PartialEq, Eq, sqlx::FromRow)]
 pub struct ScheduledCallRow {
@@ -21,11 +21,9 @@ pub struct ScheduledCallRow {
     pub task_json: Option<String>,
     /// The agent that was asked for.
     pub agent_id: Option<String>,
-    /// Its version then.
-    pub agent_version: Option<i64>,
     /// When the first attempts are wanted.
     pub scheduled_at: String,
-    /// Of the times of the day, for recipients that have none of their own.
+    /// Where the recipients are: of the times of the day.
     pub time_zone: Option<String>,
     /// No attempt earlier in the day.
     pub not_before: Option<String>,
@@ -68,7 +66,7 @@ pub struct Reschedule {
 macro_rules! select_scheduled_calls {
     ($which:literal) => {
         concat!(
-            "SELECT id, status, prompt_id, content, introduction, task_json, agent_id, agent_version, scheduled_at, \
+            "SELECT id, status, prompt_id, content, introduction, task_json, agent_id, scheduled_at, \
              time_zone, not_before, not_after, priority, retry_json, context_json, created_at, canceled_at \
              FROM scheduled_calls ",
             $which
@@ -192,8 +190,8 @@ pub(crate) async fn refresh_status(transaction: &mut Transaction, id: &str) -> R
 
 async fn insert(transaction: &mut Transaction, row: &ScheduledCallRow) -> Result<(), Error> {
     sql("INSERT INTO scheduled_calls (id, status, prompt_id, content, introduction, task_json, agent_id, \
-         agent_version, scheduled_at, time_zone, not_before, not_after, priority, retry_json, context_json, \
-         created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)")
+         scheduled_at, time_zone, not_before, not_after, priority, retry_json, context_json, \
+         created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)")
     .bind(&row.id)
     .bind(&row.status)
     .bind(&row.prompt_id)
@@ -201,7 +199,6 @@ async fn insert(transaction: &mut Transaction, row: &ScheduledCallRow) -> Result
     .bind(&row.introduction)
     .bind(&row.task_json)
     .bind(&row.agent_id)
-    .bind(row.agent_version)
     .bind(&row.scheduled_at)
     .bind(&row.time_zone)
     .bind(&row.not_before)

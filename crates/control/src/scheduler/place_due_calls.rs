@@ -208,7 +208,7 @@ fn job(calls: &Calls, now: Timestamp, row: &ScheduledCallRow, recipient: &Recipi
     let rules = &calls.config().scheduling;
     let wish = Wish {
         scheduled_at: &row.scheduled_at,
-        time_zone: recipient.time_zone.as_deref().or(row.time_zone.as_deref()),
+        time_zone: row.time_zone.as_deref(),
         not_before: row.not_before.as_deref(),
         not_after: row.not_after.as_deref(),
     };

@@ -1,4 +1,4 @@
--- A wish for calls at a time. What it takes from a prompt or an agent is frozen in it.
+-- A wish for calls at a time. What it takes from a prompt is frozen in it.
 CREATE TABLE scheduled_calls (
     id            TEXT COLLATE "C" PRIMARY KEY,
     -- pending, in_progress, completed, canceled, failed: what follows from its recipients.
@@ -8,7 +8,6 @@ CREATE TABLE scheduled_calls (
     introduction  TEXT,
     task_json     TEXT,
     agent_id      TEXT COLLATE "C",
-    agent_version BIGINT,
     scheduled_at  TEXT COLLATE "C" NOT NULL,
     time_zone     TEXT,
     not_before    TEXT,
@@ -28,7 +27,6 @@ CREATE TABLE recipients (
     -- pending, in_progress, completed, canceled, failed.
     status            TEXT COLLATE "C" NOT NULL,
     facts_json        TEXT NOT NULL,
-    time_zone         TEXT,
     priority          BIGINT NOT NULL,
     next_attempt_at   TEXT COLLATE "C",
     attempts          BIGINT NOT NULL DEFAULT 0,

@@ -1,4 +1,4 @@
--- A wish for calls at a time. What it takes from a prompt or an agent is frozen in it.
+-- A wish for calls at a time. What it takes from a prompt is frozen in it.
 CREATE TABLE scheduled_calls (
     id            TEXT PRIMARY KEY,
     -- pending, in_progress, completed, canceled, failed: what follows from its recipients.
@@ -8,7 +8,6 @@ CREATE TABLE scheduled_calls (
     introduction  TEXT,
     task_json     TEXT,
     agent_id      TEXT,
-    agent_version INTEGER,
     scheduled_at  TEXT NOT NULL,
     time_zone     TEXT,
     not_before    TEXT,
@@ -28,7 +27,6 @@ CREATE TABLE recipients (
     -- pending, in_progress, completed, canceled, failed.
     status            TEXT NOT NULL,
     facts_json        TEXT NOT NULL,
-    time_zone         TEXT,
     priority          INTEGER NOT NULL,
     next_attempt_at   TEXT,
     attempts          INTEGER NOT NULL DEFAULT 0,

@@ -29,16 +29,12 @@ async fn a_scheduled_call_is_kept_with_its_recipients_and_events(store: Store) {
         introduction: Some("Hello.".into()),
         task_json: None,
         agent_id: Some("agent_1".into()),
-        agent_version: Some(3),
         time_zone: Some("Europe/Berlin".into()),
         not_before: Some("09:00".into()),
         not_after: Some("20:00".into()),
         ..scheduled("sched_1")
     };
-    let recipients = [
-        RecipientRow { time_zone: Some("America/New_York".into()), ..recipient("sched_1", 1, 0, 5) },
-        recipient("sched_1", 2, 0, 5),
-    ];
+    let recipients = [recipient("sched_1", 1, 0, 5), recipient("sched_1", 2, 0, 5)];
     store
         .insert_scheduled_call(&row, &recipients, &[event("evt_1", "call_1")], Some(&idempotent("key")))
         .await
