@@ -5,7 +5,7 @@ import datetime
 from harness import case, expect, wait_for
 
 
-@case
+@case(patient=True)
 def scheduled_call_keeps_its_time(t):
     """A scheduled call is dialed when it is due, and again by its rule when they are busy."""
     callee = t.callee("refuse", refusal="486 Busy Here", calls=2, rate=1000)
@@ -25,7 +25,7 @@ def scheduled_call_keeps_its_time(t):
     expect(1 <= waited < 2, f"the second came {waited:.3f} s after the first, not a second after its end")
 
 
-@case
+@case(patient=True)
 def scheduled_call_is_made_once_though_the_program_is_killed(t):
     """Killed while it rings, and started again: nobody is called twice, and what was still to come is made."""
     ringing = t.callee("ring")
