@@ -27,6 +27,7 @@ iproute2|networks of our own, for a NAT
 nftables|that NAT
 procps|its sysctl
 openssl|makes certificates for the tests
+postgresql|PostgreSQL, the database that several nodes share
 LIST
       ;;
   esac
@@ -49,6 +50,7 @@ present() {
     nftables) PATH="$PATH:/usr/sbin:/sbin" command -v nft >/dev/null 2>&1 ;;
     procps) PATH="$PATH:/usr/sbin:/sbin" command -v sysctl >/dev/null 2>&1 ;;
     openssl) command -v openssl >/dev/null 2>&1 ;;
+    postgresql) command -v initdb >/dev/null 2>&1 || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 ;;
     libflite1) has_library libflite.so.1 ;;
     libpocketsphinx3) has_library libpocketsphinx.so.3 ;;
     libsphinxbase3) has_library libsphinxbase.so.3 ;;
@@ -97,6 +99,9 @@ case "$missing" in
 esac
 case "$missing" in
   *rtpengine*) ! command -v systemctl >/dev/null 2>&1 || $sudo systemctl mask --quiet rtpengine-daemon.service || true ;;
+esac
+case "$missing" in
+  *postgresql*) ! command -v systemctl >/dev/null 2>&1 || $sudo systemctl mask --quiet postgresql.service || true ;;
 esac
 $sudo apt-get update -qq
 # shellcheck disable=SC2086 # both are lists of words

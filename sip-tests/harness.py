@@ -34,6 +34,12 @@ class Stage:
         server.wait_ready()
         return server
 
+    def kill(self, server):
+        """Ends a server as a crash would; the next one of the case has what it leaves."""
+        server.child.kill()
+        server.child.wait()
+        self._servers.remove(server)
+
     def caller(self, scenario, target, port=None, **options):
         """SIPp calls `target`."""
         caller = Sipp(self.folder, scenario, port or PORTS.take(), target, **options)

@@ -4,7 +4,7 @@ pub(crate) mod inbound;
 mod orders;
 mod placing;
 
-pub(crate) use placing::location;
+pub(crate) use placing::{Attempt, DEFAULT_AGENT, location};
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use agent::AgentConfig;
 use gateway::{CallStatus, RecordingFormat};
+use jiff::Timestamp;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -26,6 +27,7 @@ use crate::journal::Journal;
 use crate::lines::Lines;
 use crate::metrics::Metrics;
 use crate::runner::{CallRunner, LiveCall};
+use crate::scheduler::Scheduler;
 use crate::signalling::Settling;
 use crate::{Call, Error, clock, ending};
 
@@ -58,6 +60,7 @@ struct Inner {
     /// Outbound calls on a line.
     lines: Lines,
     settling: Settling,
+    scheduler: Scheduler,
     metrics: Metrics,
     draining: CancellationToken,
     stop: CancellationToken,
@@ -118,6 +121,7 @@ impl Calls {
                 journal,
                 live: Mutex::default(),
                 settling: Settling::default(),
+                scheduler: Scheduler::default(),
                 metrics: Metrics::new(clock::now()),
                 draining: CancellationToken::new(),
                 stop: CancellationToken::new(),
@@ -212,6 +216,10 @@ impl Calls {
         &self.inner.lines
     }
 
+    pub(crate) fn scheduler(&self) -> &Scheduler {
+        &self.inner.scheduler
+    }
+
     pub(crate) fn metrics(&self) -> &Metrics {
         &self.inner.metrics
     }
@@ -231,6 +239,11 @@ impl Calls {
         self.inner.lines.free();
     }
 
+    /// Outbound calls that would not have to wait for a line.
+    pub(crate) fn free_lines(&self) -> usize {
+        self.inner.places.available_permits().saturating_sub(self.inner.config.limits.queued_calls)
+    }
+
     fn live(&self, id: &str) -> Option<Live> {
         self.inner.live.lock().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
     }
@@ -243,8 +256,13 @@ impl Calls {
         Carry::new(self.clone(), id, received, line, max_duration)
     }
 
-    fn new_id(&self) -> String {
-        self.inner.ids.lock().unwrap_or_else(PoisonError::into_inner).next(CALL_PREFIX, clock::now())
+    pub(crate) fn new_id(&self, prefix: &str) -> String {
+        self.inner.ids.lock().unwrap_or_else(PoisonError::into_inner).next(prefix, clock::now())
+    }
+
+    /// What time it is for scheduled calls.
+    pub(crate) fn time(&self) -> Timestamp {
+        self.inner.config.scheduling.clock.now()
     }
 
     fn agent(&self, request: &AgentRequest, max_duration: Duration) -> Result<AgentConfig, AgentError> {

@@ -6,7 +6,11 @@ use std::time::Duration;
 
 use agent::{AgentConfig, Task};
 use gateway::{Gateway, RecordingFormat, RecordingKey};
+use jiff::tz::TimeZone;
 use store::Store;
+
+use crate::clock::Clock;
+use crate::scheduler::CallingHours;
 
 /// A control plane.
 #[derive(Clone)]
@@ -25,6 +29,8 @@ pub struct ControlConfig {
     pub dial_allow: Vec<String>,
     /// Limits.
     pub limits: Limits,
+    /// What binds scheduled calls.
+    pub scheduling: Scheduling,
     /// Whether calls are recorded.
     pub record: bool,
     /// Where recordings go, and where they are while they are kept; `None` records nothing.
@@ -116,6 +122,19 @@ impl Default for Limits {
     }
 }
 
+/// What binds scheduled calls, besides what binds all.
+#[derive(Debug, Clone, Default)]
+pub struct Scheduling {
+    /// When somebody may be called: at any time, unless something is said here.
+    pub hours: CallingHours,
+    /// Where those are whose job does not say; `None` is UTC.
+    pub time_zone: Option<TimeZone>,
+    /// Scheduled calls of one agent at once.
+    pub calls_per_agent: Option<usize>,
+    /// What time it is.
+    pub clock: Clock,
+}
+
 /// What a call costs, by the second from its answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Price {
@@ -191,6 +210,8 @@ pub struct AgentRequest {
     pub on_behalf_of: Option<String>,
     /// What else the caller of the API lets the agent know.
     pub context: Option<serde_json::Map<String, serde_json::Value>>,
+    /// First words to a person, where a prompt has some.
+    pub introduction: Option<String>,
 }
 
 /// Makes the agent of a call. Cheap: it is called while a request waits.

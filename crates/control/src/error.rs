@@ -16,6 +16,8 @@ pub enum Error {
     NotAllowed {
         /// The target.
         to: String,
+        /// Which field it came in.
+        field: String,
     },
     /// There is no such thing.
     #[error("there is no {0}")]
@@ -82,6 +84,14 @@ impl Error {
         Self::Invalid { field: field.into(), message: message.into() }
     }
 
+    /// The same mistake in another field.
+    pub(crate) fn of_field(self, field: &str) -> Self {
+        match self {
+            Self::Invalid { message, .. } => Self::invalid(field, message),
+            other => other,
+        }
+    }
+
     /// The stable name of this kind of error.
     pub fn code(&self) -> &'static str {
         match self {
@@ -97,6 +107,11 @@ impl Error {
             Self::RecordingDeleted { .. } => "recording_deleted",
             Self::Unreadable(_) => "recording_unreadable",
             Self::NoSipMessages => "no_sip_messages",
+            // Of what is written for a request only its Idempotency-Key can be taken: by an equal request to another node,
+            // whose answer is there when this one is sent again.
+            Self::Store(store::Error::Busy(_) | store::Error::Taken(_)) => "store_busy",
+            Self::Store(store::Error::Unavailable(_)) => "store_unavailable",
+            Self::Store(store::Error::Full(_)) => "store_full",
             Self::Recordings { .. } | Self::Store(_) | Self::Damaged(_) => "internal",
         }
     }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 use store::{IdempotentRow, Store};
 use tokio::sync::{Mutex, OwnedMutexGuard};
@@ -52,6 +53,11 @@ impl Pending {
             body,
             created_at: clock::rfc3339(clock::now()),
         }
+    }
+
+    /// The answer to a request that has made something, as it is kept.
+    pub(crate) fn created(&self, location: &str, what: &impl Serialize) -> Result<IdempotentRow, Error> {
+        Ok(self.answer(201, Some(location.to_owned()), serde_json::to_string(what)?))
     }
 }
 

@@ -9,7 +9,10 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use store::{CallChange, CallEnding, CallRow, EventRow, IdempotentRow, Store, TranscriptRow};
+use store::{
+    AttemptRow, CallChange, CallEnding, CallRow, EventRow, IdempotentRow, RecipientRow, Reschedule, ScheduledCallRow,
+    Store, TranscriptRow,
+};
 use tokio::sync::{Mutex, watch};
 
 use crate::ids::Ids;
@@ -57,12 +60,25 @@ pub(crate) enum Change<'a> {
     Insert(&'a CallRow, Option<&'a IdempotentRow>),
     /// A change while it lives.
     Update(&'a CallChange),
+    /// A new call that is an attempt of a scheduled one.
+    Attempt(&'a CallRow, &'a AttemptRow),
     /// Something said.
     Said(&'a TranscriptRow),
     /// Its end.
     End(&'a CallEnding),
     /// None: the events are all there is.
     Nothing,
+}
+
+/// A change of the record of a scheduled call.
+#[derive(Debug)]
+pub(crate) enum Scheduled<'a> {
+    /// A new one, with the answer to the idempotent request for it.
+    Insert(&'a ScheduledCallRow, &'a [RecipientRow], Option<&'a IdempotentRow>),
+    /// Another time.
+    Update(&'a Reschedule),
+    /// Its end, at this time.
+    Cancel(&'a str),
 }
 
 impl Journal {
@@ -88,12 +104,38 @@ impl Journal {
         let written = match change {
             Change::Insert(call, answer) => self.store.insert_call(call, &rows, answer).await.map(|()| true),
             Change::Update(change) => self.store.change_call(call_id, change, &rows).await,
+            Change::Attempt(call, attempt) => self.store.begin_attempt(self.store.node(), attempt, call, &rows).await,
             Change::Said(said) => self.store.append_transcript(call_id, said, &rows).await.map(|()| true),
             Change::End(ending) => self.store.end_call(call_id, ending, &rows).await,
             Change::Nothing => self.store.append_events(&rows).await.map(|()| true),
         }?;
         if let Some(last) = rows.last().filter(|_| written) {
             self.newest.send_replace(last.id.clone());
+        }
+        Ok(written)
+    }
+
+    /// Writes a change of a scheduled call and the event that tells of it. False when it was too late for the change.
+    pub(crate) async fn record_scheduled(
+        &self,
+        id: &str,
+        change: Scheduled<'_>,
+        kind: &'static str,
+        mut data: Map<String, Value>,
+    ) -> Result<bool, Error> {
+        data.insert("scheduled_call_id".to_owned(), id.into());
+        let mut ids = self.ids.lock().await;
+        let row = row(ids.next(EVENT_PREFIX, clock::now()), kind, None, &data)?;
+        let rows = std::slice::from_ref(&row);
+        let written = match change {
+            Scheduled::Insert(call, recipients, answer) => {
+                self.store.insert_scheduled_call(call, recipients, rows, answer).await.map(|()| true)
+            }
+            Scheduled::Update(change) => self.store.reschedule(id, change, rows).await,
+            Scheduled::Cancel(at) => self.store.cancel_scheduled_call(id, at, rows).await,
+        }?;
+        if written {
+            self.newest.send_replace(row.id);
         }
         Ok(written)
     }

@@ -8,6 +8,7 @@
 //!  inbound ────────▶ inbound ──────────▲      │
 //!                                             ▼
 //!                    GET, SSE ◀── store ◀── Journal (one writer, one order)
+//!  POST /v1/scheduled-calls ─▶ store ─▶ scheduler ─▶ Calls::place, when they are due
 //! ```
 
 mod api;
@@ -28,9 +29,11 @@ mod journal;
 mod lines;
 mod metrics;
 mod pace;
+mod prompt;
 mod recording;
 mod request;
 mod runner;
+mod scheduler;
 mod signalling;
 mod target;
 mod telling;
@@ -39,14 +42,16 @@ mod trunks;
 
 pub use api::openapi_json;
 pub use call::{Call, CallResult, Cost, Evidence, Latency, Quality, ResponseMs, Turn};
+pub use clock::Clock;
 pub use config::{
     AgentError, AgentFactory, AgentRequest, ApiKey, ControlConfig, InboundRoute, Limits, Price, Role, RouteTarget,
-    TrunkInfo,
+    Scheduling, TrunkInfo,
 };
 pub use error::Error;
 pub use journal::{Follower, StoredEvent};
 pub use request::{NewCall, NewTask, OnBehalfOf};
 pub use runner::{BoxFuture, CallRunner, Conversation, GatewayRunner, LiveCall};
+pub use scheduler::{CallingHours, Holiday, Opening};
 pub use trunk::{Trunk, TrunkLimits, TrunkRegistration, TrunkTarget};
 
 use std::sync::Arc;
@@ -95,9 +100,15 @@ impl Control {
         self.calls.hang_up(id).await
     }
 
-    /// Deletes recordings and SIP messages `retention` after the end of their calls, until the program stops. To be run as a task, once.
+    /// Deletes recordings, SIP messages, transcripts and events `retention` after the end of their calls, until the
+    /// program stops. To be run as a task, once.
     pub async fn keep_recordings_for(&self, retention: Duration) {
         recording::keep_for(&self.calls, retention).await;
+    }
+
+    /// Places scheduled calls when they are due, until the program stops. To be run as a task, once.
+    pub async fn place_scheduled_calls(&self) {
+        scheduler::run(&self.calls).await;
     }
 
     /// The journal from now on; of one call, or of all.

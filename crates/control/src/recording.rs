@@ -87,13 +87,18 @@ pub(crate) fn pieces(reader: RecordingReader, call_id: String) -> impl Stream<It
     })
 }
 
-/// Deletes recordings and SIP messages older than `retention`, now and every hour, until the program stops.
+/// Deletes recordings, SIP messages, transcripts and events older than `retention`, now and every hour, until the program stops.
 pub(crate) async fn keep_for(calls: &Calls, retention: Duration) {
     let stop = calls.stopped();
     loop {
         let cutoff = cutoff(clock::now(), retention);
         if let Err(error) = signalling::delete_until(calls, cutoff).await {
             tracing::error!(%error, "old SIP messages could not be deleted");
+        }
+        match delete_words_until(calls, cutoff).await {
+            Ok(0) => {}
+            Ok(deleted) => tracing::info!(deleted, "transcripts and events of calls whose time was over are deleted"),
+            Err(error) => tracing::error!(%error, "old transcripts and events could not be deleted"),
         }
         match delete_until(calls, cutoff).await {
             Ok(0) => {}
@@ -137,6 +142,21 @@ async fn delete_until(calls: &Calls, cutoff: Timestamp) -> Result<usize, Error> 
             None => return Ok(deleted),
         }
     }
+}
+
+async fn delete_words_until(calls: &Calls, cutoff: Timestamp) -> Result<usize, Error> {
+    let store = &calls.config().store;
+    let (cutoff, now) = (clock::rfc3339(cutoff), clock::rfc3339(clock::now()));
+    let mut deleted = 0;
+    loop {
+        match store.delete_words_until(&cutoff, &now, PAGE).await? {
+            0 => break,
+            page => deleted += page,
+        }
+    }
+    // SIP messages went before.
+    store.scrub().await?;
+    Ok(deleted)
 }
 
 /// Deletes files of ours that no call has: left behind by a program that died, or back after a crash of the machine. So

@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use agent::Task;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
 use crate::{AgentRequest, Error, duration, target};
 
 /// Bounds of a request, in bytes where not said otherwise.
-const MAX_GOAL: usize = 4000;
+pub(crate) const MAX_GOAL: usize = 4000;
 const MAX_FACTS: usize = 64;
-const MAX_FACT: usize = 1000;
+pub(crate) const MAX_FACT: usize = 1000;
 const MAX_NAME: usize = 200;
 const MAX_CONTEXT_ENTRIES: usize = 64;
 /// A call shorter than this cannot even ring.
@@ -118,6 +118,7 @@ impl NewCall {
             task: Some(Task { goal: self.task.goal.clone(), facts }),
             on_behalf_of: self.on_behalf_of.as_ref().map(|person| person.name.clone()),
             context: self.context.clone(),
+            introduction: None,
         }
     }
 
@@ -134,6 +135,11 @@ impl NewCall {
             )),
         }
     }
+}
+
+/// What is there, `null` included: for changes, where that takes something away.
+pub(crate) fn given<'de, D: Deserializer<'de>>(reader: D) -> Result<Option<Option<String>>, D::Error> {
+    Option::deserialize(reader).map(Some)
 }
 
 fn check_name(field: &str, name: &str) -> Result<(), Error> {

@@ -41,6 +41,77 @@ async fn every_documented_route_wants_a_key_before_anything_else() {
     assert_eq!(app.send("", "GET", "/v1/calls", &[("authorization", "bearer read-secret")], "").await.status, 200);
 }
 
+/// An operation, what is sent to it, and what it answers.
+const OPERATIONS: [(&str, &str, &str, u16); 27] = [
+    ("GET", "/v1/calls", "", 200),
+    ("POST", "/v1/calls", GOOD, 202),
+    ("GET", "/v1/calls/{call}", "", 200),
+    ("GET", "/v1/calls/{call}/transcript", "", 200),
+    ("GET", "/v1/calls/{call}/recording", "", 409),
+    ("GET", "/v1/calls/{call}/events", "", 200),
+    ("GET", "/v1/calls/{call}/sip", "", 200),
+    ("GET", "/v1/calls/{call}/explain", "", 200),
+    ("POST", "/v1/calls/{call}/actions/dtmf", r#"{"digits":"1"}"#, 409),
+    ("POST", "/v1/calls/{call}/actions/say", r#"{"text":"hello"}"#, 409),
+    ("POST", "/v1/calls/{call}/actions/hangup", "{}", 202),
+    ("GET", "/v1/events", "", 200),
+    ("GET", "/v1/trunks", "", 200),
+    ("GET", "/v1/trunks/{name}", "", 200),
+    ("GET", "/v1/scheduled-calls", "", 200),
+    ("POST", "/v1/scheduled-calls", SCHEDULED, 201),
+    ("GET", "/v1/scheduled-calls/{scheduled}", "", 200),
+    ("PATCH", "/v1/scheduled-calls/{scheduled}", r#"{"scheduled_at":"2026-12-03T10:00:00Z"}"#, 200),
+    ("DELETE", "/v1/scheduled-calls/{scheduled}", "", 200),
+    ("GET", "/v1/prompts", "", 200),
+    ("POST", "/v1/prompts", r#"{"content":"ask"}"#, 201),
+    ("GET", "/v1/prompts/{prompt}", "", 200),
+    ("PATCH", "/v1/prompts/{prompt}", r#"{"content":"ask again"}"#, 200),
+    ("DELETE", "/v1/prompts/{prompt}", "", 204),
+    ("GET", "/v1/health/live", "", 200),
+    ("GET", "/v1/health/ready", "", 200),
+    ("GET", "/v1/openapi.json", "", 200),
+];
+const SCHEDULED: &str =
+    r#"{"to_phone_numbers":["+12025550123"],"task":{"goal":"ask"},"scheduled_at":"2026-12-02T10:00:00Z"}"#;
+
+#[tokio::test]
+async fn every_documented_operation_is_tried_and_answers_as_it_says() {
+    let document: Value = serde_json::from_str(&control::openapi_json()).unwrap();
+    let answers = |method: &str, path: &str| document["paths"][path][method.to_lowercase()]["responses"].clone();
+    let mut untried = std::collections::BTreeSet::new();
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        untried.extend(methods.as_object().unwrap().keys().map(|method| (method.to_uppercase(), path.clone())));
+    }
+    let app = App::start().await;
+    let mut events = app.control.follow_events(None);
+    let call = app.place().await;
+    let line = app.line().await;
+    line.wire().message(1);
+    until(&mut events, "call.dialing").await;
+    let made = async |path: &str, body: &str| app.post(path, body).await.json()["id"].as_str().unwrap().to_owned();
+    let scheduled = made("/v1/scheduled-calls", SCHEDULED).await;
+    let prompt = made("/v1/prompts", r#"{"content":"ask"}"#).await;
+    for (method, template, body, status) in OPERATIONS {
+        let documented =
+            ["{call}", "{scheduled}", "{prompt}"].iter().fold(template.to_owned(), |path, id| path.replace(id, "{id}"));
+        assert!(
+            untried.remove(&(method.to_owned(), documented.clone())),
+            "{method} {documented} is not in the document"
+        );
+        let path = [
+            ("{call}", call.as_str()),
+            ("{scheduled}", scheduled.as_str()),
+            ("{prompt}", prompt.as_str()),
+            ("{name}", "carrier"),
+        ];
+        let path = path.iter().fold(template.to_owned(), |path, (name, value)| path.replace(name, value));
+        let answer = app.send("admin", method, &path, &[], body).await;
+        assert_eq!(answer.status, status, "{method} {path}: {answer:?}");
+        assert!(answers(method, &documented)[status.to_string()].is_object(), "{method} {documented} says {status}");
+    }
+    assert!(untried.is_empty(), "no test tries {untried:?}");
+}
+
 #[tokio::test]
 async fn each_role_may_do_what_the_ones_before_it_may_and_more() {
     let app = App::start().await;

@@ -11,7 +11,7 @@ use axum::body::Body;
 use axum::http::Request;
 use common::{App, ended};
 use gateway::{CallStatus, EndCause, RecordingKey, SealedWriter};
-use store::{CallEnding, CallRow, RecordingRow};
+use store::{CallEnding, CallRow, EventRow, RecordingRow, TranscriptRow};
 use tempfile::TempDir;
 use tower::ServiceExt;
 
@@ -184,6 +184,21 @@ async fn a_file_that_went_before_it_could_be_noted_is_noted() {
     long_ended(&app, "call_a", &recordings(&app).join("call_a.wav")).await;
     sweep(&app, DAY).await;
     assert!(is_deleted(&app, "call_a").await);
+}
+
+#[tokio::test]
+async fn what_was_said_on_a_call_goes_with_its_events_when_its_time_is_over() {
+    let app = App::start().await;
+    let said = TranscriptRow { at_ms: 1, end_ms: 2, speaker: "callee".into(), text: "a secret".into() };
+    begun(&app, "call_a").await;
+    app.store.append_transcript("call_a", &said, &[]).await.unwrap();
+    long_ended(&app, "call_b", &recordings(&app).join("call_b.wav")).await;
+    let event = EventRow { id: "evt_b".into(), call_id: Some("call_b".into()), body: "{}".into() };
+    app.store.append_transcript("call_b", &said, &[event]).await.unwrap();
+    sweep(&app, DAY).await;
+    assert_eq!(app.store.transcript("call_a").await.unwrap(), [said], "it goes on");
+    assert_eq!(app.store.transcript("call_b").await.unwrap(), []);
+    assert_eq!(app.store.events_after("", Some("call_b"), 9).await.unwrap(), []);
 }
 
 #[tokio::test]

@@ -1,9 +1,13 @@
 //! The API from the shell: a small HTTP client.
 
 use anyhow::{Context as _, anyhow};
+use reqwest::StatusCode;
 use serde_json::Value;
 
 use crate::commands::WrongUse;
+
+/// Entries of one page: the most that the API gives.
+const PAGE: usize = 100;
 
 /// Which server, and who we are to it.
 #[derive(Debug, Clone, clap::Args)]
@@ -50,12 +54,43 @@ impl Client {
         self.send(self.http.post(self.url(path)).json(body)).await
     }
 
+    pub async fn patch(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
+        self.send(self.http.patch(self.url(path)).json(body)).await
+    }
+
+    pub async fn delete(&self, path: &str) -> anyhow::Result<Value> {
+        self.send(self.http.delete(self.url(path))).await
+    }
+
+    /// All entries of a list, page by page, as far as `limit`. `filters` are `name=value`.
+    pub async fn list(&self, path: &str, filters: &[String], limit: usize) -> anyhow::Result<Vec<Value>> {
+        let mut entries = Vec::new();
+        let mut cursor = None;
+        while entries.len() < limit {
+            let mut query = filters.to_vec();
+            query.push(format!("limit={}", (limit - entries.len()).min(PAGE)));
+            query.extend(cursor.map(|cursor: String| format!("cursor={cursor}")));
+            let mut page = self.get(&format!("{path}?{}", query.join("&"))).await?;
+            if let Value::Array(found) = page["data"].take() {
+                entries.extend(found);
+            }
+            match page["next_cursor"].as_str() {
+                Some(next) => cursor = Some(next.to_owned()),
+                None => break,
+            }
+        }
+        Ok(entries)
+    }
+
     fn url(&self, path: &str) -> String {
         format!("{}{path}", self.server.server.trim_end_matches('/'))
     }
 
     async fn send(&self, request: reqwest::RequestBuilder) -> anyhow::Result<Value> {
         let response = self.ask(request).await?;
+        if response.status() == StatusCode::NO_CONTENT {
+            return Ok(Value::Null);
+        }
         if response.status().is_success() {
             return self.json(response).await;
         }

@@ -1,5 +1,6 @@
 //! The command line.
 
+mod backup;
 mod call;
 mod callee;
 mod check;
@@ -7,8 +8,10 @@ mod demo;
 mod doctor;
 mod init;
 mod listen;
+mod prompts;
 mod records;
 mod say;
+mod scheduled_calls;
 mod serve;
 mod transcribe;
 mod trunks;
@@ -44,12 +47,20 @@ enum Command {
     Init(init::Arguments),
     /// Checks a configuration without starting.
     Check(check::Arguments),
+    /// Copies the database to a file, while the service runs or not.
+    Backup(backup::BackupArguments),
+    /// Makes a copy the database, while the service does not run.
+    Restore(backup::RestoreArguments),
     /// Tries what the service needs: DNS, registration, NAT, ports, keys; a line each, with the fix.
     Doctor(doctor::Arguments),
     /// Places a call through a running server and shows it live.
     Call(call::Arguments),
     /// Calls of a running server.
     Calls(records::Arguments),
+    /// Calls that a running server is to make later.
+    ScheduledCalls(scheduled_calls::Arguments),
+    /// What to say and do in calls, kept on a running server to be used again.
+    Prompts(prompts::Arguments),
     /// The trunks of a running server: registration, calls, limits.
     Trunks(trunks::Arguments),
     /// Runs a simulated party as a SIP endpoint that anything may call.
@@ -104,9 +115,13 @@ pub async fn run(line: CommandLine) -> Exit {
         Command::Serve(arguments) => serve::run(arguments).await,
         Command::Init(arguments) => init::run(arguments, json),
         Command::Check(arguments) => check::run(&arguments, json),
+        Command::Backup(arguments) => backup::backup(&arguments, json).await,
+        Command::Restore(arguments) => backup::restore(&arguments, json).await,
         Command::Doctor(arguments) => doctor::run(arguments, json).await,
         Command::Call(arguments) => call::run(arguments, json).await,
         Command::Calls(arguments) => records::run(arguments, json).await,
+        Command::ScheduledCalls(arguments) => scheduled_calls::run(arguments, json).await,
+        Command::Prompts(arguments) => prompts::run(arguments, json).await,
         Command::Trunks(arguments) => trunks::run(arguments, json).await,
         Command::Callee(arguments) => callee::run(arguments, json).await,
         Command::Listen(arguments) => listen::run(&arguments),
@@ -127,6 +142,20 @@ pub async fn run(line: CommandLine) -> Exit {
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct WrongUse(pub String);
+
+/// `KEY=VALUE`s of a flag that may be given several times.
+fn pairs(flag: &str, texts: &[String]) -> Result<serde_json::Map<String, serde_json::Value>, WrongUse> {
+    let pair = |text: &String| match text.split_once('=') {
+        Some((key, value)) => Ok((key.trim().to_owned(), serde_json::Value::from(value.trim()))),
+        None => Err(WrongUse(format!("{flag} {text:?}: write KEY=VALUE"))),
+    };
+    texts.iter().map(pair).collect()
+}
+
+/// A text of an answer, or a dash.
+fn text(value: &serde_json::Value) -> &str {
+    value.as_str().unwrap_or("–")
+}
 
 /// A line on standard output.
 pub fn print(line: &str) {

@@ -22,6 +22,8 @@ pub const INBOUND: &str = "inbound";
 /// A checked configuration: nothing past this point is checked twice.
 #[derive(Debug, Clone)]
 pub struct Config {
+    /// `[node] name`.
+    pub node: String,
     /// `[sip] listen`.
     pub listen: Vec<gateway::Listen>,
     /// `[sip] name_servers`.
@@ -64,12 +66,14 @@ pub struct Config {
     pub limits: Limits,
     /// `[dial] allow`.
     pub dial_allow: Vec<String>,
+    /// `[dial] hours`, `holidays` and `time_zone`, `[limits] calls_per_agent`.
+    pub scheduling: control::Scheduling,
     /// `[api] listen`.
     pub api_listen: SocketAddr,
     /// `[[api.key]]`.
     pub api_keys: Vec<ApiKey>,
-    /// `[store] url`.
-    pub store_url: String,
+    /// `[store] url`; one of PostgreSQL has a password in it.
+    pub store_url: Secret,
     /// Keys that are understood but that this version does not act on.
     pub warnings: Vec<Problem>,
 }

@@ -34,7 +34,8 @@ pub struct Parts {
 
 /// Builds and starts everything; ready when this returns.
 pub async fn start(config: &Config) -> anyhow::Result<Parts> {
-    let store = Store::connect(&config.store_url).await.with_context(|| format!("store {}", config.store_url))?;
+    let url = &config.store_url.0;
+    let store = Store::connect(url, &config.node).await.with_context(|| format!("store {}", Store::shown(url)))?;
     let gateway = Gateway::start(gateway_config(config)).await?;
     let control = Control::new(ControlConfig {
         store,
@@ -49,6 +50,7 @@ pub async fn start(config: &Config) -> anyhow::Result<Parts> {
         trunks: config.trunks.iter().map(trunk_info).collect(),
         routes: config.routes.iter().filter_map(inbound_route).collect(),
         dial_allow: config.dial_allow.clone(),
+        scheduling: config.scheduling.clone(),
         limits: control::Limits {
             ring: config.limits.ring,
             call: config.limits.call,
@@ -159,7 +161,7 @@ fn make_agent(settings: &AgentSettings, request: &AgentRequest) -> anyhow::Resul
     Ok(AgentConfig {
         task: request.task.clone(),
         on_behalf_of: request.on_behalf_of.clone(),
-        greeting: None,
+        greeting: request.introduction.clone(),
         consent: settings.consent.clone(),
         system_prompt: request.context.as_ref().map(|context| {
             format!("What else is known about this call: {}", serde_json::Value::Object(context.clone()))

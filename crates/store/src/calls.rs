@@ -1,7 +1,6 @@
 //! Calls.
 
-use sqlx::{Sqlite, SqliteConnection, Transaction};
-
+use crate::statement::{Transaction, sql};
 use crate::{Error, EventRow, IdempotentRow, Store, events, idempotency};
 
 /// A call as it is kept. Times are RFC 3339 in UTC; `*_json` are JSON texts.
@@ -113,6 +112,20 @@ pub struct CallFilter {
     pub before: Option<String>,
 }
 
+/// Calls, before what says which.
+macro_rules! select_calls {
+    ($which:literal) => {
+        concat!(
+            "SELECT id, status, direction, to_party, from_party, trunk, agent_id, request_json, created_at, answered_at, \
+             ended_at, duration_ms, end_reason, sip_status, reason, answered_by, digits_sent, result_json, \
+             latency_json, quality_json, cost_json, warnings_json, recording, recording_deleted_at, caller_json, \
+             disposition, retry_after_s, reason_header \
+             FROM calls ",
+            $which
+        )
+    };
+}
+
 impl Store {
     /// Keeps a new call with its first events and, in the same transaction, the answer to the
     /// idempotent request that asked for it.
@@ -122,41 +135,39 @@ impl Store {
         events: &[EventRow],
         request: Option<&IdempotentRow>,
     ) -> Result<(), Error> {
-        let mut transaction = self.writer.begin().await?;
-        insert(&mut transaction, row).await?;
+        let mut transaction = self.begin().await?;
+        insert(&mut transaction, row, self.node()).await?;
         events::append(&mut transaction, events).await?;
         if let Some(request) = request {
             idempotency::insert(&mut transaction, request).await?;
         }
-        Ok(transaction.commit().await?)
+        transaction.commit().await
     }
 
     /// Changes a call that has not ended, and tells of it. False when it had ended: then nothing is written.
     pub async fn change_call(&self, id: &str, change: &CallChange, events: &[EventRow]) -> Result<bool, Error> {
-        let mut transaction = self.writer.begin().await?;
-        let changed = sqlx::query(
-            "UPDATE calls SET status = COALESCE(?, status), answered_at = COALESCE(answered_at, ?), \
-             answered_by = COALESCE(?, answered_by), digits_sent = digits_sent || COALESCE(?, '') \
-             WHERE id = ? AND status <> 'ended'",
-        )
+        let mut transaction = self.begin().await?;
+        let changed = sql("UPDATE calls SET status = COALESCE($1, status), answered_at = COALESCE(answered_at, $2), \
+             answered_by = COALESCE($3, answered_by), digits_sent = digits_sent || COALESCE($4, '') \
+             WHERE id = $5 AND status <> 'ended'")
         .bind(&change.status)
         .bind(&change.answered_at)
         .bind(&change.answered_by)
         .bind(&change.digits)
         .bind(id)
-        .execute(&mut *transaction)
+        .execute(&mut transaction)
         .await?;
-        tell_if(changed.rows_affected() == 1, transaction, events).await
+        tell_if(changed == 1, transaction, events).await
     }
 
     /// Ends a call, once. False when it had ended: then nothing is written.
     pub async fn end_call(&self, id: &str, ending: &CallEnding, events: &[EventRow]) -> Result<bool, Error> {
-        let mut transaction = self.writer.begin().await?;
-        let changed = sqlx::query(
-            "UPDATE calls SET status = 'ended', answered_at = COALESCE(answered_at, ?), ended_at = ?, duration_ms = ?, \
-             end_reason = ?, sip_status = ?, reason = ?, answered_by = COALESCE(?, answered_by), digits_sent = ?, \
-             result_json = ?, latency_json = ?, quality_json = ?, cost_json = ?, recording = ?, \
-             disposition = ?, retry_after_s = ?, reason_header = ? WHERE id = ? AND status <> 'ended'",
+        let mut transaction = self.begin().await?;
+        let changed = sql(
+            "UPDATE calls SET status = 'ended', answered_at = COALESCE(answered_at, $1), ended_at = $2, duration_ms = $3, \
+             end_reason = $4, sip_status = $5, reason = $6, answered_by = COALESCE($7, answered_by), digits_sent = $8, \
+             result_json = $9, latency_json = $10, quality_json = $11, cost_json = $12, recording = $13, \
+             disposition = $14, retry_after_s = $15, reason_header = $16 WHERE id = $17 AND status <> 'ended'",
         )
         .bind(&ending.answered_at)
         .bind(&ending.ended_at)
@@ -175,37 +186,40 @@ impl Store {
         .bind(ending.retry_after_s)
         .bind(&ending.reason_header)
         .bind(id)
-        .execute(&mut *transaction)
+        .execute(&mut transaction)
         .await?;
-        tell_if(changed.rows_affected() == 1, transaction, events).await
+        tell_if(changed == 1, transaction, events).await
     }
 
     /// One call.
     pub async fn call(&self, id: &str) -> Result<Option<CallRow>, Error> {
-        Ok(sqlx::query_as("SELECT * FROM calls WHERE id = ?").bind(id).fetch_optional(&self.readers).await?)
+        sql(select_calls!("WHERE id = $1")).bind(id).fetch_optional(&mut self.reader().await?).await
     }
 
     /// Calls, newest first.
     pub async fn calls(&self, filter: &CallFilter, limit: u32) -> Result<Vec<CallRow>, Error> {
-        Ok(sqlx::query_as(
-            "SELECT * FROM calls WHERE (?1 IS NULL OR status = ?1) AND (?2 IS NULL OR direction = ?2) \
-             AND (?3 IS NULL OR id < ?3) ORDER BY id DESC LIMIT ?4",
-        )
+        sql(select_calls!(
+            "WHERE ($1 IS NULL OR status = $1) AND ($2 IS NULL OR direction = $2) \
+             AND ($3 IS NULL OR id < $3) ORDER BY id DESC LIMIT $4"
+        ))
         .bind(&filter.status)
         .bind(&filter.direction)
         .bind(&filter.before)
         .bind(limit)
-        .fetch_all(&self.readers)
-        .await?)
+        .fetch_all(&mut self.reader().await?)
+        .await
     }
 
-    /// Calls that a crash left without an end, oldest first.
+    /// Calls of this node that a crash left without an end, oldest first.
     pub async fn unfinished_calls(&self) -> Result<Vec<CallRow>, Error> {
-        Ok(sqlx::query_as("SELECT * FROM calls WHERE status <> 'ended' ORDER BY id").fetch_all(&self.readers).await?)
+        sql(select_calls!("WHERE status <> 'ended' AND node = $1 ORDER BY id"))
+            .bind(self.node())
+            .fetch_all(&mut self.reader().await?)
+            .await
     }
 }
 
-async fn tell_if(changed: bool, mut transaction: Transaction<'_, Sqlite>, events: &[EventRow]) -> Result<bool, Error> {
+async fn tell_if(changed: bool, mut transaction: Transaction, events: &[EventRow]) -> Result<bool, Error> {
     if changed {
         events::append(&mut transaction, events).await?;
         transaction.commit().await?;
@@ -213,11 +227,9 @@ async fn tell_if(changed: bool, mut transaction: Transaction<'_, Sqlite>, events
     Ok(changed)
 }
 
-async fn insert(connection: &mut SqliteConnection, row: &CallRow) -> Result<(), Error> {
-    sqlx::query(
-        "INSERT INTO calls (id, status, direction, to_party, from_party, trunk, agent_id, request_json, created_at, \
-         warnings_json, recording, caller_json) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-    )
+pub(crate) async fn insert(transaction: &mut Transaction, row: &CallRow, node: &str) -> Result<(), Error> {
+    sql("INSERT INTO calls (id, status, direction, to_party, from_party, trunk, agent_id, request_json, created_at, \
+         warnings_json, recording, caller_json, node) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)")
     .bind(&row.id)
     .bind(&row.status)
     .bind(&row.direction)
@@ -230,7 +242,8 @@ async fn insert(connection: &mut SqliteConnection, row: &CallRow) -> Result<(), 
     .bind(&row.warnings_json)
     .bind(&row.recording)
     .bind(&row.caller_json)
-    .execute(connection)
+    .bind(node)
+    .execute(transaction)
     .await?;
     Ok(())
 }

@@ -1,7 +1,6 @@
 //! The journal of events.
 
-use sqlx::SqliteConnection;
-
+use crate::statement::{Transaction, sql};
 use crate::{Error, Store};
 
 /// One event. The ids of a journal grow with time; `body` is kept and handed out byte for byte.
@@ -18,47 +17,47 @@ pub struct EventRow {
 impl Store {
     /// Keeps events that tell of no change of a record.
     pub async fn append_events(&self, events: &[EventRow]) -> Result<(), Error> {
-        let mut transaction = self.writer.begin().await?;
+        let mut transaction = self.begin().await?;
         append(&mut transaction, events).await?;
-        Ok(transaction.commit().await?)
+        transaction.commit().await
     }
 
     /// Events after an id (all, when it is empty), oldest first.
     pub async fn events_after(&self, id: &str, call_id: Option<&str>, limit: u32) -> Result<Vec<EventRow>, Error> {
         let query = match call_id {
-            Some(call_id) => sqlx::query_as(
-                "SELECT id, call_id, body FROM events WHERE call_id = ?1 AND id > ?2 ORDER BY id LIMIT ?3",
-            )
-            .bind(call_id),
-            None => {
-                sqlx::query_as("SELECT id, call_id, body FROM events WHERE ?1 IS NULL AND id > ?2 ORDER BY id LIMIT ?3")
-                    .bind(None::<&str>)
+            Some(call_id) => {
+                sql("SELECT id, call_id, body FROM events WHERE call_id = $1 AND id > $2 ORDER BY id LIMIT $3")
+                    .bind(call_id)
+                    .bind(id)
             }
+            None => sql("SELECT id, call_id, body FROM events WHERE id > $1 ORDER BY id LIMIT $2").bind(id),
         };
-        Ok(query.bind(id).bind(limit).fetch_all(&self.readers).await?)
+        query.bind(limit).fetch_all(&mut self.reader().await?).await
     }
 
     /// The newest event of one call.
     pub async fn last_event_of(&self, call_id: &str) -> Result<Option<EventRow>, Error> {
-        Ok(sqlx::query_as("SELECT id, call_id, body FROM events WHERE call_id = ? ORDER BY id DESC LIMIT 1")
+        sql("SELECT id, call_id, body FROM events WHERE call_id = $1 ORDER BY id DESC LIMIT 1")
             .bind(call_id)
-            .fetch_optional(&self.readers)
-            .await?)
+            .fetch_optional(&mut self.reader().await?)
+            .await
     }
 
     /// The id of the newest event.
     pub async fn last_event_id(&self) -> Result<Option<String>, Error> {
-        Ok(sqlx::query_scalar("SELECT MAX(id) FROM events").fetch_one(&self.readers).await?)
+        let newest: Option<(Option<String>,)> =
+            sql("SELECT MAX(id) FROM events").fetch_optional(&mut self.reader().await?).await?;
+        Ok(newest.and_then(|(id,)| id))
     }
 }
 
-pub(crate) async fn append(connection: &mut SqliteConnection, events: &[EventRow]) -> Result<(), Error> {
+pub(crate) async fn append(transaction: &mut Transaction, events: &[EventRow]) -> Result<(), Error> {
     for event in events {
-        sqlx::query("INSERT INTO events (id, call_id, body) VALUES (?, ?, ?)")
+        sql("INSERT INTO events (id, call_id, body) VALUES ($1, $2, $3)")
             .bind(&event.id)
             .bind(&event.call_id)
             .bind(&event.body)
-            .execute(&mut *connection)
+            .execute(&mut *transaction)
             .await?;
     }
     Ok(())

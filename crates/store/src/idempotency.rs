@@ -1,7 +1,6 @@
 //! Answers to idempotent requests.
 
-use sqlx::SqliteConnection;
-
+use crate::statement::{Link, sql};
 use crate::{Error, Store};
 
 /// The answer once given to a request that carried an idempotency key.
@@ -26,33 +25,28 @@ pub struct IdempotentRow {
 impl Store {
     /// The answer given before, if any.
     pub async fn idempotent_request(&self, api_key: &str, key: &str) -> Result<Option<IdempotentRow>, Error> {
-        Ok(sqlx::query_as("SELECT * FROM idempotent_requests WHERE api_key = ? AND key = ?")
-            .bind(api_key)
-            .bind(key)
-            .fetch_optional(&self.readers)
-            .await?)
+        sql("SELECT api_key, key, digest, status, location, body, created_at FROM idempotent_requests \
+             WHERE api_key = $1 AND key = $2")
+        .bind(api_key)
+        .bind(key)
+        .fetch_optional(&mut self.reader().await?)
+        .await
     }
 
     /// Keeps an answer.
     pub async fn insert_idempotent_request(&self, row: &IdempotentRow) -> Result<(), Error> {
-        let mut connection = self.writer.acquire().await?;
-        insert(&mut connection, row).await
+        insert(&mut self.writer().await?, row).await
     }
 
     /// Forgets answers given before a time.
     pub async fn forget_idempotent_requests_before(&self, time: &str) -> Result<u64, Error> {
-        let forgotten = sqlx::query("DELETE FROM idempotent_requests WHERE created_at < ?")
-            .bind(time)
-            .execute(&self.writer)
-            .await?;
-        Ok(forgotten.rows_affected())
+        sql("DELETE FROM idempotent_requests WHERE created_at < $1").bind(time).execute(&mut self.writer().await?).await
     }
 }
 
-pub(crate) async fn insert(connection: &mut SqliteConnection, row: &IdempotentRow) -> Result<(), Error> {
-    sqlx::query(
-        "INSERT INTO idempotent_requests (api_key, key, digest, status, location, body, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
-    )
+pub(crate) async fn insert(on: impl Into<Link<'_>>, row: &IdempotentRow) -> Result<(), Error> {
+    sql("INSERT INTO idempotent_requests (api_key, key, digest, status, location, body, created_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7)")
     .bind(&row.api_key)
     .bind(&row.key)
     .bind(&row.digest)
@@ -60,7 +54,7 @@ pub(crate) async fn insert(connection: &mut SqliteConnection, row: &IdempotentRo
     .bind(&row.location)
     .bind(&row.body)
     .bind(&row.created_at)
-    .execute(connection)
+    .execute(on)
     .await?;
     Ok(())
 }

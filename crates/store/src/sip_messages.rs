@@ -1,5 +1,6 @@
 //! SIP messages of calls that have ended.
 
+use crate::statement::sql;
 use crate::{Error, Store};
 
 /// One message.
@@ -24,12 +25,12 @@ pub struct SipMessageRow {
 impl Store {
     /// Keeps the messages of a call; again does no harm.
     pub async fn keep_sip_messages(&self, call_id: &str, rows: &[SipMessageRow]) -> Result<(), Error> {
-        let mut transaction = self.writer.begin().await?;
+        let mut transaction = self.begin().await?;
         for row in rows {
-            sqlx::query(
-                "INSERT OR REPLACE INTO sip_messages (call_id, number, at_us, sent, transport, local, remote, message) \
-                 VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            )
+            sql("INSERT INTO sip_messages (call_id, number, at_us, sent, transport, local, remote, message) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (call_id, number) DO UPDATE SET \
+                 at_us = excluded.at_us, sent = excluded.sent, transport = excluded.transport, \
+                 local = excluded.local, remote = excluded.remote, message = excluded.message")
             .bind(call_id)
             .bind(row.number)
             .bind(row.at_us)
@@ -38,33 +39,28 @@ impl Store {
             .bind(&row.local)
             .bind(&row.remote)
             .bind(&row.message)
-            .execute(&mut *transaction)
+            .execute(&mut transaction)
             .await?;
         }
-        Ok(transaction.commit().await?)
+        transaction.commit().await
     }
 
     /// The messages of a call, oldest first.
     pub async fn sip_messages(&self, call_id: &str) -> Result<Vec<SipMessageRow>, Error> {
-        Ok(sqlx::query_as(
-            "SELECT number, at_us, sent, transport, local, remote, message FROM sip_messages WHERE call_id = ? \
-             ORDER BY number",
-        )
+        sql("SELECT number, at_us, sent, transport, local, remote, message FROM sip_messages WHERE call_id = $1 \
+             ORDER BY number")
         .bind(call_id)
-        .fetch_all(&self.readers)
-        .await?)
+        .fetch_all(&mut self.reader().await?)
+        .await
     }
 
     /// Deletes the messages of calls that ended at `time` or before, of so many calls at most. How many there were.
     pub async fn delete_sip_messages_until(&self, time: &str, calls: u32) -> Result<u64, Error> {
-        let deleted = sqlx::query(
-            "DELETE FROM sip_messages WHERE call_id IN (SELECT DISTINCT call_id FROM sip_messages \
-             JOIN calls ON calls.id = sip_messages.call_id WHERE calls.ended_at <= ? LIMIT ?)",
-        )
+        sql("DELETE FROM sip_messages WHERE call_id IN (SELECT DISTINCT call_id FROM sip_messages \
+             JOIN calls ON calls.id = sip_messages.call_id WHERE calls.ended_at <= $1 LIMIT $2)")
         .bind(time)
         .bind(calls)
-        .execute(&self.writer)
-        .await?;
-        Ok(deleted.rows_affected())
+        .execute(&mut self.writer().await?)
+        .await
     }
 }

@@ -110,6 +110,12 @@ fn required_role(method: &Method, route: &str) -> Option<Role> {
     match (method.as_str(), route) {
         ("GET" | "HEAD", _) => Some(Role::Read),
         ("POST", "/v1/calls") => Some(Role::Dial),
+        // What is said here is dialed later.
+        ("POST" | "PATCH" | "DELETE", route)
+            if route.starts_with("/v1/scheduled-calls") || route.starts_with("/v1/prompts") =>
+        {
+            Some(Role::Dial)
+        }
         ("POST", route) if route.contains("/actions/") => Some(Role::Operate),
         _ => None,
     }

@@ -290,7 +290,7 @@ pub(crate) fn replayed(answer: IdempotentRow) -> Response {
     response
 }
 
-fn one_of(field: &str, value: Option<String>, known: &[&str]) -> Result<Option<String>, Error> {
+pub(crate) fn one_of(field: &str, value: Option<String>, known: &[&str]) -> Result<Option<String>, Error> {
     match value {
         Some(value) if !known.contains(&value.as_str()) => {
             Err(Error::invalid(field, format!("send one of {}", known.join(", "))))

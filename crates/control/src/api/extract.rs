@@ -1,12 +1,14 @@
 //! What a request brings, read strictly: every mistake has a document that names it.
 
+use axum::Json;
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, PathRejection, QueryRejection};
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
-use serde::Deserialize;
+use axum::response::{IntoResponse, Response};
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use utoipa::IntoParams;
 
 use super::problem::Problem;
@@ -57,7 +59,7 @@ fn refused(error: &serde_json::Error, path: &str) -> Problem {
     if path == "." { problem } else { problem.field(path) }
 }
 
-/// The id of a call in a path. What is no id is simply not found.
+/// The id of something in a path. What is no id is simply not found.
 pub(crate) struct Id(pub(crate) String);
 
 /// The name of a trunk in a path.
@@ -67,7 +69,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Id {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        in_path(parts, state, "call").await.map(Self)
+        in_path(parts, state, "such path").await.map(Self)
     }
 }
 
@@ -108,6 +110,19 @@ pub(crate) struct Page {
     pub(crate) limit: Option<u32>,
     /// `next_cursor` of the page before.
     pub(crate) cursor: Option<String>,
+}
+
+/// One page of what was found, which is one more than `limit` where another page follows, and that page's cursor.
+pub(crate) fn page<T>(mut found: Vec<T>, limit: u32, id: impl Fn(&T) -> String) -> (Vec<T>, Option<String>) {
+    let more = found.len() > limit as usize;
+    found.truncate(limit as usize);
+    let next_cursor = found.last().filter(|_| more).map(id);
+    (found, next_cursor)
+}
+
+/// The answer to a request that has made something.
+pub(crate) fn created(location: &str, what: impl Serialize) -> Response {
+    (StatusCode::CREATED, [(header::LOCATION, location)], Json(what)).into_response()
 }
 
 /// `limit` within its bounds.

@@ -9,6 +9,8 @@ mod health;
 mod metrics;
 mod openapi;
 mod problem;
+mod prompts;
+mod scheduled_calls;
 mod sip;
 mod trunks;
 
@@ -50,6 +52,13 @@ pub(crate) fn router(calls: Calls, keys: Arc<Keys>) -> Router {
         .route("/v1/calls/{id}/actions/hangup", post(actions::hangup))
         .route("/v1/calls/{id}/actions/dtmf", post(actions::dtmf))
         .route("/v1/calls/{id}/actions/say", post(actions::say))
+        .route("/v1/scheduled-calls", get(scheduled_calls::list).post(scheduled_calls::create))
+        .route(
+            "/v1/scheduled-calls/{id}",
+            get(scheduled_calls::show).patch(scheduled_calls::update).delete(scheduled_calls::delete),
+        )
+        .route("/v1/prompts", get(prompts::list).post(prompts::create))
+        .route("/v1/prompts/{id}", get(prompts::show).patch(prompts::update).delete(prompts::delete))
         .route("/v1/events", get(events::all))
         .route("/v1/trunks", get(trunks::list))
         .route("/v1/trunks/{name}", get(trunks::show))

@@ -6,13 +6,19 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{OpenApi as Document, RefOr, Schema};
 use utoipa::{Modify, OpenApi};
 
-use super::{actions, calls, events, health, sip, trunks};
+use super::{actions, calls, events, health, prompts, scheduled_calls, sip, trunks};
 
 pub(crate) const PATH: &str = "/v1/openapi.json";
 
 #[derive(OpenApi)]
 #[openapi(
-    info(title = "offhook", description = "An AI agent on a telephone line.", version = "1"),
+    info(
+        title = "offhook",
+        description = "An AI agent on a telephone line.\n\nBesides what each operation says, any that needs the database \
+                       answers 503 with Retry-After while that cannot be reached (`store_unavailable`) or is busy \
+                       (`store_busy`), and 507 when it has no room (`store_full`); nothing was written then.",
+        version = "1"
+    ),
     paths(
         calls::create,
         calls::list,
@@ -24,6 +30,16 @@ pub(crate) const PATH: &str = "/v1/openapi.json";
         actions::hangup,
         actions::dtmf,
         actions::say,
+        scheduled_calls::create,
+        scheduled_calls::list,
+        scheduled_calls::show,
+        scheduled_calls::update,
+        scheduled_calls::delete,
+        prompts::create,
+        prompts::list,
+        prompts::show,
+        prompts::update,
+        prompts::delete,
         events::all,
         events::of_call,
         trunks::list,
@@ -53,7 +69,8 @@ impl Modify for AlwaysPresent {
         let schemas = &mut document.components.get_or_insert_default().schemas;
         let with_nulls =
             ["Caller", "Diversion", "Party", "Verstat", "Trunk", "TrunkLimits", "TrunkPage", "TrunkRegistration"];
-        for name in ["Call", "CallPage", "EventPage", "ResponseMs"].into_iter().chain(with_nulls) {
+        let of_schedules = ["ScheduledCall", "ScheduledCallPage", "Recipient", "Prompt", "PromptPage"];
+        for name in ["Call", "CallPage", "EventPage", "ResponseMs"].into_iter().chain(with_nulls).chain(of_schedules) {
             if let Some(RefOr::T(Schema::Object(object))) = schemas.get_mut(name) {
                 object.required = object.properties.keys().cloned().collect();
             }

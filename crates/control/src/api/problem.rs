@@ -80,11 +80,15 @@ impl Problem {
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         let (code, detail) = (error.code(), error.to_string());
+        if let Error::Recordings { .. } | Error::Unreadable(_) | Error::Store(_) | Error::Damaged(_) = &error {
+            // The cause is for the operator's log, not for the client.
+            tracing::error!(error = &error as &dyn std::error::Error, code, "a request failed");
+        }
         match error {
             Error::Invalid { field, message } => {
                 Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, message).field(field)
             }
-            Error::NotAllowed { .. } => Self::new(StatusCode::FORBIDDEN, code, detail).field("to"),
+            Error::NotAllowed { field, .. } => Self::new(StatusCode::FORBIDDEN, code, detail).field(field),
             Error::NotFound(_) | Error::NotRecorded(_) | Error::NoSipMessages => {
                 Self::new(StatusCode::NOT_FOUND, code, detail)
             }
@@ -95,9 +99,14 @@ impl From<Error> for Problem {
             Error::Draining | Error::QueueFull { .. } => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, code, detail).retry_later()
             }
+            Error::Store(error @ (store::Error::Busy(_) | store::Error::Taken(_) | store::Error::Unavailable(_))) => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, code, format!("{detail}: {error}")).retry_later()
+            }
+            // Room comes by somebody's hand, not by waiting.
+            Error::Store(error @ store::Error::Full(_)) => {
+                Self::new(StatusCode::INSUFFICIENT_STORAGE, code, format!("{detail}: {error}"))
+            }
             Error::Recordings { .. } | Error::Unreadable(_) | Error::Store(_) | Error::Damaged(_) => {
-                // The cause is for the operator's log, not for the client.
-                tracing::error!(error = &error as &dyn std::error::Error, "a request failed");
                 Self::new(StatusCode::INTERNAL_SERVER_ERROR, code, detail)
             }
         }
@@ -123,4 +132,32 @@ impl IntoResponse for Problem {
 
 pub(crate) fn is_problem(response: &Response) -> bool {
     response.headers().get(header::CONTENT_TYPE).is_some_and(|value| value == CONTENT_TYPE)
+}
+
+#[cfg(test)]
+mod tests {
+    use store::Error as Store;
+
+    use super::*;
+
+    #[test]
+    fn what_the_database_cannot_do_now_is_told_apart_from_what_it_cannot_do() {
+        let cause = || store::Cause::from("postgres://offhook:s3cr3t@db.test");
+        for (error, status, code, retry_after) in [
+            (Store::Busy(cause()), 503, "store_busy", Some("10")),
+            (Store::Taken(cause()), 503, "store_busy", Some("10")),
+            (Store::Unavailable(cause()), 503, "store_unavailable", Some("10")),
+            (Store::Full(cause()), 507, "store_full", None),
+            (Store::NodeInUse { node: "edge-1".into() }, 500, "internal", None),
+        ] {
+            let problem = Problem::from(Error::from(error));
+            assert_eq!((problem.status, problem.code), (status, code));
+            assert!(!problem.detail.contains("s3cr3t"), "{}", problem.detail);
+            let response = problem.into_response();
+            assert_eq!(response.status(), status);
+            assert!(is_problem(&response));
+            let told = response.headers().get(header::RETRY_AFTER).map(|value| value.to_str().unwrap());
+            assert_eq!(told, retry_after, "{code}");
+        }
+    }
 }

@@ -3,7 +3,7 @@
 use gateway::IncomingCall;
 use store::CallRow;
 
-use super::Calls;
+use super::{CALL_PREFIX, Calls};
 use crate::caller::Caller;
 use crate::carry::Connected;
 use crate::clock;
@@ -47,7 +47,7 @@ impl Calls {
     async fn take(&self, incoming: IncomingCall, agent_id: String) {
         let IncomingCall { to, from, trunk, caller, recording, mut call } = incoming;
         let inner = &self.inner;
-        let id = self.new_id();
+        let id = self.new_id(CALL_PREFIX);
         let limit = inner.config.limits.call;
         let request = AgentRequest { call_id: id.clone(), agent_id: agent_id.clone(), ..AgentRequest::default() };
         let row = CallRow {

@@ -11,13 +11,14 @@ use agent::{AgentCommand, AgentConfig, AgentEvent, AgentOrder, Outcome, OutcomeK
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
 use control::{
-    AgentError, AgentRequest, ApiKey, BoxFuture, CallRunner, Control, ControlConfig, Conversation, Follower, Limits,
-    LiveCall, NewCall, NewTask, Price, Role, StoredEvent, TrunkInfo,
+    AgentError, AgentRequest, ApiKey, BoxFuture, CallRunner, Clock, Control, ControlConfig, Conversation, Follower,
+    Limits, LiveCall, NewCall, NewTask, Price, Role, Scheduling, StoredEvent, TrunkInfo,
 };
 use gateway::{
     CallEnd, CallStatus, Dial, EndCause, MediaLoad, OneWay, PacketTotals, Quality, Registration, RegistrationChanged,
     TracedMessage, TrunkStatus,
 };
+use jiff::Timestamp;
 use serde_json::Value;
 use store::Store;
 use tempfile::TempDir;
@@ -36,6 +37,8 @@ pub struct App {
     pub trunks: Arc<Mutex<Vec<TrunkStatus>>>,
     /// What becomes of their registrations.
     pub registrations: mpsc::UnboundedSender<RegistrationChanged>,
+    /// What time it is for scheduled calls.
+    pub time: watch::Sender<Timestamp>,
 }
 
 /// An answer of the API.
@@ -73,8 +76,10 @@ impl App {
     }
 
     pub async fn in_directory(directory: TempDir, change: impl FnOnce(&mut ControlConfig)) -> Self {
-        let store = Store::connect(&format!("sqlite://{}/offhook.db", directory.path().display())).await.unwrap();
+        let url = format!("sqlite://{}/offhook.db", directory.path().display());
+        let store = Store::connect(&url, "test").await.unwrap();
         let key = |name: &str, role| ApiKey { name: name.into(), role, key: format!("{name}-secret") };
+        let (time, clock) = watch::channel(at("09:00:00"));
         let mut config = ControlConfig {
             store: store.clone(),
             gateway: None,
@@ -88,6 +93,7 @@ impl App {
             routes: Vec::new(),
             dial_allow: vec!["+1".into(), "20".into()],
             limits: Limits::default(),
+            scheduling: Scheduling { clock: Clock::Set(clock), ..Scheduling::default() },
             record: true,
             recordings_dir: Some(directory.path().join("recordings")),
             recording_key: None,
@@ -115,7 +121,7 @@ impl App {
         });
         let control = Control::with_runner(config, runner).await.unwrap();
         let lines = tokio::sync::Mutex::new(lines);
-        Self { control, store, directory, lines, full, trunks, registrations }
+        Self { control, store, directory, lines, full, trunks, registrations, time }
     }
 
     /// Sends a request with the key of a role (none, when empty).
@@ -157,6 +163,11 @@ impl App {
         self.lines.lock().await.recv().await.unwrap()
     }
 
+    /// Nothing was dialled besides what the test has taken.
+    pub async fn assert_quiet(&self) {
+        assert!(self.lines.lock().await.try_recv().is_err(), "another line was dialled");
+    }
+
     pub async fn call(&self, id: &str) -> Value {
         self.get(&format!("/v1/calls/{id}")).await.json()
     }
@@ -171,6 +182,11 @@ impl App {
         until(&mut events, "call.ended").await;
         self.call(&id).await
     }
+}
+
+/// A time of Tuesday, 2026-12-01, in UTC.
+pub fn at(time: &str) -> Timestamp {
+    format!("2026-12-01T{time}Z").parse().unwrap()
 }
 
 /// A good request.

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use anyhow::Context as _;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use super::{Exit, WrongUse, print};
+use super::{Exit, pairs, print, text};
 use crate::client::{Client, Server};
 use crate::live::Live;
 
@@ -30,11 +30,7 @@ pub struct Arguments {
 }
 
 pub async fn run(arguments: Arguments, json: bool) -> anyhow::Result<Exit> {
-    let mut facts = Map::new();
-    for fact in &arguments.facts {
-        let (key, value) = fact.split_once('=').ok_or_else(|| WrongUse(format!("--fact {fact:?}: write KEY=VALUE")))?;
-        facts.insert(key.trim().to_owned(), json!(value.trim()));
-    }
+    let facts = pairs("--fact", &arguments.facts)?;
     let mut body = json!({"to": arguments.whom, "task": {"goal": arguments.task, "facts": facts}});
     if let Some(agent) = arguments.agent {
         body["agent_id"] = json!(agent);
@@ -77,8 +73,4 @@ async fn follow(client: &Client, id: &str, live: &mut Live) -> anyhow::Result<Va
             None => tokio::time::sleep(LOOK_EVERY).await,
         }
     }
-}
-
-fn text(value: &Value) -> &str {
-    value.as_str().unwrap_or("–")
 }

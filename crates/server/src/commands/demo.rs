@@ -113,7 +113,7 @@ async fn place_call(
         state => format!("Not registered with {}: {state:?}", party.address),
     });
     let control = Control::new(ControlConfig {
-        store: Store::connect("sqlite::memory:").await?,
+        store: Store::connect("sqlite::memory:", "demo").await?,
         gateway: Some(gateway.clone()),
         agents: wiring::agents(AgentSettings {
             llm: Provider { name: "rules".to_owned(), ..Provider::default() },
@@ -131,6 +131,7 @@ async fn place_call(
         }],
         routes: Vec::new(),
         dial_allow: vec!["+".to_owned()],
+        scheduling: control::Scheduling::default(),
         limits: control::Limits { ring: LIMITS.ring, call: LIMITS.call, ..control::Limits::default() },
         record: true,
         recordings_dir: Some(directory.to_owned()),

@@ -22,8 +22,8 @@ pub struct Arguments {
 pub async fn run(arguments: Arguments, json: bool) -> anyhow::Result<Exit> {
     let Some(config) = configuration(&arguments.config) else { return Ok(Exit::WrongUse) };
     let mut report = Report::new(json);
-    let running = machine::is_running(&config);
-    report.tell(machine::store(&config));
+    let running = machine::is_running(&config).await;
+    report.tell(machine::store(&config).await);
     if config.record {
         report.tell(machine::recordings(&config));
     }

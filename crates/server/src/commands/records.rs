@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use serde_json::{Value, json};
 
-use super::{Exit, print};
+use super::{Exit, print, text};
 use crate::client::{Client, Server};
 
 #[derive(Debug, clap::Args)]
@@ -101,8 +101,4 @@ fn row(call: &Value) -> String {
         text(&call["end_reason"]),
         text(&call["result"]["summary"])
     )
-}
-
-fn text(value: &Value) -> &str {
-    value.as_str().unwrap_or("–")
 }

@@ -50,6 +50,8 @@ async fn serve(config: &Config, arguments: &Arguments) -> anyhow::Result<()> {
     tasks.spawn(async move { control.serve_inbound().await });
     let control = parts.control.clone();
     tasks.spawn(async move { control.tell_registrations().await });
+    let control = parts.control.clone();
+    tasks.spawn(async move { control.place_scheduled_calls().await });
     if let Some(retention) = config.record_retention {
         let control = parts.control.clone();
         tasks.spawn(async move { control.keep_recordings_for(retention).await });

@@ -3,12 +3,13 @@
 use std::collections::btree_map::Entry;
 
 use gateway::{BuiltIn, RecordingFormat, RecordingKey};
+use jiff::tz::TimeZone;
 use speech::providers::local::VOICES;
 use toml::Spanned;
 
-use super::Destination;
 use super::raw::line_of;
 use super::resolve::Reader;
+use super::{Destination, Secret};
 
 /// Characters of a key or password of others, at least.
 const LEAST_SECRET: usize = 8;
@@ -55,6 +56,25 @@ pub fn voice(text: &str) -> Result<String, String> {
     } else {
         let known: Vec<String> = VOICES.iter().map(|voice| format!("{voice:?}")).collect();
         Err(format!("{text:?} is not a voice of \"local\"; write one of {}", known.join(", ")))
+    }
+}
+
+/// What of a shared database is ours goes by this name.
+pub fn node_name(text: &str) -> Result<String, String> {
+    if text.trim().is_empty() {
+        Err("is empty; write a name, or leave the key out".into())
+    } else {
+        Ok(text.to_owned())
+    }
+}
+
+/// Nothing of a URL that may have a password in it is repeated.
+pub fn store_url(text: &str) -> Result<Secret, String> {
+    if ["sqlite:", "postgres://", "postgresql://"].iter().any(|scheme| text.starts_with(scheme)) {
+        Ok(Secret(text.to_owned()))
+    } else {
+        Err("is not supported; write \"sqlite:///path/offhook.db\" or \"postgres://user:password@host/database\""
+            .into())
     }
 }
 
@@ -125,6 +145,13 @@ pub fn recording_format(text: &str) -> Result<RecordingFormat, String> {
 /// What to do about Opus in a build that has none.
 pub fn without_opus(text: &str) -> String {
     format!("{text:?} is not in this program; build it with `cargo build --release -p server --features opus`")
+}
+
+/// `[dial] time_zone`.
+pub fn time_zone(text: &str) -> Result<TimeZone, String> {
+    TimeZone::get(text).map_err(|_| {
+        format!("{text:?} is no name of the IANA time zone database; write for example \"Europe/Berlin\" or \"UTC\"")
+    })
 }
 
 /// A prefix of `[dial] allow`.

@@ -116,6 +116,7 @@ pub struct Limits {
     pub call: Text,
     pub silence_nudges: Option<Spanned<i64>>,
     pub hold: Text,
+    pub calls_per_agent: Option<Spanned<i64>>,
     pub spend_per_day: Text,
 }
 
@@ -123,6 +124,9 @@ pub struct Limits {
 #[serde(deny_unknown_fields, default)]
 pub struct Dial {
     pub allow: Texts,
+    pub hours: Texts,
+    pub holidays: Texts,
+    pub time_zone: Text,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -12,6 +12,8 @@ use super::sip_section::name_server;
 use super::substitute::substitute;
 use super::{ApiKey, Config, Limits, Problem, Provider, Route, Secret, checks, duration};
 
+/// Default of `[node] name`.
+const NODE: &str = "offhook";
 /// Default of `[sip] keep_alive`: NATs forget a path of datagrams after 30 s.
 const KEEP_ALIVE: Duration = Duration::from_secs(25);
 /// Least `[sip] keep_alive`, so that no registrar is flooded.
@@ -48,7 +50,6 @@ impl Reader<'_> {
     fn config(&mut self, raw: Raw) -> Config {
         let data_dir =
             PathBuf::from(self.text("node.data_dir", raw.node.data_dir).unwrap_or_else(|| "/var/lib/offhook".into()));
-        self.text("node.name", raw.node.name);
         let record_dir = self.text("media.record_dir", raw.media.record_dir).unwrap_or_else(|| "recordings".into());
         self.not_acted_on("limits.spend_per_day", raw.limits.spend_per_day.map(|key| key.span().start));
         // Checked though there is no choice yet: a wrong name must not pass for the local one.
@@ -57,6 +58,7 @@ impl Reader<'_> {
         let routes = raw.route.into_iter().enumerate().filter_map(|(n, route)| self.route(n, route)).collect();
         let listen = self.listen(raw.sip.listen);
         Config {
+            node: self.parsed("node.name", raw.node.name, checks::node_name).unwrap_or_else(|| NODE.to_owned()),
             tls: self.tls(&listen, raw.sip.tls_certificate, raw.sip.tls_key, raw.sip.tls_ca),
             listen,
             name_servers: self.all_parsed("sip.name_servers", raw.sip.name_servers, name_server),
@@ -96,6 +98,15 @@ impl Reader<'_> {
                 hold: self.duration("limits.hold", raw.limits.hold, 1800),
             },
             dial_allow: self.all_parsed("dial.allow", raw.dial.allow, checks::prefix),
+            scheduling: control::Scheduling {
+                hours: control::CallingHours {
+                    open: self.all_parsed("dial.hours", raw.dial.hours, str::parse),
+                    holidays: self.all_parsed("dial.holidays", raw.dial.holidays, str::parse),
+                },
+                time_zone: self.parsed("dial.time_zone", raw.dial.time_zone, checks::time_zone),
+                calls_per_agent: self.count("limits.calls_per_agent", raw.limits.calls_per_agent, 1, 100_000),
+                ..control::Scheduling::default()
+            },
             api_listen: self
                 .parsed("api.listen", raw.api.listen, |text| {
                     text.parse()
@@ -104,14 +115,8 @@ impl Reader<'_> {
                 .unwrap_or(SocketAddr::from(([127, 0, 0, 1], 8080))),
             api_keys: raw.api.key.into_iter().enumerate().filter_map(|(n, key)| self.api_key(n, key)).collect(),
             store_url: self
-                .parsed("store.url", raw.store.url, |url| {
-                    if url.starts_with("sqlite:") {
-                        Ok(url.to_owned())
-                    } else {
-                        Err(format!("{url:?} is not supported; write \"sqlite:///path/offhook.db\""))
-                    }
-                })
-                .unwrap_or_else(|| format!("sqlite://{}", data_dir.join("offhook.db").display())),
+                .parsed("store.url", raw.store.url, checks::store_url)
+                .unwrap_or_else(|| Secret(format!("sqlite://{}", data_dir.join("offhook.db").display()))),
             warnings: Vec::new(),
         }
     }

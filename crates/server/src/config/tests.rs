@@ -20,9 +20,10 @@ fn an_empty_file_is_a_working_configuration() {
     assert_eq!(config.listen, [SocketAddr::from(([0, 0, 0, 0], 5060)).into()]);
     assert_eq!(config.rtp_ports, (16384, 32767));
     assert_eq!(config.limits.call, Duration::from_secs(600));
-    assert_eq!(config.store_url, "sqlite:///var/lib/offhook/offhook.db");
+    assert_eq!(config.store_url.0, "sqlite:///var/lib/offhook/offhook.db");
     assert_eq!(config.record_dir, Path::new("/var/lib/offhook/recordings"));
     assert!(config.dial_allow.is_empty(), "nothing may be dialed unless it is allowed");
+    assert_eq!(config.scheduling.hours, control::CallingHours::default(), "no hours unless they are configured");
 }
 
 #[test]
@@ -189,6 +190,21 @@ fn what_cannot_be_meant_is_a_mistake() {
             "line 2: media.consent: says nothing; write what is to be said, or leave it out to say nothing",
         ),
         (
+            "[dial]\nhours = [\"mon-fri 9-17\"]\n",
+            "line 2: dial.hours[0]: \"mon-fri 9-17\" are no hours; write for example \"mon-fri 09:00-20:00\" or \"sat \
+             10:00-14:00\"",
+        ),
+        (
+            "[dial]\nholidays = [\"easter\"]\n",
+            "line 2: dial.holidays[0]: \"easter\" is no day; write for example \"2027-04-05\", or \"12-25\" for every year",
+        ),
+        (
+            "[dial]\ntime_zone = \"CEST\"\n",
+            "line 2: dial.time_zone: \"CEST\" is no name of the IANA time zone database; write for example \
+             \"Europe/Berlin\" or \"UTC\"",
+        ),
+        ("[limits]\ncalls_per_agent = 0\n", "line 2: limits.calls_per_agent: 0 is out of range; write 1 to 100000"),
+        (
             "[dial]\nallow = [\"+1\", \"\"]\n",
             "line 2: dial.allow[1]: an empty prefix allows nothing; write \"+\" to allow every number, or leave it out",
         ),
@@ -289,6 +305,20 @@ fn how_often_a_path_is_kept_open_is_read() {
     assert_eq!(keep_alive("sip.keep_alive = \"1s\""), Ok(Some(Duration::from_secs(1))));
     let brief = "line 1: sip.keep_alive: \"500ms\" is too often; write \"1s\" or more, or \"0s\"";
     assert_eq!(complaints("sip.keep_alive = \"500ms\""), [brief]);
+}
+
+#[test]
+fn the_database_is_a_file_or_postgresql_whose_password_does_not_print() {
+    let config = read("node.name = \"edge-1\"\nstore.url = \"postgres://offhook:${SECRET}@db.test/offhook\"")
+        .expect("a good configuration");
+    assert_eq!(config.node, "edge-1");
+    assert_eq!(config.store_url.0, "postgres://offhook:from the environment@db.test/offhook");
+    assert!(!format!("{config:?}").contains("from the environment"), "secrets do not print");
+
+    let unknown = "line 1: store.url: is not supported; write \"sqlite:///path/offhook.db\" or \
+                   \"postgres://user:password@host/database\"";
+    assert_eq!(complaints("store.url = \"mysql://localhost/offhook\""), [unknown]);
+    assert_eq!(complaints("node.name = \" \""), ["line 1: node.name: is empty; write a name, or leave the key out"]);
 }
 
 #[test]

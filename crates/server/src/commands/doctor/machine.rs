@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, UdpSocket};
 use std::path::Path;
 
+use store::Store;
 use tokio::net::TcpListener;
 
 use super::report::Check;
@@ -18,16 +19,24 @@ const TIME_KEEPERS: [(&str, &str); 3] = [
 ];
 
 /// Whether an offhook has this configuration's database open.
-pub fn is_running(config: &Config) -> bool {
-    matches!(store::Store::check(&config.store_url), Err(store::Error::InUse { .. }))
+pub async fn is_running(config: &Config) -> bool {
+    let checked = Store::check(&config.store_url.0, &config.node).await;
+    matches!(checked, Err(store::Error::InUse { .. } | store::Error::NodeInUse { .. }))
 }
 
-pub fn store(config: &Config) -> Check {
-    match store::Store::check(&config.store_url) {
-        Ok(()) => Check::ok("store", format!("{} can be opened", config.store_url)),
-        Err(store::Error::InUse { .. }) => Check::ok("store", format!("{} is in use", config.store_url)),
+pub async fn store(config: &Config) -> Check {
+    let shown = Store::shown(&config.store_url.0);
+    match Store::check(&config.store_url.0, &config.node).await {
+        Ok(()) => Check::ok("store", format!("{shown} can be opened")),
+        Err(store::Error::InUse { .. } | store::Error::NodeInUse { .. }) => {
+            Check::ok("store", format!("{shown} is in use"))
+        }
         Err(error) => {
-            let fix = "make the folder, or let offhook write there, or change [node] data_dir or [store] url";
+            let fix = if shown.starts_with("sqlite:") {
+                "make the folder, or let offhook write there, or change [node] data_dir or [store] url"
+            } else {
+                "see that PostgreSQL runs there and knows the user and the database, or change [store] url"
+            };
             Check::failed("store", format!("{:#}", anyhow::Error::from(error)), fix)
         }
     }

@@ -1,67 +1,25 @@
-//! What is kept, on a database file of its own a test.
+//! What is kept, and found again.
 
 use store::{
     CallChange, CallEnding, CallFilter, CallRow, Error, EventRow, IdempotentRow, KeyRow, RecordingRow, SipMessageRow,
     Store, TranscriptRow,
 };
-use tempfile::TempDir;
 
-#[tokio::test]
-async fn directories_and_file_are_made_and_records_survive_a_restart() {
-    let directory = TempDir::new().unwrap();
-    let url = format!("sqlite://{}/a/b/offhook.db", directory.path().display());
-    let store = Store::connect(&url).await.unwrap();
-    store.insert_call(&call("call_1"), &[event("evt_1", "call_1")], None).await.unwrap();
-    store.close().await;
-
-    let store = Store::connect(&url).await.unwrap();
-    assert_eq!(store.call("call_1").await.unwrap().unwrap(), call("call_1"));
-    assert_eq!(store.last_event_id().await.unwrap().as_deref(), Some("evt_1"));
+crate::on_both! {
+    a_call_ends_once_and_nothing_changes_it_after,
+    calls_come_newest_first_in_pages,
+    events_are_read_after_an_id_and_of_one_call,
+    a_transcript_is_in_the_order_of_speech,
+    an_answer_to_an_idempotent_request_is_kept_a_key_and_forgotten_by_age,
+    replaced_keys_are_gone_and_kept_ones_keep_their_age,
+    recordings_are_found_by_the_end_of_their_call_until_they_are_deleted,
+    sip_messages_are_kept_until_so_long_after_the_end_of_their_call,
+    what_was_said_and_the_events_of_a_call_go_when_its_time_is_over,
+    ids_and_times_are_compared_by_their_bytes,
+    what_a_peer_says_is_kept_whatever_is_in_it,
 }
 
-#[tokio::test]
-async fn a_database_belongs_to_one_program_at_a_time() {
-    let directory = TempDir::new().unwrap();
-    let url = format!("sqlite://{}/offhook.db", directory.path().display());
-    let first = Store::connect(&url).await.unwrap();
-    let error = Store::connect(&url).await.unwrap_err();
-    assert!(matches!(error, Error::InUse { .. }), "{error}");
-    assert!(matches!(Store::check(&url), Err(Error::InUse { .. })));
-    first.close().await;
-    Store::check(&url).unwrap();
-    Store::connect(&url).await.unwrap();
-}
-
-#[tokio::test]
-async fn a_database_in_memory_keeps_what_it_is_given() {
-    let store = Store::connect("sqlite::memory:").await.unwrap();
-    store.insert_call(&call("call_1"), &[], None).await.unwrap();
-    assert_eq!(store.unfinished_calls().await.unwrap().len(), 1);
-}
-
-#[tokio::test]
-async fn another_kind_of_url_is_refused_with_what_to_write() {
-    let error = Store::connect("mysql://localhost/offhook").await.unwrap_err();
-    assert!(matches!(error, Error::UnsupportedUrl { .. }));
-    assert_eq!(
-        error.to_string(),
-        "the store URL \"mysql://localhost/offhook\" is not supported: \
-         write sqlite:///absolute/path.db, sqlite://relative/path.db or sqlite::memory:"
-    );
-}
-
-#[tokio::test]
-async fn a_file_that_is_no_database_is_an_error_that_names_it() {
-    let directory = TempDir::new().unwrap();
-    let file = directory.path().join("notes.txt");
-    std::fs::write(&file, "this is not a database, it only looks like a file".repeat(40)).unwrap();
-    let error = Store::connect(&format!("sqlite://{}", file.display())).await.unwrap_err();
-    assert!(error.to_string().contains("notes.txt"), "{error}");
-}
-
-#[tokio::test]
-async fn a_call_ends_once_and_nothing_changes_it_after() {
-    let (store, _directory) = empty().await;
+async fn a_call_ends_once_and_nothing_changes_it_after(store: Store) {
     store.insert_call(&call("call_1"), &[], None).await.unwrap();
     let answered = CallChange { status: Some("answered".into()), answered_at: Some(time(1)), ..CallChange::default() };
     assert!(store.change_call("call_1", &answered, &[event("evt_1", "call_1")]).await.unwrap());
@@ -81,9 +39,7 @@ async fn a_call_ends_once_and_nothing_changes_it_after() {
     assert_eq!(ids(&store.events_after("", None, 10).await.unwrap()), ["evt_1", "evt_2"]);
 }
 
-#[tokio::test]
-async fn calls_come_newest_first_in_pages() {
-    let (store, _directory) = empty().await;
+async fn calls_come_newest_first_in_pages(store: Store) {
     for id in ["call_1", "call_2", "call_3"] {
         store.insert_call(&call(id), &[], None).await.unwrap();
     }
@@ -102,18 +58,14 @@ async fn calls_come_newest_first_in_pages() {
     assert_eq!(page(CallFilter { direction: Some("inbound".into()), ..CallFilter::default() }, 9).await, [""; 0]);
 }
 
-#[tokio::test]
-async fn events_are_read_after_an_id_and_of_one_call() {
-    let (store, _directory) = empty().await;
+async fn events_are_read_after_an_id_and_of_one_call(store: Store) {
     store.append_events(&[event("evt_1", "call_1"), event("evt_2", "call_2"), event("evt_3", "call_1")]).await.unwrap();
     assert_eq!(ids(&store.events_after("evt_1", None, 10).await.unwrap()), ["evt_2", "evt_3"]);
     assert_eq!(ids(&store.events_after("evt_1", Some("call_1"), 10).await.unwrap()), ["evt_3"]);
     assert_eq!(store.events_after("", None, 1).await.unwrap()[0].body, "{\"id\":\"evt_1\",\"n\": 1.0 }");
 }
 
-#[tokio::test]
-async fn a_transcript_is_in_the_order_of_speech() {
-    let (store, _directory) = empty().await;
+async fn a_transcript_is_in_the_order_of_speech(store: Store) {
     store.insert_call(&call("call_1"), &[], None).await.unwrap();
     let said =
         |at_ms, text: &str| TranscriptRow { at_ms, end_ms: at_ms + 500, speaker: "callee".into(), text: text.into() };
@@ -123,18 +75,8 @@ async fn a_transcript_is_in_the_order_of_speech() {
     assert!(store.append_transcript("call_9", &said(1, "nobody's"), &[]).await.is_err());
 }
 
-#[tokio::test]
-async fn an_answer_to_an_idempotent_request_is_kept_a_key_and_forgotten_by_age() {
-    let (store, _directory) = empty().await;
-    let answer = IdempotentRow {
-        api_key: "ops".into(),
-        key: "k".into(),
-        digest: vec![1],
-        status: 202,
-        location: None,
-        body: "{}".into(),
-        created_at: time(1),
-    };
+async fn an_answer_to_an_idempotent_request_is_kept_a_key_and_forgotten_by_age(store: Store) {
+    let answer = idempotent("k");
     store.insert_call(&call("call_1"), &[], Some(&answer)).await.unwrap();
     assert_eq!(store.idempotent_request("ops", "k").await.unwrap(), Some(answer.clone()));
     assert_eq!(store.idempotent_request("other", "k").await.unwrap(), None);
@@ -144,9 +86,7 @@ async fn an_answer_to_an_idempotent_request_is_kept_a_key_and_forgotten_by_age()
     assert_eq!(store.forget_idempotent_requests_before(&time(2)).await.unwrap(), 1);
 }
 
-#[tokio::test]
-async fn replaced_keys_are_gone_and_kept_ones_keep_their_age() {
-    let (store, _directory) = empty().await;
+async fn replaced_keys_are_gone_and_kept_ones_keep_their_age(store: Store) {
     let key = |name: &str, second| KeyRow {
         name: name.into(),
         role: "read".into(),
@@ -158,9 +98,7 @@ async fn replaced_keys_are_gone_and_kept_ones_keep_their_age() {
     assert_eq!(store.keys().await.unwrap(), [key("b", 1), key("c", 2)]);
 }
 
-#[tokio::test]
-async fn recordings_are_found_by_the_end_of_their_call_until_they_are_deleted() {
-    let (store, _directory) = empty().await;
+async fn recordings_are_found_by_the_end_of_their_call_until_they_are_deleted(store: Store) {
     for (id, second, recording) in [("call_1", 5, Some("a.wav")), ("call_2", 7, None), ("call_3", 8, Some("c.wav"))] {
         store.insert_call(&call(id), &[], None).await.unwrap();
         let ending = CallEnding { ended_at: time(second), recording: recording.map(str::to_owned), ..ending() };
@@ -186,9 +124,7 @@ async fn recordings_are_found_by_the_end_of_their_call_until_they_are_deleted() 
     assert_eq!(store.call("call_2").await.unwrap().unwrap().recording_deleted_at, None);
 }
 
-#[tokio::test]
-async fn sip_messages_are_kept_until_so_long_after_the_end_of_their_call() {
-    let (store, _directory) = empty().await;
+async fn sip_messages_are_kept_until_so_long_after_the_end_of_their_call(store: Store) {
     let message = |number| SipMessageRow {
         number,
         at_us: 1_800_000_000_000_000 + number,
@@ -216,17 +152,55 @@ async fn sip_messages_are_kept_until_so_long_after_the_end_of_their_call() {
     assert_eq!(store.delete_sip_messages_until(&time(9), 1).await.unwrap(), 3);
 }
 
-async fn empty() -> (Store, TempDir) {
-    let directory = TempDir::new().unwrap();
-    let store = Store::connect(&format!("sqlite://{}/offhook.db", directory.path().display())).await.unwrap();
-    (store, directory)
+async fn what_was_said_and_the_events_of_a_call_go_when_its_time_is_over(store: Store) {
+    let said = TranscriptRow { at_ms: 1, end_ms: 2, speaker: "callee".into(), text: "a secret".into() };
+    for (n, second) in [(1, 5), (2, 7), (3, 9)] {
+        let id = format!("call_{n}");
+        store.insert_call(&call(&id), &[event(&format!("evt_{n}"), &id)], None).await.unwrap();
+        store.append_transcript(&id, &said, &[]).await.unwrap();
+        store.end_call(&id, &CallEnding { ended_at: time(second), ..ending() }, &[]).await.unwrap();
+    }
+    store.insert_call(&call("call_4"), &[event("evt_4", "call_4")], None).await.unwrap();
+
+    assert_eq!(store.delete_words_until(&time(4), &time(30), 10).await.unwrap(), 0);
+    assert_eq!(store.delete_words_until(&time(7), &time(30), 1).await.unwrap(), 1);
+    assert_eq!(ids(&store.events_after("", None, 9).await.unwrap()), ["evt_2", "evt_3", "evt_4"]);
+    assert_eq!(store.delete_words_until(&time(7), &time(30), 10).await.unwrap(), 1);
+    assert_eq!(store.delete_words_until(&time(7), &time(30), 10).await.unwrap(), 0);
+    assert_eq!(ids(&store.events_after("", None, 9).await.unwrap()), ["evt_3", "evt_4"]);
+    assert_eq!(store.transcript("call_2").await.unwrap(), []);
+    assert_eq!(store.transcript("call_3").await.unwrap(), [said]);
+    assert_eq!(store.call("call_1").await.unwrap().unwrap().end_reason.as_deref(), Some("completed"));
 }
 
-fn time(second: u32) -> String {
+async fn ids_and_times_are_compared_by_their_bytes(store: Store) {
+    // In the order of a language, b comes before C and _ is nothing.
+    for id in ["call_C", "call_b", "callZ"] {
+        store.insert_call(&call(id), &[event(&id.replace("call", "evt"), id)], None).await.unwrap();
+    }
+    let found = store.calls(&CallFilter::default(), 9).await.unwrap();
+    assert_eq!(found.iter().map(|row| row.id.as_str()).collect::<Vec<_>>(), ["call_b", "call_C", "callZ"]);
+    assert_eq!(ids(&store.events_after("evt_C", None, 9).await.unwrap()), ["evt_b"]);
+    assert_eq!(store.last_event_id().await.unwrap().as_deref(), Some("evt_b"));
+    let unfinished = store.unfinished_calls().await.unwrap();
+    assert_eq!(unfinished.iter().map(|row| row.id.as_str()).collect::<Vec<_>>(), ["callZ", "call_C", "call_b"]);
+}
+
+async fn what_a_peer_says_is_kept_whatever_is_in_it(store: Store) {
+    store.insert_call(&call("call_1"), &[], None).await.unwrap();
+    let reason = "Bus\u{301}y \u{1f4de} \u{feff}\"'; DROP TABLE calls; --\r\n\u{7f}\u{1}".to_owned();
+    let ending = CallEnding { reason: Some(format!("{reason}\0")), ..ending() };
+    assert!(store.end_call("call_1", &ending, &[]).await.unwrap());
+    let kept = store.call("call_1").await.unwrap().unwrap().reason.unwrap();
+    // PostgreSQL has no NUL in a text.
+    assert_eq!(kept.strip_suffix(['\0', '\u{fffd}']), Some(reason.as_str()));
+}
+
+pub fn time(second: u32) -> String {
     format!("2026-01-02T03:04:{second:02}.000Z")
 }
 
-fn call(id: &str) -> CallRow {
+pub fn call(id: &str) -> CallRow {
     CallRow {
         id: id.into(),
         status: "queued".into(),
@@ -239,7 +213,19 @@ fn call(id: &str) -> CallRow {
     }
 }
 
-fn ending() -> CallEnding {
+pub fn idempotent(key: &str) -> IdempotentRow {
+    IdempotentRow {
+        api_key: "ops".into(),
+        key: key.into(),
+        digest: vec![1],
+        status: 202,
+        location: None,
+        body: "{}".into(),
+        created_at: time(1),
+    }
+}
+
+pub fn ending() -> CallEnding {
     CallEnding {
         ended_at: time(9),
         end_reason: "completed".into(),
@@ -251,10 +237,10 @@ fn ending() -> CallEnding {
     }
 }
 
-fn event(id: &str, call_id: &str) -> EventRow {
+pub fn event(id: &str, call_id: &str) -> EventRow {
     EventRow { id: id.into(), call_id: Some(call_id.into()), body: format!("{{\"id\":\"{id}\",\"n\": 1.0 }}") }
 }
 
-fn ids(events: &[EventRow]) -> Vec<&str> {
+pub fn ids(events: &[EventRow]) -> Vec<&str> {
     events.iter().map(|event| event.id.as_str()).collect()
 }
