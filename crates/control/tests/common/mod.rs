@@ -421,7 +421,7 @@ fn agent(request: &AgentRequest) -> Result<AgentConfig, AgentError> {
         "default" => Ok(AgentConfig {
             task: request.task.clone(),
             on_behalf_of: request.on_behalf_of.clone(),
-            greeting: None,
+            greeting: request.introduction.clone(),
             consent: None,
             system_prompt: None,
             stt: Arc::new(Mute),
