@@ -320,10 +320,11 @@ impl Inner {
     }
 
     pub(crate) fn spawn(&self, task: CallTask, permits: Permits) {
-        self.calls.spawn(async move {
+        // In a box, so that a task of kilobytes is not moved about before it runs.
+        self.calls.spawn(Box::pin(async move {
             task.run().await;
             drop(permits);
-        });
+        }));
     }
 }
 

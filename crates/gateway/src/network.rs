@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use sip::locate::{Answer, Question};
 use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
 use tokio::net::TcpListener;
 
 use crate::dns::Dns;
@@ -34,7 +35,11 @@ impl Network {
                 let socket = listen::bind_udp(address)?;
                 socket.set_nonblocking(true)?;
                 icmp::enable(&socket)?;
-                Ok(SignallingSocket::Host(Arc::new(tokio::net::UdpSocket::from_std(socket)?)))
+                // Not told of room to send: nobody waits for it, and it would wake a thread after each datagram.
+                let told_of = Interest::READABLE | Interest::ERROR;
+                // SAFETY: a socket of std's keeps its descriptor, open and the same, until it is dropped.
+                let socket = unsafe { AsyncFd::register_with_interest(socket, told_of) };
+                Ok(SignallingSocket::Host(Arc::new(socket?)))
             }
             #[cfg(feature = "sim")]
             Self::Simulated(network) => Ok(SignallingSocket::Simulated(Arc::new(network.bind(address)?))),
@@ -96,7 +101,7 @@ impl Network {
 /// A socket for SIP, shared by the receive and send sides.
 #[derive(Debug, Clone)]
 pub(crate) enum SignallingSocket {
-    Host(Arc<tokio::net::UdpSocket>),
+    Host(Arc<AsyncFd<UdpSocket>>),
     #[cfg(feature = "sim")]
     Simulated(Arc<SimSocket>),
 }
@@ -104,7 +109,7 @@ pub(crate) enum SignallingSocket {
 impl SignallingSocket {
     pub(crate) fn local_address(&self) -> io::Result<SocketAddr> {
         match self {
-            Self::Host(socket) => socket.local_addr(),
+            Self::Host(socket) => socket.get_ref().local_addr(),
             #[cfg(feature = "sim")]
             Self::Simulated(socket) => Ok(socket.local_address()),
         }
@@ -112,7 +117,7 @@ impl SignallingSocket {
 
     pub(crate) async fn receive(&self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
         match self {
-            Self::Host(socket) => socket.recv_from(buffer).await,
+            Self::Host(socket) => socket.async_io(Interest::READABLE, |socket| socket.recv_from(buffer)).await,
             #[cfg(feature = "sim")]
             Self::Simulated(socket) => socket.receive(buffer).await,
         }
@@ -122,12 +127,12 @@ impl SignallingSocket {
     pub(crate) async fn unreachable(&self) -> io::Result<SocketAddr> {
         match self {
             Self::Host(socket) => loop {
-                socket.ready(Interest::ERROR).await?;
-                match socket.try_io(Interest::ERROR, || icmp::take(socket)) {
-                    Ok(Some(peer)) => return Ok(peer),
-                    Ok(None) => {}
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                    Err(error) => return Err(error),
+                let mut told = socket.ready(Interest::ERROR).await?;
+                match told.try_io(|socket| icmp::take(socket.get_ref())) {
+                    Ok(Ok(Some(peer))) => return Ok(peer),
+                    Ok(Err(error)) => return Err(error),
+                    // Something else, or nothing more.
+                    Ok(Ok(None)) | Err(_) => {}
                 }
             },
             // Nothing is refused there, only lost.
@@ -140,10 +145,11 @@ impl SignallingSocket {
     pub(crate) fn send(&self, payload: &[u8], to: SocketAddr) -> io::Result<()> {
         match self {
             Self::Host(socket) => {
-                let sent = match socket.try_send_to(payload, to) {
+                let socket = socket.get_ref();
+                let sent = match socket.send_to(payload, to) {
                     Err(error) if error.kind() != io::ErrorKind::WouldBlock => {
                         // Linux tells of an ICMP error about another datagram here, and sends nothing (udp(7)).
-                        socket.try_send_to(payload, to)
+                        socket.send_to(payload, to)
                     }
                     sent => sent,
                 };

@@ -14,6 +14,7 @@ use crate::{Error, clock};
 /// How long a port is left alone after its call. A peer that missed our BYE sends on until it comes again, after 0.5, 1.5
 /// or 3.5 s (RFC 3261 §17.1.2.1).
 const REST: Duration = Duration::from_secs(5);
+const REST_MS: u64 = REST.as_secs() * 1000;
 /// In `Freed::at`: the port has not been used yet.
 const NEVER: u64 = 0;
 /// A call has it. It is not tried: to be refused by the system costs more than all the rest of taking a port.
@@ -64,19 +65,19 @@ impl Freed {
         u64::try_from(now.saturating_duration_since(self.epoch).as_millis()).unwrap_or(IN_USE - 2) + 1
     }
 
-    fn state(&self, step: usize, now: Instant) -> State {
-        let freed_at = self.at[step].load(Ordering::Relaxed);
-        let rest = u64::try_from(REST.as_millis()).unwrap_or(u64::MAX);
-        match freed_at {
+    /// Of a port at the moment `now`, a stamp.
+    fn state(&self, step: usize, now: u64) -> State {
+        match self.at[step].load(Ordering::Relaxed) {
             IN_USE => State::InUse,
             NEVER => State::Free,
-            _ if self.stamp(now) >= freed_at.saturating_add(rest) => State::Free,
-            _ => State::Resting(freed_at),
+            freed_at if now.saturating_sub(freed_at) >= REST_MS => State::Free,
+            freed_at => State::Resting(freed_at),
         }
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The sooner in this order, the sooner it is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum State {
     Free,
     /// Since then.
@@ -102,21 +103,25 @@ impl Ports {
     /// than to refuse. A late packet may disturb a call for a moment, and mostly comes from a source that the call does not
     /// listen to; a refused call is lost for certain.
     fn candidates(&self, now: Instant) -> impl Iterator<Item = usize> {
-        let steps = self.shared.at.len();
-        let next = self.next.load(Ordering::Relaxed) as usize;
-        let free = (0..steps)
-            .map(move |n| (next + n) % steps)
-            .filter(move |step| self.shared.state(*step, now) == State::Free);
-        let resting = move |step| match self.shared.state(step, now) {
-            State::Resting(since) => Some((since, step)),
-            State::Free | State::InUse => None,
-        };
+        let (steps, now) = (self.shared.at.len(), self.shared.stamp(now));
+        let next = self.next.load(Ordering::Relaxed) as usize % steps;
         let mut tried = None;
-        let by_age = std::iter::from_fn(move || {
-            tried = (0..steps).filter_map(resting).filter(|resting| Some(*resting) > tried).min();
-            tried.map(|(_, step)| step)
-        });
-        free.chain(by_age)
+        std::iter::from_fn(move || {
+            let mut best: Option<(State, usize)> = None;
+            for step in (next..steps).chain(0..next) {
+                let state = self.shared.state(step, now);
+                let candidate = (state, if step < next { step + steps } else { step });
+                if state == State::InUse || Some(candidate) <= tried {
+                    continue;
+                }
+                best = best.into_iter().chain([candidate]).min();
+                if state == State::Free {
+                    break;
+                }
+            }
+            tried = best;
+            best.map(|(_, turn)| turn % steps)
+        })
     }
 
     /// `None` when somebody has it.

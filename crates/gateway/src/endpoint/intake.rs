@@ -47,7 +47,8 @@ impl Endpoint {
 
     /// Gives the user agent what it may hear; of a host that only a call has led to, what belongs to that call.
     pub(super) fn handle_message(&mut self, flow: Flow, payload: &[u8], of_trunk: bool, book: &mut Book) {
-        let (source, belongs) = (flow.remote.ip(), self.traces.knows(payload));
+        let (source, trace) = (flow.remote.ip(), self.traces.find(payload));
+        let belongs = trace.is_some();
         if !of_trunk && !is_within_a_call(payload, belongs) {
             return ignore(source, &mut book.log);
         }
@@ -55,7 +56,7 @@ impl Endpoint {
         let (now, input) = (clock::now(), self.as_input(&config, flow, payload));
         let verdict = judge(&mut book.limit, now, source, payload, belongs);
         if verdict == Verdict::Heard {
-            self.traces.received(clock::wall(), flow, payload);
+            self.traces.received(clock::wall(), flow, payload, trace);
             return self.user_agent.handle_input(now, input);
         }
         if let Some(left_out) = book.log.admit(now, Class::OverLimit) {

@@ -4,6 +4,8 @@
 
 use std::ops::Range;
 
+use memchr::memchr;
+
 /// The start line and the header fields, each with the lines folded onto it (RFC 3261 §7.3.1).
 #[derive(Debug)]
 pub(super) struct Fields<'a> {
@@ -26,7 +28,7 @@ impl<'a> Fields<'a> {
 
     fn end_of_line(&self, from: usize) -> usize {
         let rest = self.message.get(from..).unwrap_or_default();
-        rest.iter().position(|byte| *byte == b'\n').map_or(self.message.len(), |end| from + end + 1)
+        memchr(b'\n', rest).map_or(self.message.len(), |end| from + end + 1)
     }
 }
 

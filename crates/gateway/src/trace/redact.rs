@@ -3,6 +3,8 @@
 //! Masks what nobody who looks at a trace may learn. A mask has the length of what it hides, so that Content-Length
 //! stays true.
 
+use memchr::memchr2_iter;
+
 use super::fields::{Fields, name_and_value};
 
 /// Headers with credentials, after the name of their scheme.
@@ -121,7 +123,9 @@ fn mask_after(text: &mut [u8], before: &[u8], ends: fn(u8) -> bool) {
 
 /// Where `needle` first stands, letters of either case.
 fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
-    haystack.windows(needle.len().max(1)).position(|window| window.eq_ignore_ascii_case(needle))
+    let first = *needle.first()?;
+    memchr2_iter(first.to_ascii_lowercase(), first.to_ascii_uppercase(), haystack)
+        .find(|at| haystack.get(*at..*at + needle.len()).is_some_and(|found| found.eq_ignore_ascii_case(needle)))
 }
 
 #[cfg(test)]

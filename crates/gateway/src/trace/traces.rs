@@ -41,29 +41,32 @@ impl Traces {
 
     /// Notes a message that goes out.
     pub(crate) fn sent(&self, at: SystemTime, flow: Flow, message: &[u8]) {
-        if let Some(trace) = call_id(message).and_then(|call_id| self.known(call_id)) {
+        if let Some(trace) = self.find(message) {
             trace.note(at, true, flow, message);
         }
     }
 
-    /// Notes a message that came. Whether an INVITE becomes a call is known after it was handled: until
-    /// [`settle`](Self::settle) its trace is kept here.
-    pub(crate) fn received(&mut self, at: SystemTime, flow: Flow, message: &[u8]) {
-        let Some(call_id) = call_id(message) else { return };
-        let trace = match self.known(call_id) {
-            Some(trace) => trace,
-            None if message.trim_ascii_start().starts_with(b"INVITE ") => {
-                let newcomer = self.start(call_id);
-                Arc::clone(self.newcomer.insert(newcomer))
-            }
-            None => return,
-        };
-        trace.note(at, false, flow, message);
+    /// The trace of the call that a message names.
+    pub(crate) fn find(&self, message: &[u8]) -> Option<Arc<Trace>> {
+        self.known(call_id(message)?)
     }
 
-    /// Whether it names a call that there is.
-    pub(crate) fn knows(&self, message: &[u8]) -> bool {
-        call_id(message).is_some_and(|call_id| self.known(call_id).is_some())
+    /// Notes a message that came, in the trace that was found for it. Whether an INVITE becomes a call is known after it was
+    /// handled: until [`settle`](Self::settle) its trace is kept here.
+    pub(crate) fn received(&mut self, at: SystemTime, flow: Flow, message: &[u8], found: Option<Arc<Trace>>) {
+        if let Some(trace) = found.or_else(|| self.newcomer(message)) {
+            trace.note(at, false, flow, message);
+        }
+    }
+
+    /// One for an INVITE that names no call there is.
+    fn newcomer(&mut self, message: &[u8]) -> Option<Arc<Trace>> {
+        if !message.trim_ascii_start().starts_with(b"INVITE ") {
+            return None;
+        }
+        let newcomer = self.start(call_id(message)?);
+        self.newcomer = Some(newcomer.clone());
+        Some(newcomer)
     }
 
     /// What the last message came to is known: an INVITE that is no call is forgotten.
@@ -97,6 +100,11 @@ mod tests {
         format!("{start}\r\nCall-ID: {call_id}\r\n\r\n").into_bytes()
     }
 
+    fn receive(traces: &mut Traces, at: SystemTime, message: &[u8]) {
+        let found = traces.find(message);
+        traces.received(at, flow(), message, found);
+    }
+
     fn starts(trace: &Trace) -> Vec<String> {
         trace.messages().iter().map(|message| message.summary().title).collect()
     }
@@ -107,30 +115,30 @@ mod tests {
         let trace = traces.of_call("one");
         traces.sent(at(0), flow(), &message("INVITE sip:a SIP/2.0", "one"));
         traces.sent(at(1), flow(), &message("REGISTER sip:a SIP/2.0", "another"));
-        traces.received(at(2), flow(), &message("BYE sip:a SIP/2.0", "one"));
-        traces.received(at(3), flow(), b"\r\n\r\n");
+        receive(&mut traces, at(2), &message("BYE sip:a SIP/2.0", "one"));
+        receive(&mut traces, at(3), b"\r\n\r\n");
         assert_eq!(starts(&trace), ["INVITE sip:a", "BYE sip:a"]);
     }
 
     #[test]
     fn the_invite_of_their_call_and_our_first_answer_are_in_its_trace() {
         let mut traces = Traces::default();
-        traces.received(at(0), flow(), &message("INVITE sip:us SIP/2.0", "one"));
+        receive(&mut traces, at(0), &message("INVITE sip:us SIP/2.0", "one"));
         traces.sent(at(1), flow(), &message("SIP/2.0 100 Trying\r\nCSeq: 1 INVITE", "one"));
         let trace = traces.of_call("one");
         traces.settle();
-        traces.received(at(2), flow(), &message("ACK sip:us SIP/2.0", "one"));
+        receive(&mut traces, at(2), &message("ACK sip:us SIP/2.0", "one"));
         assert_eq!(starts(&trace), ["INVITE sip:us", "100 Trying (INVITE)", "ACK sip:us"]);
-        assert!(traces.knows(&message("BYE sip:us SIP/2.0", "one")));
-        assert!(!traces.knows(&message("BYE sip:us SIP/2.0", "another")) && !traces.knows(b"rubbish"));
+        assert!(traces.find(&message("BYE sip:us SIP/2.0", "one")).is_some_and(|found| Arc::ptr_eq(&found, &trace)));
+        assert!(traces.find(&message("BYE sip:us SIP/2.0", "another")).is_none() && traces.find(b"rubbish").is_none());
     }
 
     #[test]
     fn nothing_is_kept_of_what_becomes_no_call() {
         let mut traces = Traces::default();
-        traces.received(at(0), flow(), &message("INVITE sip:us SIP/2.0", "refused"));
+        receive(&mut traces, at(0), &message("INVITE sip:us SIP/2.0", "refused"));
         traces.settle();
-        traces.received(at(1), flow(), &message("OPTIONS sip:us SIP/2.0", "asked"));
+        receive(&mut traces, at(1), &message("OPTIONS sip:us SIP/2.0", "asked"));
         assert!(starts(&traces.of_call("refused")).is_empty());
         assert!(starts(&traces.of_call("asked")).is_empty());
     }
@@ -141,7 +149,7 @@ mod tests {
         let trace = traces.of_call("one");
         let handle = Arc::clone(&trace);
         drop(trace);
-        traces.received(at(0), flow(), &message("SIP/2.0 200 OK\r\nCSeq: 2 BYE", "one"));
+        receive(&mut traces, at(0), &message("SIP/2.0 200 OK\r\nCSeq: 2 BYE", "one"));
         assert_eq!(starts(&handle), ["200 OK (BYE)"]);
         drop(handle);
         assert!(starts(&traces.of_call("one")).is_empty());
@@ -152,7 +160,7 @@ mod tests {
         let mut traces = Traces::default();
         let lasting = traces.of_call("lasting");
         for number in 0..10_000 {
-            traces.received(at(number), flow(), &message("INVITE sip:us SIP/2.0", &number.to_string()));
+            receive(&mut traces, at(number), &message("INVITE sip:us SIP/2.0", &number.to_string()));
             traces.settle();
         }
         assert!(traces.by_call_id.len() <= FIRST_PRUNING, "{}", traces.by_call_id.len());

@@ -101,7 +101,7 @@ fn stamped(via: &Via<'_>, flow: &Flow) -> Vec<u8> {
         }
     }
     let source = flow.remote.ip();
-    let mut seen = String::new();
+    let mut seen = String::with_capacity(64);
     if via.wants_rport() || super::uri::literal_address(via.host) != Some(source) {
         seen.push_str(";received=");
         push_ip(&mut seen, source);

@@ -10,6 +10,8 @@ pub(super) struct Writer {
 
 /// Room for a common message without growing.
 const USUAL_SIZE: usize = 1024;
+/// Room for the lines that responses repeat.
+const USUAL_PART: usize = 512;
 
 impl Writer {
     pub(super) fn request(method: &str, uri: &str) -> Self {
@@ -23,7 +25,8 @@ impl Writer {
 
     pub(super) fn response(status: u16, reason: &str) -> Self {
         let mut writer = Self { bytes: Vec::with_capacity(USUAL_SIZE) };
-        let mut start = String::from("SIP/2.0 ");
+        let mut start = String::with_capacity(16);
+        start.push_str("SIP/2.0 ");
         push_number(&mut start, status);
         writer.bytes.extend_from_slice(start.as_bytes());
         writer.bytes.push(b' ');
@@ -50,7 +53,7 @@ impl Writer {
         if !content_type.is_empty() {
             self.header("Content-Type", content_type);
         }
-        let mut length = String::new();
+        let mut length = String::with_capacity(8);
         push_number(&mut length, body.len() as u64);
         self.header("Content-Length", length);
         self.bytes.extend_from_slice(b"\r\n");
@@ -60,7 +63,7 @@ impl Writer {
 
     /// Lines to be written again and again.
     pub(super) fn part() -> Self {
-        Self { bytes: Vec::new() }
+        Self { bytes: Vec::with_capacity(USUAL_PART) }
     }
 
     pub(super) fn len(&self) -> usize {
