@@ -134,7 +134,7 @@ impl<'a> Lines<'a> {
         if self.rest.is_empty() {
             return None;
         }
-        let end = memchr(b'\n', self.rest);
+        let end = position(b'\n', self.rest);
         let (line, rest) = match end {
             Some(end) => (&self.rest[..end], &self.rest[end + 1..]),
             None => (self.rest, &[][..]),
@@ -180,27 +180,28 @@ impl<'a> Lines<'a> {
 }
 
 fn split_field(field: &[u8]) -> Option<Header<'_>> {
-    let colon = colon(field)?;
+    let colon = position(b':', field)?;
     let raw_name = field[..colon].trim_ascii_end();
     let name = HeaderName::of(raw_name);
     let is_legal = name != HeaderName::Other || (!raw_name.is_empty() && raw_name.iter().all(|byte| is_token(*byte)));
     is_legal.then(|| Header::new(name, raw_name, trim(&field[colon + 1..])))
 }
 
-/// Where the name of a field ends. Names are so short that a scan which is called costs more than it saves.
-fn colon(field: &[u8]) -> Option<usize> {
+/// Where a byte first stands. Names and lines are so short that a scan which is called costs more than it saves.
+#[inline]
+fn position(wanted: u8, bytes: &[u8]) -> Option<usize> {
     const EACH: u64 = u64::from_ne_bytes([1; 8]);
-    let (chunks, rest) = field.as_chunks::<8>();
+    let (chunks, rest) = bytes.as_chunks::<8>();
     for (n, chunk) in chunks.iter().enumerate() {
-        // A byte that is a colon is zero in `word`, and only the borrow of subtracting one from zero sets its high bit; what
+        // A byte that is wanted is zero in `word`, and only the borrow of subtracting one from zero sets its high bit; what
         // it may set further up comes after the first.
-        let word = u64::from_le_bytes(*chunk) ^ (EACH * u64::from(b':'));
+        let word = u64::from_le_bytes(*chunk) ^ (EACH * u64::from(wanted));
         let found = word.wrapping_sub(EACH) & !word & (EACH << 7);
         if found != 0 {
             return Some(n * 8 + found.trailing_zeros() as usize / 8);
         }
     }
-    Some(field.len() - rest.len() + rest.iter().position(|byte| *byte == b':')?)
+    Some(bytes.len() - rest.len() + rest.iter().position(|byte| *byte == wanted)?)
 }
 
 /// Whether a start line is that of a SIP message, however faulty.
@@ -265,16 +266,19 @@ mod tests {
     }
 
     #[test]
-    fn the_first_colon_is_found_wherever_it_stands() {
-        for place in 0..40 {
-            for length in place..41 {
-                // Neighbours that differ from a colon by one bit, and by one.
-                let mut field: Vec<u8> = (0..length).map(|n| [b';', b'9', 0xBA, b'x', 0][n % 5]).collect();
-                assert_eq!(colon(&field), None);
-                field.push(b':');
-                field.swap(place, length);
-                field.push(b':');
-                assert_eq!(colon(&field), Some(place), "{field:?}");
+    fn the_first_byte_that_is_wanted_is_found_wherever_it_stands() {
+        for wanted in [b':', b'\n'] {
+            // Neighbours that differ from it by one bit, and by one.
+            let others = [wanted ^ 1, wanted - 1, wanted ^ 0x80, b'x', 0];
+            for place in 0..40 {
+                for length in place..41 {
+                    let mut bytes: Vec<u8> = (0..length).map(|n| others[n % others.len()]).collect();
+                    assert_eq!(position(wanted, &bytes), None);
+                    bytes.push(wanted);
+                    bytes.swap(place, length);
+                    bytes.push(wanted);
+                    assert_eq!(position(wanted, &bytes), Some(place), "{bytes:?}");
+                }
             }
         }
     }
