@@ -98,6 +98,13 @@ impl Scheduler {
         state.out.values().chain(ended).any(|going| going.recipient_id == recipient_id)
     }
 
+    /// The recipients whom attempts that are made here, or not settled yet, are to reach.
+    fn recipients(&self) -> Vec<String> {
+        let state = self.state();
+        let ended = state.ended.iter().map(|(_, going)| going);
+        state.out.values().chain(ended).map(|going| going.recipient_id.clone()).collect()
+    }
+
     /// How many calls each agent has.
     fn by_agent(&self) -> BTreeMap<String, usize> {
         let mut counts = BTreeMap::new();
@@ -155,6 +162,6 @@ mod tests {
         // It has no line any more, and is ours until it is settled.
         assert!(scheduler.by_agent().is_empty() && scheduler.has("recipient_1") && !scheduler.is_quiet());
         assert_eq!(scheduler.next_ended(), Some(("call_1".to_owned(), going)));
-        assert!(!scheduler.has("recipient_1") && scheduler.is_quiet());
+        assert!(!scheduler.has("recipient_1") && scheduler.recipients().is_empty() && scheduler.is_quiet());
     }
 }

@@ -262,7 +262,7 @@ async fn a_call_of_which_a_crash_left_only_the_intent_is_made_again_only_by_rule
     for id in [&once, &again] {
         eventually(&before, id, |shown| shown["recipients"][0]["call_ids"].as_array().unwrap().len() == 1).await;
     }
-    let app = crashed(&before).await;
+    let app = crashed(&before, |_| {}).await;
     app.time.send_replace(at("10:20:00"));
     let _scheduler = run(&app);
     let lost = settled(&app, &once).await;
@@ -293,11 +293,34 @@ async fn a_crash_in_a_conversation_calls_nobody_again() {
     let line = before.line().await;
     line.status(CallStatus::Answered);
     until(&mut events, "call.answered").await;
-    let app = crashed(&before).await;
+    let app = crashed(&before, |_| {}).await;
     app.time.send_replace(at("12:00:00"));
     let _scheduler = run(&app);
     let done = settled(&app, &id).await;
     assert_eq!((&done["status"], &done["recipients"][0]["end_reason"]), (&json!("completed"), &json!("interrupted")));
+    app.assert_quiet().await;
+}
+
+#[tokio::test]
+async fn a_crash_leaves_nobody_out_though_more_are_due_than_there_are_lines() {
+    let one_line = |config: &mut control::ControlConfig| config.limits.concurrent_calls = 1;
+    let before = App::with(one_line).await;
+    let ids = ["10:00:00", "10:00:01", "10:00:02"];
+    let first = schedule(&before, ids[0], json!({})).await;
+    let others = [schedule(&before, ids[1], json!({})).await, schedule(&before, ids[2], json!({})).await];
+    before.time.send_replace(at("10:01:00"));
+    let _scheduler = run(&before);
+    let _cut_off = before.line().await;
+
+    let app = crashed(&before, one_line).await;
+    app.time.send_replace(at("10:02:00"));
+    let _scheduler = run(&app);
+    for other in &others {
+        answer_and_end(app.line().await);
+        assert_eq!(settled(&app, other).await["status"], "completed");
+    }
+    let lost = settled(&app, &first).await;
+    assert_eq!((&lost["status"], &lost["recipients"][0]["end_reason"]), (&json!("failed"), &json!("interrupted")));
     app.assert_quiet().await;
 }
 
@@ -418,10 +441,10 @@ async fn anew(before: App, change: impl FnOnce(&mut control::ControlConfig)) -> 
 }
 
 /// Another program on what a crash leaves: the files as they are now, and nobody who holds them.
-async fn crashed(before: &App) -> App {
+async fn crashed(before: &App, change: impl FnOnce(&mut control::ControlConfig)) -> App {
     let left_behind = TempDir::new().unwrap();
     for name in ["offhook.db", "offhook.db-wal"] {
         std::fs::copy(before.directory.path().join(name), left_behind.path().join(name)).unwrap();
     }
-    App::in_directory(left_behind, |_| {}).await
+    App::in_directory(left_behind, change).await
 }

@@ -159,13 +159,36 @@ impl Store {
         Ok(claimed)
     }
 
-    /// Prolongs all that `owner` has. How many there are.
-    pub async fn renew_leases(&self, owner: &str, lease_until: &str) -> Result<u64, Error> {
-        sql("UPDATE recipients SET lease_until = $2, due_at = $2 WHERE lease_owner = $1")
-            .bind(owner)
-            .bind(lease_until)
-            .execute(&mut self.writer().await?)
-            .await
+    /// Prolongs those of these recipients that `owner` has. How many there are.
+    pub async fn renew_leases(&self, owner: &str, recipient_ids: &[String], lease_until: &str) -> Result<u64, Error> {
+        let ids = serde_json::json!(recipient_ids).to_string();
+        sql("UPDATE recipients SET lease_until = $2, due_at = $2 WHERE lease_owner = $1 \
+             AND id IN (SELECT value FROM json_each($3))")
+        .in_postgres(
+            "UPDATE recipients SET lease_until = $2, due_at = $2 WHERE lease_owner = $1 \
+             AND id IN (SELECT json_array_elements_text($3::json))",
+        )
+        .bind(owner)
+        .bind(lease_until)
+        .bind(ids.as_str())
+        .execute(&mut self.writer().await?)
+        .await
+    }
+
+    /// Lets go of all that `owner` has but these: they are due at once, each in its turn. How many there are.
+    pub async fn release_leases(&self, owner: &str, but: &[String], now: &str) -> Result<u64, Error> {
+        let but = serde_json::json!(but).to_string();
+        sql("UPDATE recipients SET lease_owner = NULL, lease_until = NULL, due_at = COALESCE(next_attempt_at, $2) \
+             WHERE lease_owner = $1 AND id NOT IN (SELECT value FROM json_each($3))")
+        .in_postgres(
+            "UPDATE recipients SET lease_owner = NULL, lease_until = NULL, due_at = COALESCE(next_attempt_at, $2) \
+             WHERE lease_owner = $1 AND id NOT IN (SELECT json_array_elements_text($3::json))",
+        )
+        .bind(owner)
+        .bind(now)
+        .bind(but.as_str())
+        .execute(&mut self.writer().await?)
+        .await
     }
 
     /// When somebody must look next for what is due, after a time; at all, when it is empty.

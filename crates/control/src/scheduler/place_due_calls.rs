@@ -32,21 +32,21 @@ const FIRST_EVENTS: u32 = 3;
 /// Places calls when they are due until the program drains, and settles those that end until all have.
 pub(crate) async fn run(calls: &Calls) {
     let clock = &calls.config().scheduling.clock;
-    // What we leased in an earlier life is due at once.
-    let mut lease = SignedDuration::ZERO;
+    // Of what was leased in an earlier life, or before an error, some may be left that nobody calls.
+    let mut is_left = true;
     while !calls.is_draining() {
-        let wake_at = match look(calls, lease).await {
-            Ok(wake_at) => {
-                lease = LEASE;
-                wake_at
+        let looked = async {
+            if is_left {
+                release(calls).await?;
             }
-            Err(error) => {
-                tracing::error!(%error, "scheduled calls could not be looked after");
-                // Of those that were leased some may be left; they are due at once too.
-                lease = SignedDuration::ZERO;
-                Some(calls.time() + AGAIN)
-            }
+            look(calls).await
         };
+        let looked = looked.await;
+        is_left = looked.is_err();
+        let wake_at = looked.unwrap_or_else(|error| {
+            tracing::error!(%error, "scheduled calls could not be looked after");
+            Some(calls.time() + AGAIN)
+        });
         let due = async {
             match wake_at {
                 Some(at) => clock.reaches(at).await,
@@ -67,16 +67,16 @@ pub(crate) async fn run(calls: &Calls) {
             () = calls.scheduler().rung() => {}
             () = clock.reaches(calls.time() + RENEW) => {}
         }
-        if let Err(error) = renew(calls, LEASE).await {
+        if let Err(error) = renew(calls).await {
             tracing::error!(%error, "scheduled calls that end could not be kept");
         }
     }
 }
 
 /// Does what is to be done now. When there is something to do next, unless something changes.
-async fn look(calls: &Calls, lease: SignedDuration) -> Result<Option<Timestamp>, Error> {
+async fn look(calls: &Calls) -> Result<Option<Timestamp>, Error> {
     // First of all: what we have must not be taken for that of somebody who died.
-    renew(calls, lease).await?;
+    renew(calls).await?;
     settle_ended(calls).await?;
     let store = &calls.config().store;
     let now = calls.time();
@@ -109,10 +109,20 @@ async fn look(calls: &Calls, lease: SignedDuration) -> Result<Option<Timestamp>,
     Ok([next_due, again, more, renewal, wake_at, others].into_iter().flatten().min())
 }
 
-/// Prolongs all leases of ours from now.
-async fn renew(calls: &Calls, lease: SignedDuration) -> Result<(), Error> {
+/// Prolongs the leases of those who are called here.
+async fn renew(calls: &Calls) -> Result<(), Error> {
+    let (store, recipients) = (&calls.config().store, calls.scheduler().recipients());
+    if !recipients.is_empty() {
+        store.renew_leases(store.node(), &recipients, &clock::rfc3339(calls.time() + LEASE)).await?;
+    }
+    Ok(())
+}
+
+/// Whoever we leased and do not call is due at once.
+async fn release(calls: &Calls) -> Result<(), Error> {
     let store = &calls.config().store;
-    store.renew_leases(store.node(), &clock::rfc3339(calls.time() + lease)).await?;
+    let now = clock::rfc3339(calls.time());
+    store.release_leases(store.node(), &calls.scheduler().recipients(), &now).await?;
     Ok(())
 }
 

@@ -112,8 +112,10 @@ async fn a_lease_is_renewed_or_it_ends_and_another_takes_over(store: Store) {
     store.insert_scheduled_call(&scheduled("sched_1"), &[recipient("sched_1", 1, 0, 1)], &[], None).await.unwrap();
     assert_eq!(claim(&store, "a", 1, 5, 9).await, ["sched_1_1"]);
     assert!(store.begin_attempt("a", &attempt(1, 2), &call("call_1"), &[]).await.unwrap());
-    assert_eq!(store.renew_leases("a", &time(8)).await.unwrap(), 1);
-    assert_eq!(store.renew_leases("b", &time(30)).await.unwrap(), 0);
+    let ours = ["sched_1_1".to_owned()];
+    assert_eq!(store.renew_leases("a", &ours, &time(8)).await.unwrap(), 1);
+    assert_eq!(store.renew_leases("a", &["sched_1_2".to_owned()], &time(30)).await.unwrap(), 0);
+    assert_eq!(store.renew_leases("b", &ours, &time(30)).await.unwrap(), 0);
     assert_eq!(claim(&store, "b", 7, 20, 9).await, [""; 0]);
 
     // The owner died; what it had begun is there to be seen.
@@ -121,6 +123,11 @@ async fn a_lease_is_renewed_or_it_ends_and_another_takes_over(store: Store) {
     assert_eq!(store.recipient("sched_1_1").await.unwrap().unwrap().status, "in_progress");
     assert_eq!(store.attempts("sched_1_1").await.unwrap(), [attempt(1, 2)]);
     assert!(!store.settle_recipient("sched_1_1", "a", &over("completed", 1, 9), &[]).await.unwrap());
+    // It begins a new life.
+    assert_eq!(store.release_leases("a", &[], &time(9)).await.unwrap(), 0);
+    assert_eq!(store.release_leases("b", &ours, &time(9)).await.unwrap(), 0);
+    assert_eq!(store.release_leases("b", &[], &time(9)).await.unwrap(), 1);
+    assert_eq!(claim(&store, "b", 9, 20, 9).await, ["sched_1_1"]);
     assert!(store.settle_recipient("sched_1_1", "b", &over("failed", 1, 9), &[]).await.unwrap());
     assert_eq!(status(&store).await, "failed");
 }
