@@ -77,7 +77,7 @@ interop: deps-test build ## Kamailio as the trunk; a language model that decides
 bench: ## Measurements: each figure beside its anchor from the same run.
 	@for name in $(BENCH); do sh scripts/bench.sh $$name "$(RTPLOAD)" || exit 1; done
 
-soak: deps-test build opus ## Calls of minutes and by the thousand, every scenario with many seeds or a fact missing, calls under floods, Opus; tables of docs/benchmarks.md.
+soak: deps-test build opus ## Calls of minutes and by the thousand, scheduled ones through 200 kills, every scenario with many seeds or a fact missing, calls under floods, Opus; tables of docs/benchmarks.md.
 	python3 sip-tests/run.py --offhook $(OFFHOOK) 'soak_*'
 	python3 scripts/demo_table.py --offhook $(OFFHOOK) --seeds $(SEEDS) --jobs $(JOBS)
 	python3 scripts/missing_facts.py --offhook $(OFFHOOK) --calls $(SEEDS) --jobs $(JOBS)

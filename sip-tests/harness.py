@@ -9,6 +9,7 @@ import sip
 from baresip import Baresip
 from kamailio import Kamailio
 from offhook import Offhook
+from postgres import Postgres
 from process import PORTS, Failure, Process, Skipped, expect, idle, wait_for
 from rtpengine import Rtpengine
 from sipp import Sipp
@@ -24,11 +25,15 @@ class Stage:
         self._open = []
         self._servers = []
 
-    def offhook(self, peer_port=None, **options):
-        """A server, ready. Without a `peer_port` its trunk leads nowhere."""
+    def offhook(self, peer_port=None, node=None, **options):
+        """A server, ready. Without a `peer_port` its trunk leads nowhere. One of several has its name and folder as `node`."""
         if not peer_port and not {"domain", "proxy"} & options.keys():
             peer_port = PORTS.take()
-        server = Offhook(self.binary, self.folder, peer_port, **options)
+        folder = self.folder
+        if node:
+            folder, options = folder / node, {**options, "node": node}
+            folder.mkdir()
+        server = Offhook(self.binary, folder, peer_port, **options)
         self._open.append(server)
         self._servers.append(server)
         server.wait_ready()
@@ -36,8 +41,7 @@ class Stage:
 
     def kill(self, server):
         """Ends a server as a crash would; the next one of the case has what it leaves."""
-        server.child.kill()
-        server.child.wait()
+        server.kill()
         self._servers.remove(server)
 
     def caller(self, scenario, target, port=None, **options):
@@ -84,6 +88,11 @@ class Stage:
         media = Rtpengine(self.folder, **options)
         self._open.append(media)
         return media.wait_listening()
+
+    def postgres(self):
+        database = Postgres()
+        self._open.append(database)
+        return database.wait_listening()
 
     def kamailio(self, algorithm, phone_port, **options):
         trunk = Kamailio(self.folder, algorithm, phone_port, **options)

@@ -15,9 +15,10 @@ class Offhook(Process):
     """`offhook serve` with a configuration of the case, and a client of its API."""
 
     def __init__(self, binary, folder, peer_port, domain=None, trunk="", limits="", routes="", llm='provider = "rules"',
-                 media_ports=40, proxy=None, sip="", media="", listen=(), advertise="127.0.0.1", environment=None):
+                 media_ports=40, proxy=None, sip="", media="", listen=(), advertise="127.0.0.1", node="sip-tests", store=None,
+                 environment=None):
         """The trunk is at `peer_port`, or at `domain`, through that port or the URI `proxy`, or else where DNS says.
-        `listen`, `sip` and `media` come on top of a UDP port."""
+        `listen`, `sip` and `media` come on top of a UDP port. Without a `store` it has a file of its own."""
         self.sip_port, self.api_port, first = PORTS.take(), PORTS.take(), PORTS.take(media_ports)
         self.target = ("127.0.0.1", self.sip_port)
         self.media_ports = range(first, first + media_ports)
@@ -27,10 +28,11 @@ class Offhook(Process):
             where += f'\noutbound_proxy = "{peer}"'
         everywhere = "0.0.0.0" if advertise == "auto" else advertise
         doors = ", ".join(f'"{door}"' for door in (f"udp://{everywhere}:{self.sip_port}", *listen))
+        store = store or f"sqlite://{folder}/data/offhook.db"
         config = folder / "offhook.toml"
         config.write_text(f"""
 [node]
-name = "sip-tests"
+name = "{node}"
 data_dir = "{folder}/data"
 
 [sip]
@@ -85,18 +87,19 @@ role = "admin"
 key = "{API_KEY}"
 
 [store]
-url = "sqlite://{folder}/data/offhook.db"
+url = "{store}"
 """)
         super().__init__(folder, "offhook", [binary, "serve", "--config", config], environment)
 
     def wait_ready(self):
-        def ready():
-            expect(self.running, f"offhook ended by itself: {self.tail()}")
-            try:
-                return self.request("GET", "/v1/health/ready")[0] == 200
-            except OSError:
-                return False
-        wait_for("offhook is ready", ready, START_SECONDS)
+        wait_for("offhook is ready", self.is_ready, START_SECONDS)
+
+    def is_ready(self):
+        expect(self.running, f"offhook ended by itself: {self.tail()}")
+        try:
+            return self.request("GET", "/v1/health/ready")[0] == 200
+        except OSError:
+            return False
 
     def request(self, method, path, body=None, accept="*/*"):
         """`(status, bytes)` of one API request."""

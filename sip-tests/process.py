@@ -98,11 +98,22 @@ class Process:
     def __init__(self, folder, name, command, environment=None):
         self.name = name
         self.output = folder / f"{name}.log"
-        with open(self.output, "wb") as log:
+        self._folder, self._command = folder, [str(word) for word in command]
+        self._environment = {**os.environ, **(environment or {})}
+        self.start()
+
+    def start(self):
+        """For the first time, or again; what it prints is added to what it printed before."""
+        with open(self.output, "ab") as log:
             self.child = subprocess.Popen(
-                [str(word) for word in command], cwd=folder, stdin=subprocess.DEVNULL, stdout=log,
-                stderr=subprocess.STDOUT, env={**os.environ, **(environment or {})}, start_new_session=True,
+                self._command, cwd=self._folder, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
+                env=self._environment, start_new_session=True,
             )
+
+    def kill(self):
+        """Ends it as a crash would."""
+        self.child.kill()
+        self.child.wait()
 
     @property
     def running(self):

@@ -9,10 +9,12 @@ import types
 import unittest
 
 import audio
+import callees
 import crowd
 import harness
 import model
 import pcap
+import placed_once
 import rtp
 import run
 import siege
@@ -234,6 +236,133 @@ class Spray(unittest.TestCase):
                    ["call 3: 1 strange packets"])
         self.check(lambda sent, there, _: [*[(packet, there) for packet in sent], (sent[0], ("127.0.0.1", 9))],
                    ["call 3: 1 strange packets"])
+
+
+class PlacedOnce(unittest.TestCase):
+    """Number 0 answers, 6 is busy, 8 rings. The program calls from port 5060 and was killed at 100."""
+
+    ALWAYS = placed_once.Rule(3, 1, 60, {"busy"}, True)
+    ONCE = placed_once.Rule(1, 1, 60, set(), False)
+    KILLED = [placed_once.Life(5060, 0, 1, 100)]
+
+    def check(self, faults, status, rule, attempts, invites, killed=KILLED, number="+10"):
+        """Attempts are `(created_at, ended_at, end_reason)`, INVITEs the times they came at."""
+        made = [placed_once.Attempt(f"call_{n}", *times, reason == "callee_hung_up", "ended" if reason else "dialing", reason)
+                for n, (*times, reason) in enumerate(attempts, 1)]
+        recipient = placed_once.Recipient(number, 0, status, rule, made)
+        seen = [callees.Invite(at, number, f"{at}@", 5060) for at in invites]
+        self.assertEqual(placed_once.faults([recipient], seen, killed, callees.end_of), faults)
+
+    def test_what_was_placed_once_or_cut_off_has_no_fault(self):
+        self.check([], "completed", self.ONCE, [(2, 3, "callee_hung_up")], [2.1])
+        self.check([], "failed", self.ONCE, [(2, 3, "no_answer")], [2.1], number="+18")
+        self.check([], "completed", self.ALWAYS, [(99, 99, "interrupted"), (102, 103, "callee_hung_up")], [99.1, 102.1])
+        # The record was written, and nobody was called.
+        self.check([], "failed", self.ONCE, [(99, 99, "interrupted")], [])
+        # A kill between the end of a call and what follows from it.
+        self.check([], "failed", self.ALWAYS, [(98, 99, "busy"), (102, 103, "busy"), (105, 106, "busy")], [98, 102, 105.1],
+                   number="+16")
+
+    def test_a_number_that_is_dialed_twice_for_one_attempt_is_a_fault(self):
+        self.check(["+10: attempt 1 (call_1) was dialed 2 times"], "completed", self.ONCE, [(2, 3, "callee_hung_up")],
+                   [2.1, 2.2])
+        self.check(["+10: attempt 1 (call_1) was dialed 2 times"], "failed", self.ONCE, [(99, 99, "interrupted")],
+                   [99.1, 101])
+
+    def test_a_number_that_is_dialed_without_a_record_is_a_fault(self):
+        self.check(["+10: was called before any attempt was written down"], "completed", self.ONCE,
+                   [(2, 3, "callee_hung_up")], [1.9, 2.1])
+        self.assertEqual(placed_once.faults([], [callees.Invite(1, "+10", "a", 5060)], [], callees.end_of),
+                         ["+10: was called, though nobody asked for it"])
+
+    def test_a_call_that_is_lost_is_a_fault(self):
+        self.check(["+10: was never called, and is pending"], "pending", self.ONCE, [], [])
+        self.check(["+10: attempt 1 (call_1) is still dialing"], "in_progress", self.ONCE, [(2, None, None)], [2.1])
+        self.check(["+10: is in_progress, not failed, after attempt 1 of 1, which ended as interrupted"], "in_progress",
+                   self.ONCE, [(99, 99, "interrupted")], [99.1])
+        self.check(["+10: was not called again after attempt 1 of 3, which ended as interrupted, and is failed"], "failed",
+                   self.ALWAYS, [(99, 99, "interrupted")], [99.1])
+        self.check(["+10: attempt 1 (call_1) ended as callee_hung_up, though nobody was called"], "completed", self.ONCE,
+                   [(2, 3, "callee_hung_up")], [])
+
+    def test_a_call_that_the_rule_does_not_allow_is_a_fault(self):
+        self.check(["+10: was called again after attempt 1 of 1, which ended as interrupted"], "completed", self.ONCE,
+                   [(99, 99, "interrupted"), (102, 103, "callee_hung_up")], [99.1, 102.1])
+        self.check(["+10: was called again after attempt 1 of 3, which ended as callee_hung_up"], "completed", self.ALWAYS,
+                   [(2, 3, "callee_hung_up"), (5, 6, "callee_hung_up")], [2.1, 5.1])
+        self.check(["+16: was called again after attempt 3 of 3, which ended as busy"], "failed", self.ALWAYS,
+                   [(1, 2, "busy"), (4, 5, "busy"), (8, 9, "busy"), (20, 21, "busy")], [1, 4, 8, 20], number="+16")
+        self.check(["+16: was called again 1.500 s after attempt 2 of 3, which ended as busy, not after 2 s"], "failed",
+                   self.ALWAYS, [(1, 2, "busy"), (4, 5, "busy"), (6.5, 9, "busy")], [1, 4, 6.5], number="+16")
+
+    def test_what_is_marked_interrupted_without_a_kill_or_by_that_of_another_is_a_fault(self):
+        fault = "+10: attempt 1 (call_1) is marked interrupted, though nobody was killed who made it"
+        self.check([fault], "failed", self.ONCE, [(2, 2, "interrupted")], [2.1], killed=[])
+        self.check([fault], "failed", self.ONCE, [(2, 2, "interrupted")], [2.1], killed=[placed_once.Life(5080, 0, 1, 100)])
+        self.check([fault], "completed", self.ALWAYS, [(2, 2, "interrupted"), (5, 6, "callee_hung_up")], [2.1, 5.1])
+
+    def test_an_end_that_the_callee_did_not_give_it_is_a_fault(self):
+        self.check(["+10: attempt 1 (call_1) ended as busy, not as callee_hung_up"], "failed", self.ONCE, [(2, 3, "busy")],
+                   [2.1])
+
+    def test_the_wait_for_the_first_call_of_a_life_counts_while_somebody_is_due(self):
+        life = placed_once.Life(5060, 8, 10, 20)
+
+        def waits(first_call, *others):
+            def recipient(due, begun_at):
+                attempts = [placed_once.Attempt("call", begun_at, begun_at, False, "ended", "busy")] if begun_at else []
+                return placed_once.Recipient("+1", due, "failed", self.ONCE, attempts)
+            calls = [callees.Invite(first_call, "+1", "a", 5060)] if first_call else []
+            return [seconds for _, seconds in placed_once.waits_for_first_calls(
+                [life], [recipient(*other) for other in others], calls)]
+
+        self.assertEqual(waits(14, (9, 14)), [4])
+        # It made no call at all.
+        self.assertEqual(waits(None, (9, None)), [10])
+        # Nobody was due, or nobody any longer.
+        self.assertEqual(waits(14, (13, 14)), [])
+        self.assertEqual(waits(14, (5, 6)), [])
+        # The other program called them.
+        self.assertEqual(waits(14, (9, 12)), [2])
+
+
+class Callees(unittest.TestCase):
+    def setUp(self):
+        self.said = set()
+
+    def test_a_call_is_noted_once_however_often_its_invite_comes(self):
+        others = callees.Callees(random.Random(1), 9)
+        prober = sip.Prober(("127.0.0.1", others.port))
+        invite = prober.request("INVITE", user="+15550106")
+        prober.send(invite)
+        prober.send(invite)
+        prober.send(prober.request("INVITE", user="+15550106"))
+        statuses = [prober.receive(5).status for _ in range(5)]
+        prober.close()
+        others.close()
+        self.assertEqual(sorted(statuses), [180, 180, 180, 486, 486])
+        self.assertEqual([(call.to, call.port) for call in others.invites], [("+15550106", prober.address[1])] * 2)
+
+    def test_who_answers_hangs_up_and_who_rings_lets_itself_be_canceled(self):
+        others = callees.Callees(random.Random(1), 9)
+        prober = sip.Prober(("127.0.0.1", others.port))
+        call = sip.Call(prober, sip.describe(9), user="+15550100")
+        self.said.add(call.answer.text)
+        self.heard(prober, call.answer.get("Call-ID"), (None, "BYE"))
+        prober.send(prober.request("INVITE", user="+15550108", Call_ID="rings"))
+        self.heard(prober, "rings", (180, "INVITE"))
+        prober.send(prober.request("CANCEL", user="+15550108", Call_ID="rings"))
+        self.heard(prober, "rings", (200, "CANCEL"))
+        self.heard(prober, "rings", (487, "INVITE"))
+        prober.close()
+        others.close()
+
+    def heard(self, prober, call_id, expected):
+        """The next word of a call, what is said again left out: a status or none, and the method."""
+        while (message := prober.receive(5)) and (message.text in self.said or message.get("Call-ID") != call_id):
+            self.said.add(message.text)
+        self.said.add(message.text)
+        self.assertEqual((message.status, message.cseq_method), expected)
 
 
 class Cases(unittest.TestCase):

@@ -1,5 +1,6 @@
 """The cases, slowest file first."""
 
+from cases import kills  # noqa: F401
 from cases import robustness  # noqa: F401
 from cases import crowds  # noqa: F401
 from cases import media  # noqa: F401
