@@ -10,7 +10,7 @@ use crate::call::{CallResult, Cost, Latency, Quality};
 use crate::calls::Calls;
 use crate::end_reason::{Reached, summary};
 use crate::journal::{Change, NewEvent};
-use crate::{Error, clock, disposition, recording};
+use crate::{Error, clock, disposition, recording, telling};
 
 /// Everything that is final when a call ends.
 pub(crate) struct FinalWords {
@@ -54,10 +54,7 @@ impl FinalWords {
             reason_header: self.reason_header.clone(),
         };
         let mut events = Vec::new();
-        if let Some(quality) = &self.quality {
-            let quality = serde_json::to_value(quality)?;
-            events.push(NewEvent::new("call.quality", at_ms).with("quality", quality));
-        }
+        events.extend(self.quality.as_ref().map(|quality| telling::quality(Duration::from_millis(at_ms), quality)));
         if self.recording.is_some() {
             events.push(NewEvent::new("call.recording.ready", at_ms).with("url", format!("/v1/calls/{id}/recording")));
         }

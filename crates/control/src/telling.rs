@@ -8,7 +8,7 @@ use gateway::OneWay;
 use serde_json::{Value, json};
 use store::{CallChange, TranscriptRow};
 
-use crate::call::Turn;
+use crate::call::{Quality, Turn};
 use crate::journal::NewEvent;
 
 /// What one observation becomes.
@@ -39,6 +39,13 @@ pub(crate) fn one_way(since_answer: Duration, cause: Option<OneWay>) -> NewEvent
             .with("detail", cause.to_string()),
         None => event.with("phase", "end").with("direction", "inbound"),
     }
+}
+
+/// How a call sounds so far.
+pub(crate) fn quality(since_answer: Duration, quality: &Quality) -> NewEvent {
+    let Quality { mos, loss, jitter_ms, level_dbm0 } = quality;
+    let told = json!({"mos": mos, "loss": loss, "jitter_ms": jitter_ms, "level_dbm0": level_dbm0});
+    NewEvent::new("call.quality", since_answer.as_millis() as u64).with("quality", told)
 }
 
 fn one_way_name(cause: OneWay) -> &'static str {

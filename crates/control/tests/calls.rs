@@ -500,6 +500,20 @@ async fn a_call_can_be_placed_and_waited_for_without_http() {
 }
 
 #[tokio::test]
+async fn a_call_that_goes_on_tells_how_it_sounds() {
+    let app = App::start().await;
+    let mut events = app.control.follow_events(None);
+    assert_eq!(app.post("/v1/calls", GOOD).await.status, 202);
+    let line = app.line().await;
+    line.answered_ago(Duration::from_secs(31));
+    until(&mut events, "call.answered").await;
+    let told = until(&mut events, "call.quality").await;
+    let told: Value = serde_json::from_str(&told.json).unwrap();
+    assert_eq!(told["data"]["quality"], json!({"mos": 4.2, "loss": 0.01, "jitter_ms": 3.0, "level_dbm0": -18.5}));
+    assert!((31_000..60_000).contains(&told["data"]["at_ms"].as_u64().unwrap()));
+}
+
+#[tokio::test]
 async fn a_call_may_be_shorter_than_the_limit() {
     let app = App::start().await;
     let body = GOOD.replace("{\"to\"", "{\"max_duration\":\"20s\",\"to\"");

@@ -20,6 +20,8 @@ use crate::telling::{self, Record};
 const GOODBYE: Duration = Duration::from_secs(10);
 /// How long after its limit a call may take to end before we stop believing in it.
 const OVERDUE: Duration = Duration::from_secs(60);
+/// How often an answered call tells how it sounds; it does once more at its end.
+const QUALITY: Duration = Duration::from_secs(30);
 
 impl Carry {
     pub(super) async fn follow(&mut self, connected: Connected) -> Ended {
@@ -37,6 +39,7 @@ impl Carry {
         let mut conversation = tokio::spawn(outcome);
         let first = *status.borrow_and_update();
         self.observe(first, &*live).await;
+        let mut quality_at = live.answered_at().map(|at| at + QUALITY);
         let cause = *one_way.borrow_and_update();
         if cause.is_some() {
             self.tell_one_way(cause, &*live).await;
@@ -49,6 +52,7 @@ impl Carry {
                     Ok(()) => {
                         let now = *status.borrow_and_update();
                         self.observe(now, &*live).await;
+                        quality_at = quality_at.or_else(|| Some(live.answered_at()? + QUALITY));
                     }
                     Err(_) => status_open = false,
                 },
@@ -73,6 +77,10 @@ impl Carry {
                 () = sleep_until(goodbye_until.unwrap_or(overdue)), if goodbye_until.is_some() => {
                     goodbye_until = None;
                     live.hang_up();
+                }
+                () = sleep_until(quality_at.unwrap_or(overdue)), if quality_at.is_some() => {
+                    quality_at = Some(Instant::now() + QUALITY);
+                    self.tell_quality(&*live).await;
                 }
                 () = sleep_until(overdue) => {
                     tracing::error!(call_id = %self.id, "the call did not end at its limit");
@@ -163,6 +171,11 @@ impl Carry {
     async fn tell_one_way(&self, cause: Option<OneWay>, live: &dyn LiveCall) {
         let since_answer = live.answered_at().map_or(Duration::ZERO, |at| at.elapsed());
         self.record(Change::Nothing, telling::one_way(since_answer, cause)).await;
+    }
+
+    async fn tell_quality(&self, live: &dyn LiveCall) {
+        let since_answer = live.answered_at().map_or(Duration::ZERO, |at| at.elapsed());
+        self.record(Change::Nothing, telling::quality(since_answer, &live.quality().into())).await;
     }
 
     async fn tell(&mut self, event: AgentEvent) {

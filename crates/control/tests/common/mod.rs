@@ -243,9 +243,14 @@ pub struct Line {
 impl Line {
     pub fn status(&self, status: CallStatus) {
         if status == CallStatus::Answered {
-            *self.seen.answered_at.lock().unwrap() = Some(Instant::now());
+            return self.answered_ago(Duration::ZERO);
         }
         self.seen.status.send_replace(status);
+    }
+
+    pub fn answered_ago(&self, ago: Duration) {
+        *self.seen.answered_at.lock().unwrap() = Instant::now().checked_sub(ago);
+        self.seen.status.send_replace(CallStatus::Answered);
     }
 
     pub fn one_way(&self, cause: Option<OneWay>) {
