@@ -29,7 +29,7 @@ SECONDS = (5, 12)
 FRAME = 160
 # Losses after which words are counted too.
 WORD_KINDS = ["5", "10-burst-2"]
-KINDS = ["1", "3", "5", "10", "5-burst-2", "10-burst-2", "10-burst-3"]
+KINDS = [share + burst for burst in ("", "-burst-2", "-burst-3") for share in ("1", "3", "5", "10")]
 
 
 def missing(what):

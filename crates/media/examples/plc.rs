@@ -18,13 +18,18 @@ use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
 /// Name, share of packets lost, mean length of a burst.
-const KINDS: [(&str, f64, f64); 7] = [
+const KINDS: [(&str, f64, f64); 12] = [
     ("1", 0.01, 1.0),
     ("3", 0.03, 1.0),
     ("5", 0.05, 1.0),
     ("10", 0.10, 1.0),
+    ("1-burst-2", 0.01, 2.0),
+    ("3-burst-2", 0.03, 2.0),
     ("5-burst-2", 0.05, 2.0),
     ("10-burst-2", 0.10, 2.0),
+    ("1-burst-3", 0.01, 3.0),
+    ("3-burst-3", 0.03, 3.0),
+    ("5-burst-3", 0.05, 3.0),
     ("10-burst-3", 0.10, 3.0),
 ];
 /// When in its 20 ms a packet arrives.
