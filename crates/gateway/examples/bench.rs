@@ -33,7 +33,7 @@ const WINDOW: Duration = Duration::from_secs(5);
 /// A judge that is later than this with its own packets, one time in a hundred, judges itself.
 const MAX_JUDGE_LATENESS_MS: f64 = 5.0;
 
-const IDLE_BOUND: f64 = 40e6;
+const IDLE_BOUND: f64 = 30e6;
 const CALL_BOUND: f64 = 150e3;
 const STRIPPED_BOUND: f64 = 32e6;
 
