@@ -147,12 +147,11 @@ struct Listener {
     /// Words of the turn before `heard` began.
     earlier: String,
     interim: String,
-    // The decoder has read its files, but `relearn` may fail half-way and keep them.
-    _files: Files,
 }
 
 impl Listener {
     fn open(vocabulary: &Vocabulary) -> Result<Self, Error> {
+        // The decoder reads all of them here, and then they vanish: they are made of a call's own facts.
         let files = Files::write(vocabulary)?;
         let decoder = sphinx()?.decoder(&arguments(&files))?;
         Ok(Self {
@@ -161,7 +160,6 @@ impl Listener {
             heard: Vec::new(),
             earlier: String::new(),
             interim: String::new(),
-            _files: files,
         })
     }
 
