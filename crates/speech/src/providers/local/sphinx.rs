@@ -246,7 +246,6 @@ fn arguments(files: &Files) -> Vec<(&'static str, String)> {
         // Made before the searches that are used, and not used itself.
         ("-fwdflat", "no".to_owned()),
         ("-bestpath", "no".to_owned()),
-        ("-logfn", "/dev/null".to_owned()),
         // Made for hiss; over the telephone it costs a third of the accuracy.
         ("-remove_noise", "no".to_owned()),
         ("-cmninit", TELEPHONE_MEAN.to_owned()),
@@ -255,4 +254,30 @@ fn arguments(files: &Files) -> Vec<(&'static str, String)> {
         ("-lpbeam", "1e-50".to_owned()),
         ("-lponlybeam", "1e-40".to_owned()),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::c_void;
+
+    use libloading::Library;
+
+    use super::*;
+
+    #[test]
+    #[allow(clippy::print_stdout, reason = "a test that was skipped says so")]
+    fn decoders_made_side_by_side_have_no_log_to_close_for_each_other() {
+        let Ok(_) = PocketSphinx::load() else {
+            println!("skipped: libpocketsphinx3 or pocketsphinx-en-us is not installed");
+            return;
+        };
+        let _listener = Listener::open(&Vocabulary::default()).unwrap();
+        // SAFETY: the library is loaded already; the function has no preconditions.
+        let log = unsafe {
+            let base = Library::new("libsphinxbase.so.3").unwrap();
+            let log: unsafe extern "C" fn() -> *mut c_void = *base.get(b"err_get_logfp\0").unwrap();
+            log()
+        };
+        assert!(log.is_null(), "the decoder has opened a log, which is one a process and has no lock");
+    }
 }

@@ -50,7 +50,9 @@ pub(super) struct Decoder {
     in_utterance: bool,
 }
 
-// SAFETY: a decoder has no thread affinity, and `&mut self` keeps its callers one at a time.
+// SAFETY: a decoder has no thread affinity, and `&mut self` keeps its callers one at a time. Decoders made side by side
+// share the log, which `load` takes away, and `sphinx_debug_level` and the neutral warp of `fe_warp_inverse_linear.c`: words
+// into which each writes what is there already.
 unsafe impl Send for Decoder {}
 
 impl Sphinx {
@@ -63,6 +65,10 @@ impl Sphinx {
             // Without a callback its messages go nowhere, instead of to our standard error.
             let silence: unsafe extern "C" fn(*const c_void, *mut c_void) = *base.get(b"err_set_callback\0")?;
             silence(std::ptr::null(), std::ptr::null_mut());
+            // Nor has it a log file: `logfp` of sphinxbase's `err.c` is one a process and has no lock, and `ps_init` prints
+            // the arguments to it. Never give a decoder `-logfn`: each would close the file that others are printing to.
+            let set_log: unsafe extern "C" fn(*mut c_void) = *base.get(b"err_set_logfp\0")?;
+            set_log(std::ptr::null_mut());
             Ok(Self {
                 args: *pocket.get(b"ps_args\0")?,
                 parse: *base.get(b"cmd_ln_parse_r\0")?,
