@@ -35,6 +35,14 @@ impl Store {
         query.bind(limit).fetch_all(&mut self.reader().await?).await
     }
 
+    /// One event.
+    pub async fn event(&self, id: &str) -> Result<Option<EventRow>, Error> {
+        sql("SELECT id, call_id, body FROM events WHERE id = $1")
+            .bind(id)
+            .fetch_optional(&mut self.reader().await?)
+            .await
+    }
+
     /// The newest event of one call.
     pub async fn last_event_of(&self, call_id: &str) -> Result<Option<EventRow>, Error> {
         sql("SELECT id, call_id, body FROM events WHERE call_id = $1 ORDER BY id DESC LIMIT 1")

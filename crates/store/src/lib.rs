@@ -1,7 +1,8 @@
 //! Records and their queries.
 //!
 //! One file a noun: [`CallRow`], [`TranscriptRow`], [`RecordingRow`], [`SipMessageRow`], [`EventRow`],
-//! [`KeyRow`], [`IdempotentRow`], [`PromptRow`], [`ScheduledCallRow`], [`RecipientRow`], [`AttemptRow`].
+//! [`KeyRow`], [`IdempotentRow`], [`PromptRow`], [`ScheduledCallRow`], [`RecipientRow`], [`AttemptRow`], [`WebhookRow`],
+//! [`DeliveryRow`].
 //! The rows are this crate's own types: they say what is kept, never what it means. A change of
 //! the world and the events that tell of it are written in one transaction, so that the journal
 //! never tells of what did not happen.
@@ -11,6 +12,7 @@
 
 mod backup;
 mod calls;
+mod deliveries;
 mod error;
 mod events;
 mod idempotency;
@@ -24,8 +26,10 @@ mod sip_messages;
 mod sqlite;
 mod statement;
 mod transcripts;
+mod webhooks;
 
 pub use calls::{CallChange, CallEnding, CallFilter, CallRow};
+pub use deliveries::{DeliveryFilter, DeliveryRow};
 pub use error::{Cause, Error};
 pub use events::EventRow;
 pub use idempotency::IdempotentRow;
@@ -36,6 +40,7 @@ pub use recordings::RecordingRow;
 pub use scheduled_calls::{Reschedule, ScheduledCallFilter, ScheduledCallRow};
 pub use sip_messages::SipMessageRow;
 pub use transcripts::TranscriptRow;
+pub use webhooks::{WebhookProgress, WebhookRow};
 
 use std::fs::File;
 use std::sync::Arc;

@@ -8,6 +8,7 @@ mod outages;
 mod prompts;
 mod records;
 mod scheduled_calls;
+mod webhooks;
 
 /// Makes two tests of each of these functions: on a fresh SQLite file, and on a fresh database of PostgreSQL.
 macro_rules! on_both {
