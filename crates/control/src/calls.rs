@@ -29,6 +29,7 @@ use crate::metrics::Metrics;
 use crate::runner::{CallRunner, LiveCall};
 use crate::scheduler::Scheduler;
 use crate::signalling::Settling;
+use crate::webhooks::Webhooks;
 use crate::{Call, Error, clock, ending};
 
 /// Prefix of the ids of calls.
@@ -61,6 +62,7 @@ struct Inner {
     lines: Lines,
     settling: Settling,
     scheduler: Scheduler,
+    webhooks: Webhooks,
     metrics: Metrics,
     draining: CancellationToken,
     stop: CancellationToken,
@@ -108,6 +110,7 @@ impl Calls {
         let journal = Journal::open(store.clone(), event_seed).await?;
         let last_call = store.calls(&store::CallFilter::default(), 1).await?.pop().map(|row| row.id);
         let limits = config.limits;
+        let webhooks = Webhooks::new(&config);
         let calls = Self {
             inner: Arc::new(Inner {
                 ids: Mutex::new(Ids::after(last_call.as_deref(), config.seed)),
@@ -122,6 +125,7 @@ impl Calls {
                 live: Mutex::default(),
                 settling: Settling::default(),
                 scheduler: Scheduler::default(),
+                webhooks,
                 metrics: Metrics::new(clock::now()),
                 draining: CancellationToken::new(),
                 stop: CancellationToken::new(),
@@ -220,6 +224,10 @@ impl Calls {
         &self.inner.scheduler
     }
 
+    pub(crate) fn webhooks(&self) -> &Webhooks {
+        &self.inner.webhooks
+    }
+
     pub(crate) fn metrics(&self) -> &Metrics {
         &self.inner.metrics
     }
@@ -260,7 +268,7 @@ impl Calls {
         self.inner.ids.lock().unwrap_or_else(PoisonError::into_inner).next(prefix, clock::now())
     }
 
-    /// What time it is for scheduled calls.
+    /// What time it is for scheduled calls and webhooks.
     pub(crate) fn time(&self) -> Timestamp {
         self.inner.config.scheduling.clock.now()
     }

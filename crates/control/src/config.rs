@@ -11,6 +11,7 @@ use store::Store;
 
 use crate::clock::Clock;
 use crate::scheduler::CallingHours;
+use crate::webhooks::Resolver;
 
 /// A control plane.
 #[derive(Clone)]
@@ -31,6 +32,8 @@ pub struct ControlConfig {
     pub limits: Limits,
     /// What binds scheduled calls.
     pub scheduling: Scheduling,
+    /// What binds webhooks.
+    pub webhooks: WebhookRules,
     /// Whether calls are recorded.
     pub record: bool,
     /// Where recordings go, and where they are while they are kept; `None` records nothing.
@@ -133,6 +136,15 @@ pub struct Scheduling {
     pub calls_per_agent: Option<usize>,
     /// What time it is.
     pub clock: Clock,
+}
+
+/// What binds webhooks.
+#[derive(Debug, Clone, Default)]
+pub struct WebhookRules {
+    /// Whether they may be anywhere, and without TLS: on this machine, or in a network of one's own.
+    pub allow_private: bool,
+    /// Who looks their names up.
+    pub resolver: Resolver,
 }
 
 /// What a call costs, by the second from its answer.

@@ -39,6 +39,11 @@ pub(crate) fn is_id(text: &str, prefix: &str) -> bool {
     text.strip_prefix(prefix).is_some_and(|ulid| decode(ulid).is_some())
 }
 
+/// The least id of a moment: no later one is smaller.
+pub(crate) fn first_of(prefix: &str, at: Timestamp) -> String {
+    format!("{prefix}{}", encode(u128::try_from(at.as_millisecond()).unwrap_or(0) << 80))
+}
+
 fn encode(value: u128) -> String {
     let digit = |position: usize| ALPHABET[(value >> (5 * position) & 31) as usize] as char;
     (0..LENGTH).rev().map(digit).collect()
@@ -73,6 +78,15 @@ mod tests {
         let mut ids = Ids::after(None, [2; 32]);
         let made: Vec<String> = [5, 5, 5, 4, 6].map(|ms| ids.next("evt_", at(ms))).to_vec();
         assert!(made.is_sorted_by(|a, b| a < b), "{made:?}");
+    }
+
+    #[test]
+    fn the_first_id_of_a_moment_is_between_those_before_and_those_of_it() {
+        let mut ids = Ids::after(None, [4; 32]);
+        let [before, of_it] = [5, 6].map(|ms| ids.next("evt_", at(ms)));
+        let first = first_of("evt_", at(6));
+        assert!(before < first && first < of_it && is_id(&first, "evt_"), "{before} {first} {of_it}");
+        assert_eq!(first_of("evt_", at(-1)), "evt_00000000000000000000000000");
     }
 
     #[test]

@@ -149,6 +149,20 @@ impl Journal {
         Ok(())
     }
 
+    /// Writes that a webhook is disabled, and the event that tells of it. False when it was disabled before, or is not
+    /// there.
+    pub(crate) async fn record_webhook_disabled(&self, id: &str, reason: &str, at: &str) -> Result<bool, Error> {
+        let data = [("webhook_id", id), ("reason", reason)];
+        let data = Map::from_iter(data.map(|(name, value)| (name.to_owned(), value.into())));
+        let mut ids = self.ids.lock().await;
+        let row = row(ids.next(EVENT_PREFIX, clock::now()), "webhook.disabled", None, &data)?;
+        let written = self.store.disable_webhook(id, reason, at, std::slice::from_ref(&row)).await?;
+        if written {
+            self.newest.send_replace(row.id);
+        }
+        Ok(written)
+    }
+
     /// A page of events after an id.
     pub(crate) async fn page(&self, after: &str, call_id: Option<&str>, limit: u32) -> Result<Vec<StoredEvent>, Error> {
         let rows = self.store.events_after(after, call_id, limit).await?;
@@ -158,6 +172,11 @@ impl Journal {
     /// The id of the newest event.
     pub(crate) fn newest(&self) -> String {
         self.newest.borrow().clone()
+    }
+
+    /// Rings when there is another event; the newest is what it holds.
+    pub(crate) fn bell(&self) -> watch::Receiver<String> {
+        self.newest.subscribe()
     }
 
     /// All events from now on.

@@ -8,6 +8,8 @@
 //!  inbound ────────▶ inbound ──────────▲      │
 //!                                             ▼
 //!                    GET, SSE ◀── store ◀── Journal (one writer, one order)
+//!                                   │
+//!                                   └─▶ webhooks ─▶ POST to whoever is told of events
 //!  POST /v1/scheduled-calls ─▶ store ─▶ scheduler ─▶ Calls::place, when they are due
 //! ```
 
@@ -39,13 +41,14 @@ mod target;
 mod telling;
 mod trunk;
 mod trunks;
+mod webhooks;
 
 pub use api::openapi_json;
 pub use call::{Call, CallResult, Cost, Evidence, Latency, Quality, ResponseMs, Turn};
 pub use clock::Clock;
 pub use config::{
     AgentError, AgentFactory, AgentRequest, ApiKey, ControlConfig, InboundRoute, Limits, Price, Role, RouteTarget,
-    Scheduling, TrunkInfo,
+    Scheduling, TrunkInfo, WebhookRules,
 };
 pub use error::Error;
 pub use journal::{Follower, StoredEvent};
@@ -53,6 +56,7 @@ pub use request::{NewCall, NewTask, OnBehalfOf};
 pub use runner::{BoxFuture, CallRunner, Conversation, GatewayRunner, LiveCall};
 pub use scheduler::{CallingHours, Holiday, Opening};
 pub use trunk::{Trunk, TrunkLimits, TrunkRegistration, TrunkTarget};
+pub use webhooks::Resolver;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -109,6 +113,11 @@ impl Control {
     /// Places scheduled calls when they are due, until the program stops. To be run as a task, once.
     pub async fn place_scheduled_calls(&self) {
         scheduler::run(&self.calls).await;
+    }
+
+    /// Tells webhooks of events, until the program stops. To be run as a task, once.
+    pub async fn deliver_webhooks(&self) {
+        webhooks::run(&self.calls).await;
     }
 
     /// The journal from now on; of one call, or of all.

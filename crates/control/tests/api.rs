@@ -42,7 +42,7 @@ async fn every_documented_route_wants_a_key_before_anything_else() {
 }
 
 /// An operation, what is sent to it, and what it answers.
-const OPERATIONS: [(&str, &str, &str, u16); 27] = [
+const OPERATIONS: [(&str, &str, &str, u16); 35] = [
     ("GET", "/v1/calls", "", 200),
     ("POST", "/v1/calls", GOOD, 202),
     ("GET", "/v1/calls/{call}", "", 200),
@@ -67,12 +67,21 @@ const OPERATIONS: [(&str, &str, &str, u16); 27] = [
     ("GET", "/v1/prompts/{prompt}", "", 200),
     ("PATCH", "/v1/prompts/{prompt}", r#"{"content":"ask again"}"#, 200),
     ("DELETE", "/v1/prompts/{prompt}", "", 204),
+    ("GET", "/v1/webhooks", "", 200),
+    ("POST", "/v1/webhooks", WEBHOOK, 201),
+    ("GET", "/v1/webhooks/{webhook}", "", 200),
+    ("PATCH", "/v1/webhooks/{webhook}", r#"{"enabled":false}"#, 200),
+    ("GET", "/v1/webhooks/{webhook}/deliveries", "", 200),
+    ("POST", "/v1/webhooks/{webhook}/actions/rotate-secret", "{}", 200),
+    ("POST", "/v1/webhooks/{webhook}/actions/replay", r#"{"since":"2026-12-01T09:00:00Z"}"#, 202),
+    ("DELETE", "/v1/webhooks/{webhook}", "", 204),
     ("GET", "/v1/health/live", "", 200),
     ("GET", "/v1/health/ready", "", 200),
     ("GET", "/v1/openapi.json", "", 200),
 ];
 const SCHEDULED: &str =
     r#"{"to_phone_numbers":["+12025550123"],"task":{"goal":"ask"},"scheduled_at":"2026-12-02T10:00:00Z"}"#;
+const WEBHOOK: &str = r#"{"url":"https://1.1.1.1/hook"}"#;
 
 #[tokio::test]
 async fn every_documented_operation_is_tried_and_answers_as_it_says() {
@@ -91,9 +100,11 @@ async fn every_documented_operation_is_tried_and_answers_as_it_says() {
     let made = async |path: &str, body: &str| app.post(path, body).await.json()["id"].as_str().unwrap().to_owned();
     let scheduled = made("/v1/scheduled-calls", SCHEDULED).await;
     let prompt = made("/v1/prompts", r#"{"content":"ask"}"#).await;
+    let webhook = made("/v1/webhooks", WEBHOOK).await;
     for (method, template, body, status) in OPERATIONS {
-        let documented =
-            ["{call}", "{scheduled}", "{prompt}"].iter().fold(template.to_owned(), |path, id| path.replace(id, "{id}"));
+        let documented = ["{call}", "{scheduled}", "{prompt}", "{webhook}"]
+            .iter()
+            .fold(template.to_owned(), |path, id| path.replace(id, "{id}"));
         assert!(
             untried.remove(&(method.to_owned(), documented.clone())),
             "{method} {documented} is not in the document"
@@ -102,6 +113,7 @@ async fn every_documented_operation_is_tried_and_answers_as_it_says() {
             ("{call}", call.as_str()),
             ("{scheduled}", scheduled.as_str()),
             ("{prompt}", prompt.as_str()),
+            ("{webhook}", webhook.as_str()),
             ("{name}", "carrier"),
         ];
         let path = path.iter().fold(template.to_owned(), |path, (name, value)| path.replace(name, value));

@@ -116,6 +116,8 @@ fn required_role(method: &Method, route: &str) -> Option<Role> {
         {
             Some(Role::Dial)
         }
+        // What is said on calls goes there.
+        ("POST" | "PATCH" | "DELETE", route) if route.starts_with("/v1/webhooks") => Some(Role::Admin),
         ("POST", route) if route.contains("/actions/") => Some(Role::Operate),
         _ => None,
     }

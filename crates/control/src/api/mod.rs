@@ -13,6 +13,7 @@ mod prompts;
 mod scheduled_calls;
 mod sip;
 mod trunks;
+mod webhooks;
 
 pub use openapi::openapi_json;
 
@@ -59,6 +60,11 @@ pub(crate) fn router(calls: Calls, keys: Arc<Keys>) -> Router {
         )
         .route("/v1/prompts", get(prompts::list).post(prompts::create))
         .route("/v1/prompts/{id}", get(prompts::show).patch(prompts::update).delete(prompts::delete))
+        .route("/v1/webhooks", get(webhooks::list).post(webhooks::create))
+        .route("/v1/webhooks/{id}", get(webhooks::show).patch(webhooks::update).delete(webhooks::delete))
+        .route("/v1/webhooks/{id}/deliveries", get(webhooks::deliveries))
+        .route("/v1/webhooks/{id}/actions/rotate-secret", post(webhooks::rotate_secret))
+        .route("/v1/webhooks/{id}/actions/replay", post(webhooks::replay))
         .route("/v1/events", get(events::all))
         .route("/v1/trunks", get(trunks::list))
         .route("/v1/trunks/{name}", get(trunks::show))

@@ -6,7 +6,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{OpenApi as Document, RefOr, Schema};
 use utoipa::{Modify, OpenApi};
 
-use super::{actions, calls, events, health, prompts, scheduled_calls, sip, trunks};
+use super::{actions, calls, events, health, prompts, scheduled_calls, sip, trunks, webhooks};
 
 pub(crate) const PATH: &str = "/v1/openapi.json";
 
@@ -40,6 +40,14 @@ pub(crate) const PATH: &str = "/v1/openapi.json";
         prompts::show,
         prompts::update,
         prompts::delete,
+        webhooks::create,
+        webhooks::list,
+        webhooks::show,
+        webhooks::update,
+        webhooks::delete,
+        webhooks::deliveries,
+        webhooks::rotate_secret,
+        webhooks::replay,
         events::all,
         events::of_call,
         trunks::list,
@@ -70,7 +78,9 @@ impl Modify for AlwaysPresent {
         let with_nulls =
             ["Caller", "Diversion", "Party", "Verstat", "Trunk", "TrunkLimits", "TrunkPage", "TrunkRegistration"];
         let of_schedules = ["ScheduledCall", "ScheduledCallPage", "Recipient", "Prompt", "PromptPage"];
-        for name in ["Call", "CallPage", "EventPage", "ResponseMs"].into_iter().chain(with_nulls).chain(of_schedules) {
+        let of_webhooks = ["Webhook", "WebhookPage", "Delivery", "DeliveryPage"];
+        let of_calls = ["Call", "CallPage", "EventPage", "ResponseMs"];
+        for name in of_calls.into_iter().chain(with_nulls).chain(of_schedules).chain(of_webhooks) {
             if let Some(RefOr::T(Schema::Object(object))) = schemas.get_mut(name) {
                 object.required = object.properties.keys().cloned().collect();
             }

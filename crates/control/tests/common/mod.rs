@@ -12,7 +12,7 @@ use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
 use control::{
     AgentError, AgentRequest, ApiKey, BoxFuture, CallRunner, Clock, Control, ControlConfig, Conversation, Follower,
-    Limits, LiveCall, NewCall, NewTask, Price, Role, Scheduling, StoredEvent, TrunkInfo,
+    Limits, LiveCall, NewCall, NewTask, Price, Role, Scheduling, StoredEvent, TrunkInfo, WebhookRules,
 };
 use gateway::{
     CallEnd, CallStatus, Dial, EndCause, MediaLoad, OneWay, PacketTotals, Quality, Registration, RegistrationChanged,
@@ -94,6 +94,7 @@ impl App {
             dial_allow: vec!["+1".into(), "20".into()],
             limits: Limits::default(),
             scheduling: Scheduling { clock: Clock::Set(clock), ..Scheduling::default() },
+            webhooks: WebhookRules::default(),
             record: true,
             recordings_dir: Some(directory.path().join("recordings")),
             recording_key: None,
