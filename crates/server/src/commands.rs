@@ -15,6 +15,7 @@ mod scheduled_calls;
 mod serve;
 mod transcribe;
 mod trunks;
+mod webhooks;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -61,6 +62,8 @@ enum Command {
     ScheduledCalls(scheduled_calls::Arguments),
     /// What to say and do in calls, kept on a running server to be used again.
     Prompts(prompts::Arguments),
+    /// Who a running server tells of events by HTTP, and what became of these.
+    Webhooks(webhooks::Arguments),
     /// The trunks of a running server: registration, calls, limits.
     Trunks(trunks::Arguments),
     /// Runs a simulated party as a SIP endpoint that anything may call.
@@ -122,6 +125,7 @@ pub async fn run(line: CommandLine) -> Exit {
         Command::Calls(arguments) => records::run(arguments, json).await,
         Command::ScheduledCalls(arguments) => scheduled_calls::run(arguments, json).await,
         Command::Prompts(arguments) => prompts::run(arguments, json).await,
+        Command::Webhooks(arguments) => webhooks::run(arguments, json).await,
         Command::Trunks(arguments) => trunks::run(arguments, json).await,
         Command::Callee(arguments) => callee::run(arguments, json).await,
         Command::Listen(arguments) => listen::run(&arguments),

@@ -72,6 +72,8 @@ pub struct Config {
     pub api_listen: SocketAddr,
     /// `[[api.key]]`.
     pub api_keys: Vec<ApiKey>,
+    /// `[webhooks]`.
+    pub webhooks: control::WebhookRules,
     /// `[store] url`; one of PostgreSQL has a password in it.
     pub store_url: Secret,
     /// Keys that are understood but that this version does not act on.

@@ -51,6 +51,7 @@ pub async fn start(config: &Config) -> anyhow::Result<Parts> {
         routes: config.routes.iter().filter_map(inbound_route).collect(),
         dial_allow: config.dial_allow.clone(),
         scheduling: config.scheduling.clone(),
+        webhooks: config.webhooks.clone(),
         limits: control::Limits {
             ring: config.limits.ring,
             call: config.limits.call,

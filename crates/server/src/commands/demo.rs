@@ -132,6 +132,7 @@ async fn place_call(
         routes: Vec::new(),
         dial_allow: vec!["+".to_owned()],
         scheduling: control::Scheduling::default(),
+        webhooks: control::WebhookRules::default(),
         limits: control::Limits { ring: LIMITS.ring, call: LIMITS.call, ..control::Limits::default() },
         record: true,
         recordings_dir: Some(directory.to_owned()),

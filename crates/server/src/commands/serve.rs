@@ -52,6 +52,8 @@ async fn serve(config: &Config, arguments: &Arguments) -> anyhow::Result<()> {
     tasks.spawn(async move { control.tell_registrations().await });
     let control = parts.control.clone();
     tasks.spawn(async move { control.place_scheduled_calls().await });
+    let control = parts.control.clone();
+    tasks.spawn(async move { control.deliver_webhooks().await });
     if let Some(retention) = config.record_retention {
         let control = parts.control.clone();
         tasks.spawn(async move { control.keep_recordings_for(retention).await });

@@ -22,6 +22,7 @@ pub struct Raw {
     pub limits: Limits,
     pub dial: Dial,
     pub api: Api,
+    pub webhooks: Webhooks,
     pub store: Store,
 }
 
@@ -142,6 +143,12 @@ pub struct ApiKey {
     pub name: Text,
     pub role: Text,
     pub key: Text,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Webhooks {
+    pub allow_private: Option<bool>,
 }
 
 #[derive(Debug, Default, Deserialize)]

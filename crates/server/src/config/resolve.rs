@@ -114,6 +114,10 @@ impl Reader<'_> {
                 })
                 .unwrap_or(SocketAddr::from(([127, 0, 0, 1], 8080))),
             api_keys: raw.api.key.into_iter().enumerate().filter_map(|(n, key)| self.api_key(n, key)).collect(),
+            webhooks: control::WebhookRules {
+                allow_private: raw.webhooks.allow_private.unwrap_or(false),
+                ..control::WebhookRules::default()
+            },
             store_url: self
                 .parsed("store.url", raw.store.url, checks::store_url)
                 .unwrap_or_else(|| Secret(format!("sqlite://{}", data_dir.join("offhook.db").display()))),

@@ -27,6 +27,17 @@ fn an_empty_file_is_a_working_configuration() {
 }
 
 #[test]
+fn webhooks_are_on_the_public_internet_unless_they_may_be_elsewhere() {
+    let allow_private = |text: &str| read(text).map(|config| config.webhooks.allow_private);
+    assert_eq!(allow_private(""), Ok(false));
+    assert_eq!(allow_private("[webhooks]\nallow_private = true\n"), Ok(true));
+    assert_eq!(
+        complaints("[webhooks]\nallow_privat = true\n"),
+        ["line 2: unknown key `allow_privat`; did you mean `allow_private`?"]
+    );
+}
+
+#[test]
 fn a_trunk_is_read_with_its_secrets_from_the_environment() {
     let config = read(
         r#"
