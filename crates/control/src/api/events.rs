@@ -128,7 +128,7 @@ pub(crate) struct EventDocument {
     data: EventData,
 }
 
-/// What events say first, those of calls and those of registrations.
+/// What events say first, those of calls, of registrations and of webhooks.
 #[derive(Debug, ToSchema)]
 #[allow(dead_code, reason = "events are handed out as the bytes they were written with; this describes them")]
 pub(crate) struct EventData {
@@ -144,6 +144,9 @@ pub(crate) struct EventData {
     /// Its domain.
     #[schema(required = false)]
     host: String,
+    /// The webhook, of `webhook.…`.
+    #[schema(required = false)]
+    webhook_id: String,
     /// RFC 3339: when its registration changed.
     #[schema(required = false)]
     at: String,
