@@ -18,19 +18,17 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import venv
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 sys.dont_write_bytecode = True
 
 import model  # noqa: E402
 from offhook import Offhook  # noqa: E402
-from process import PORTS, Failure, Process, expect, wait_for  # noqa: E402
+from process import PORTS, Failure, Process, Skipped, expect, wait_for  # noqa: E402
+from pypi import TARGET, python_with  # noqa: E402
 
 OPENAI = "openai==3.52.0"
-INSTALL_SECONDS = 120
 CALL_SECONDS = 180
-TARGET = os.environ.get("CARGO_TARGET_DIR", "target")
 
 
 def main():
@@ -153,19 +151,11 @@ def save(folder, name, value):
 
 def check_types(bodies):
     """Whether all bodies are what the types of `openai` say; without the package, nobody knows."""
-    home = pathlib.Path(TARGET).resolve() / "openai-types"
-    python = home / "bin" / "python"
-    marker = home / OPENAI
-    if not marker.exists():
-        try:
-            venv.create(home, with_pip=True, clear=True)
-            subprocess.run([python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", OPENAI],
-                           check=True, capture_output=True, text=True, timeout=INSTALL_SECONDS)
-        except (OSError, subprocess.SubprocessError) as error:
-            why = (getattr(error, "stderr", None) or str(error)).strip().splitlines()[-1:]
-            print(f"SKIP requests against OpenAI's types: cannot install {OPENAI}: {' '.join(why)}")
-            return True
-        marker.touch()
+    try:
+        python = python_with(OPENAI)
+    except Skipped as obstacle:
+        print(f"SKIP requests against OpenAI's types: {obstacle}")
+        return True
     checked = subprocess.run([python, "-B", pathlib.Path(__file__).with_name("openai_types.py")],
                              input="\n".join(map(json.dumps, bodies)), capture_output=True, text=True)
     if checked.returncode:

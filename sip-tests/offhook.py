@@ -1,6 +1,8 @@
 """The program under test: `offhook serve` with a configuration of its own, and a client of its API."""
 
 import json
+import os
+import subprocess
 import urllib.error
 import urllib.request
 
@@ -15,8 +17,8 @@ class Offhook(Process):
     """`offhook serve` with a configuration of the case, and a client of its API."""
 
     def __init__(self, binary, folder, peer_port, domain=None, trunk="", limits="", routes="", llm='provider = "rules"',
-                 media_ports=40, proxy=None, sip="", media="", listen=(), advertise="127.0.0.1", node="sip-tests", store=None,
-                 environment=None):
+                 media_ports=40, proxy=None, sip="", media="", webhooks="", listen=(), advertise="127.0.0.1", node="sip-tests",
+                 store=None, environment=None):
         """The trunk is at `peer_port`, or at `domain`, through that port or the URI `proxy`, or else where DNS says.
         `listen`, `sip` and `media` come on top of a UDP port. Without a `store` it has a file of its own."""
         self.sip_port, self.api_port, first = PORTS.take(), PORTS.take(), PORTS.take(media_ports)
@@ -76,6 +78,9 @@ provider = "local"
 [limits]
 {limits}
 
+[webhooks]
+{webhooks}
+
 [dial]
 allow = ["+", "bob"]
 
@@ -123,6 +128,14 @@ url = "{store}"
         status, answer = self.request("POST", path, body)
         expect(200 <= status < 300, f"POST {path} answered {status}: {answer[:300]!r}")
         return json.loads(answer) if answer.strip() else {}
+
+    def command(self, *words):
+        """What a command of the program prints that asks this server: one object a line."""
+        asks = {"OFFHOOK_URL": f"http://127.0.0.1:{self.api_port}", "OFFHOOK_API_KEY": API_KEY}
+        done = subprocess.run([self.child.args[0], *words, "--json"], env={**os.environ, **asks}, capture_output=True,
+                              text=True, timeout=CALL_SECONDS)
+        expect(done.returncode == 0, f"offhook {' '.join(words)} ended with {done.returncode}: {done.stderr}")
+        return [json.loads(line) for line in done.stdout.splitlines()]
 
     def dial(self, to="+15550123", goal="Listen to what they say", **more):
         """Places a call and returns its id."""

@@ -6,7 +6,7 @@ own RTP.
 
 Each case starts its own server on free ports of 127.0.0.1 and ends all that it started. The logs
 of a failed case stay in the folder that its line names. Cases that take minutes (`soak_*`) run only
-when a pattern asks for them. Standard library only.
+when a pattern asks for them. Standard library only, but for a case that installs a package for itself.
 """
 
 import argparse

@@ -5,6 +5,7 @@ import subprocess
 
 import harness
 import kamailio
+import webhook
 
 HEAD = """# Interoperability
 
@@ -18,6 +19,7 @@ VERSIONS = {
     "baresip": ["baresip", "-h"],
     "Kamailio": [kamailio.program() or "kamailio", "-v"],
     "rtpengine": ["rtpengine", "--version"],
+    "standardwebhooks": ["echo", webhook.PACKAGE],
 }
 
 

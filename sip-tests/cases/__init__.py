@@ -9,6 +9,7 @@ from cases import inbound  # noqa: F401
 from cases import outbound  # noqa: F401
 from cases import parties  # noqa: F401
 from cases import scheduled  # noqa: F401
+from cases import webhooks  # noqa: F401
 from cases import digits  # noqa: F401
 from cases import registration  # noqa: F401
 from cases import credentials  # noqa: F401
