@@ -49,8 +49,15 @@ plc)
   $cargo build --release --quiet --bin offhook || exit 1
   table python3 scripts/bench/plc.py "$target/release/examples/bench-plc" "$target/release/offhook" "$target"
   ;;
+dtmf)
+  sounds=$(sh scripts/bench/sounds.sh "$target/sounds" \
+    asterisk-core-sounds-en-wav asterisk-core-sounds-es-gsm asterisk-moh-opsound-wav) || exit 1
+  # shellcheck disable=SC2086 # a list of paths without blanks
+  table $cargo run --release --quiet -p media --example bench-dtmf -- \
+    "${SEED:-$(od -An -N3 -tu4 /dev/urandom | tr -d ' ')}" $sounds
+  ;;
 *)
-  echo "bench.sh: there is no table $name; there are: sip media capacity hearing plc" >&2
+  echo "bench.sh: there is no table $name; there are: sip media capacity hearing plc dtmf" >&2
   exit 2
   ;;
 esac

@@ -104,6 +104,12 @@ impl Table {
         println!("{what:<46} {:>12}   (bound {}) {verdict}", amount(figure, unit), amount(bound, unit));
     }
 
+    /// Figures in words, and whether what must be so of them is.
+    pub fn verdict(&mut self, what: &str, figures: &str, bound: &str, held: bool) {
+        let verdict = self.judge(what, held);
+        println!("{what:<46} {figures}   (bound {bound}) {verdict}");
+    }
+
     /// A figure beside another, without a bound.
     pub fn beside(&mut self, what: &str, figure: f64, unit: &str, remark: &str) {
         println!("{what:<46} {:>12}   {remark}", amount(figure, unit));
