@@ -57,24 +57,30 @@ impl Fft {
             self.im[usize::from(*reversed)] = f32::from(*b) * w;
         }
         self.first_two_stages();
-        let mut half = 4;
-        while half < SIZE {
-            let (cos, sin) = (&tables.cos[half..2 * half], &tables.sin[half..2 * half]);
-            for (re, im) in self.re.chunks_exact_mut(2 * half).zip(self.im.chunks_exact_mut(2 * half)) {
-                let (low_re, high_re) = re.split_at_mut(half);
-                let (low_im, high_im) = im.split_at_mut(half);
-                let low = low_re.iter_mut().zip(low_im);
-                let high = high_re.iter_mut().zip(high_im);
-                for (((a_re, a_im), (b_re, b_im)), (cos, sin)) in low.zip(high).zip(cos.iter().zip(sin)) {
-                    let turned_re = *b_re * cos - *b_im * sin;
-                    let turned_im = *b_re * sin + *b_im * cos;
-                    *b_re = *a_re - turned_re;
-                    *b_im = *a_im - turned_im;
-                    *a_re += turned_re;
-                    *a_im += turned_im;
-                }
+        self.stage::<4>();
+        self.stage::<8>();
+        self.stage::<16>();
+        self.stage::<32>();
+        self.stage::<64>();
+        self.stage::<128>();
+        self.stage::<256>();
+    }
+
+    /// Joins blocks of so many points in pairs.
+    fn stage<const HALF: usize>(&mut self) {
+        let tables = &*TABLES;
+        let (cos, sin) = (&tables.cos[HALF..2 * HALF], &tables.sin[HALF..2 * HALF]);
+        let (re, im) = (self.re.as_chunks_mut::<HALF>().0, self.im.as_chunks_mut::<HALF>().0);
+        for (re, im) in re.as_chunks_mut::<2>().0.iter_mut().zip(im.as_chunks_mut::<2>().0) {
+            let ([low_re, high_re], [low_im, high_im]) = (re, im);
+            for n in 0..HALF {
+                let turned_re = high_re[n] * cos[n] - high_im[n] * sin[n];
+                let turned_im = high_re[n] * sin[n] + high_im[n] * cos[n];
+                high_re[n] = low_re[n] - turned_re;
+                high_im[n] = low_im[n] - turned_im;
+                low_re[n] += turned_re;
+                low_im[n] += turned_im;
             }
-            half *= 2;
         }
     }
 

@@ -1,6 +1,6 @@
 //! How periodic a sound is, as voices are.
 
-use super::dot;
+use super::{dot, dot_and_energy};
 use crate::FRAME_SAMPLES;
 
 /// Samples at 4 kHz that are compared with their past: 32 ms.
@@ -39,7 +39,10 @@ impl Voicing {
         let mut best = 0.0f32;
         for lag in MIN_LAG..=MAX_LAG {
             let past = &self.history[MAX_LAG - lag..HISTORY - lag];
-            best = best.max(dot(recent, past) / (energy * dot(past, past)).sqrt().max(1.0));
+            let (product, past_energy) = dot_and_energy(recent, past);
+            if product > 0.0 {
+                best = best.max(product / (energy * past_energy).sqrt().max(1.0));
+            }
         }
         best
     }
