@@ -1,6 +1,7 @@
 //! The rows of ITU-T Q.24 and of the trade's test tapes, as bursts with random phase and block offset.
 
 use super::*;
+use crate::AudioFrame;
 use crate::testing::{Dice, Signal};
 
 /// A kind of burst: 16 digits, five of each, whose reports are counted.
@@ -124,6 +125,51 @@ fn an_interruption_is_no_pause_and_a_pause_is_no_interruption() {
         let heard = signal.silence(100.0).frames().iter().filter_map(|f| detector.hear(&f.samples)).count();
         assert_eq!(heard, 20, "pauses of {pause} ms");
     }
+}
+
+#[test]
+fn frames_that_never_came_are_no_pause_and_a_pause_as_long_is_one() {
+    let mut dice = Dice::new(3);
+    let tones = [(770.0, -10.0), (1336.0, -10.0)];
+    let heard = |frames: &[AudioFrame]| {
+        let mut detector = Detector::new();
+        frames.iter().filter_map(|frame| detector.hear(&frame.samples)).count()
+    };
+    // Tones of 100 ms: 30 ms, two frames lost, 30 ms.
+    let mut signal = Signal::default();
+    for _ in 0..20 {
+        signal = signal.silence(90.0).tones(100.0, &tones, &mut dice).silence(110.0);
+    }
+    let mut frames = signal.frames();
+    for first in (0..20).map(|n| 15 * n + 6) {
+        frames[first].samples.fill(0);
+        frames[first + 1].samples.fill(0);
+    }
+    assert_eq!(heard(&frames), 20, "two of its frames lost, each is one digit");
+    // The same, but a new press each time: its tones begin anywhere.
+    let mut signal = Signal::default();
+    for _ in 0..20 {
+        signal = signal.silence(90.0).tones(30.0, &tones, &mut dice).silence(40.0).tones(30.0, &tones, &mut dice);
+        signal = signal.silence(110.0);
+    }
+    assert!(heard(&signal.frames()) >= 38, "after a pause of two frames it is a new one, but for a rare coincidence");
+}
+
+#[test]
+fn a_digit_is_decided_while_it_sounds_within_30_ms() {
+    let mut dice = Dice::new(4);
+    let mut delays = Vec::new();
+    for event in 0..16 {
+        let (low, high) = Digit::from_event(event).unwrap().hertz();
+        let signal = Signal::default().silence(100.0 + dice.range(0.0, 20.0));
+        let begin = signal.len_ms();
+        let signal = signal.tones(50.0, &[(low, -10.0), (high, -10.0)], &mut dice).silence(50.0);
+        let mut detector = Detector::new();
+        let decided = signal.frames().iter().find_map(|frame| Some(frame.at + detector.hear(&frame.samples)?.1));
+        delays.push(decided.unwrap().as_secs_f32() * 1000.0 - begin);
+    }
+    delays.sort_by(f32::total_cmp);
+    assert!(delays[8] <= 30.0 && delays[15] <= 35.0, "{delays:?}");
 }
 
 #[test]
