@@ -12,8 +12,8 @@ ARGS    ?=
 CASES   ?=
 # make interop CALLS=3
 CALLS   ?= 1
-# make bench BENCH=media RTPLOAD=path/of/rtpload; hearing and plc need asterisk-core-sounds-en-wav, plc and dtmf libspandsp2,
-# dtmf libgsm1 too. make bench BENCH=dtmf SEED=1183; without, a seed is drawn
+# make bench BENCH=media RTPLOAD=path/of/rtpload; hearing, plc and vad need asterisk-core-sounds-en-wav, plc and dtmf libspandsp2,
+# dtmf and vad libgsm1 too. make bench BENCH="dtmf vad" SEED=1183; without, a seed is drawn
 BENCH   ?= sip media
 RTPLOAD ?=
 # make world COUNT=100000 SEED=1183; a whole conversation costs as much as hundreds of signalled calls

@@ -6,6 +6,7 @@ name=$1
 judge=${2:-}
 cargo=${CARGO:-cargo}
 target=${CARGO_TARGET_DIR:-target}
+seed=${SEED:-$(od -An -N3 -tu4 /dev/urandom | tr -d ' ')}
 summary=
 missed=0
 
@@ -22,6 +23,11 @@ example() {
   crate=$1
   shift
   table $cargo run --release --quiet -p "$crate" --example "bench-$crate" -- "$@"
+}
+
+# Paths of the recordings in Debian packages.
+sounds() {
+  sh scripts/bench/sounds.sh "$target/sounds" "$@"
 }
 
 case $name in
@@ -47,17 +53,21 @@ hearing)
 plc)
   $cargo build --release --quiet -p media --example bench-plc || exit 1
   $cargo build --release --quiet --bin offhook || exit 1
-  table python3 scripts/bench/plc.py "$target/release/examples/bench-plc" "$target/release/offhook" "$target"
+  table python3 -B scripts/bench/plc.py "$target/release/examples/bench-plc" "$target/release/offhook" "$target"
   ;;
 dtmf)
-  sounds=$(sh scripts/bench/sounds.sh "$target/sounds" \
-    asterisk-core-sounds-en-wav asterisk-core-sounds-es-gsm asterisk-moh-opsound-wav) || exit 1
+  sounds=$(sounds asterisk-core-sounds-en-wav asterisk-core-sounds-es-gsm asterisk-moh-opsound-wav) || exit 1
   # shellcheck disable=SC2086 # a list of paths without blanks
-  table $cargo run --release --quiet -p media --example bench-dtmf -- \
-    "${SEED:-$(od -An -N3 -tu4 /dev/urandom | tr -d ' ')}" $sounds
+  table $cargo run --release --quiet -p media --example bench-dtmf -- "$seed" $sounds
+  ;;
+vad)
+  sounds=$(sounds asterisk-core-sounds-en-wav asterisk-core-sounds-es-gsm asterisk-moh-opsound-wav) || exit 1
+  $cargo build --release --quiet --bin offhook || exit 1
+  # shellcheck disable=SC2086 # a list of paths without blanks
+  table python3 -B scripts/bench/vad.py "$target/release/offhook" "$target" "$seed" $sounds
   ;;
 *)
-  echo "bench.sh: there is no table $name; there are: sip media capacity hearing plc dtmf" >&2
+  echo "bench.sh: there is no table $name; there are: sip media capacity hearing plc dtmf vad" >&2
   exit 2
   ;;
 esac

@@ -18,9 +18,11 @@ import re
 import subprocess
 import sys
 import tempfile
-import venv
 import wave
 from concurrent.futures import ThreadPoolExecutor
+
+import environment
+from environment import missing
 
 SOUNDS = "/usr/share/asterisk/sounds"
 TEXTS = "/usr/share/doc/asterisk-core-sounds-en/core-sounds-en.txt.gz"
@@ -30,27 +32,6 @@ FRAME = 160
 # Losses after which words are counted too.
 WORD_KINDS = ["5", "10-burst-2"]
 KINDS = [share + burst for burst in ("", "-burst-2", "-burst-3") for share in ("1", "3", "5", "10")]
-
-
-def missing(what):
-    print(f"plc.py: {what}", file=sys.stderr)
-    sys.exit(2)
-
-
-def in_environment(target):
-    """Runs this program again where `pesq` is."""
-    home = pathlib.Path(target).absolute() / "plc-environment"
-    python = home / "bin" / "python3"
-    if pathlib.Path(sys.prefix) == home:
-        return
-    packages = ["pesq==0.0.4", "numpy<2"]
-    if not (home / "ready").exists():
-        print("installing pesq in an environment of its own", file=sys.stderr)
-        venv.create(home, with_pip=True, clear=True)
-        if subprocess.run([python, "-m", "pip", "install", "--quiet", *packages]).returncode:
-            missing("pesq could not be installed")
-        (home / "ready").touch()
-    os.execv(python, [str(python), *sys.argv])
 
 
 def read(path):
@@ -137,7 +118,7 @@ def transcribed(offhook, folder, name, sound):
 
 def main():
     program, offhook, target = sys.argv[1:4]
-    in_environment(target)
+    environment.enter(target, "plc", ["pesq==0.0.4", "numpy<2"])
     import numpy
     from pesq import pesq
 
