@@ -32,6 +32,10 @@ const KINDS: [(&str, f64, f64); 12] = [
     ("5-burst-3", 0.05, 3.0),
     ("10-burst-3", 0.10, 3.0),
 ];
+/// Frames of a call that go before what is judged, the same clip again and again: its jitter buffer has found its delay.
+const LEAD: usize = 500;
+/// Frames of silence around what is judged.
+const PAUSE: usize = 5;
 /// When in its 20 ms a packet arrives.
 const PHASE: Duration = Duration::from_millis(10);
 
@@ -59,9 +63,15 @@ fn main() -> Result<(), Box<dyn Error>> {
                 place.copy_from_slice(&value.to_le_bytes());
             }
             let frames = samples.len() / FRAME_SAMPLES;
-            let lost = losses(&mut ChaCha12Rng::from_seed(bytes), frames, share, burst);
-            let heard = call(now, &samples, &lost);
-            std::fs::write(format!("{folder}/{name}-{kind}.wav"), wav::write_mono(SAMPLE_RATE, &heard))?;
+            let sent = [&samples[..frames * FRAME_SAMPLES], &[0; PAUSE * FRAME_SAMPLES]].concat();
+            let lost = losses(&mut ChaCha12Rng::from_seed(bytes), LEAD + PAUSE + frames + PAUSE, share, burst);
+            let before = LEAD + PAUSE;
+            let lead = sent.iter().copied().cycle().take(LEAD * FRAME_SAMPLES);
+            let all: Vec<i16> = lead.chain([0; PAUSE * FRAME_SAMPLES]).chain(sent.iter().copied()).collect();
+            let heard = call(now, &all, &lost);
+            // What was heard is later than what was sent by no more than the pauses.
+            let (heard, lost) = (&heard[LEAD * FRAME_SAMPLES..], &lost[before..before + frames]);
+            std::fs::write(format!("{folder}/{name}-{kind}.wav"), wav::write_mono(SAMPLE_RATE, heard))?;
             let text: String = lost.iter().map(|lost| if *lost { '1' } else { '0' }).collect();
             std::fs::write(format!("{folder}/{name}-{kind}.lost"), text)?;
         }

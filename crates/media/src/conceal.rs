@@ -21,9 +21,9 @@ const CYCLE_GROWS: usize = 20 * MS;
 /// The end of a cycle goes over into its beginning within this.
 const OVERLAP: usize = 4 * MS;
 /// At full level for so long,
-const HOLD: usize = 40 * MS;
+const HOLD: usize = 60 * MS;
 /// silent after so long.
-const FADE_END: usize = 120 * MS;
+const FADE_END: usize = 160 * MS;
 /// Sound that comes back unexpectedly is blended in over this.
 const BLEND: usize = 5 * MS;
 /// Samples of the right side that the left has to meet in phase; with fewer there is no right side.

@@ -20,8 +20,8 @@ pub(super) const MAX_PAYLOAD: usize = 1920;
 const MAX_CATCH_UP: u32 = 50;
 /// Frames ahead of the lost one that concealment may know.
 const AHEAD: usize = 2;
-/// Two packets lost within this time: the line is lossy.
-const LOSSY: Duration = Duration::from_secs(10);
+/// A packet lost within this time: the line is lossy.
+const LOSSY: Duration = Duration::from_secs(60);
 
 #[derive(Debug)]
 pub(super) struct Playout {
@@ -33,9 +33,9 @@ pub(super) struct Playout {
     ahead: Ahead,
     hearing: Hearing,
     concealed_frames: u64,
-    /// Packets known to be lost, and when the latest two became so.
+    /// Packets known to be lost, and when the latest became so.
     lost: u64,
-    losses: [Option<Duration>; 2],
+    lost_at: Option<Duration>,
 }
 
 impl Playout {
@@ -50,7 +50,7 @@ impl Playout {
             hearing: Hearing::new(config),
             concealed_frames: 0,
             lost: 0,
-            losses: [None; 2],
+            lost_at: None,
         }
     }
 
@@ -69,11 +69,11 @@ impl Playout {
 
     /// So many packets are known to be lost at this media time.
     pub fn note_losses(&mut self, at: Duration, lost: u64) {
-        for _ in self.lost..lost.min(self.lost + 2) {
-            self.losses = [Some(at), self.losses[0]];
+        if lost > self.lost {
+            self.lost_at = Some(at);
         }
         self.lost = lost;
-        self.jitter.expect_loss(self.losses[1].is_some_and(|loss| at.saturating_sub(loss) < LOSSY));
+        self.jitter.expect_loss(self.lost_at.is_some_and(|loss| at.saturating_sub(loss) < LOSSY));
     }
 
     /// A packet of sound came at this media time.

@@ -118,8 +118,8 @@ fn another_source_and_another_codec_go_on_at_once() {
     }
     line.run_until(at + 600);
     let sounding = line.audio()[before..].iter().filter(|frame| frame.samples.iter().any(|s| s.abs() > 5000)).count();
-    // And four frames of concealment when it stops.
-    assert_eq!(sounding, 24);
+    // And five frames of concealment when it stops.
+    assert_eq!(sounding, 25);
     assert_eq!(line.session.statistics().packets_lost, 0);
 }
 
