@@ -41,7 +41,6 @@ pub(super) struct Turn {
 struct Sending<'a> {
     calls: &'a Calls,
     row: &'a WebhookRow,
-    secrets: Vec<Secret>,
     waiting: BTreeMap<String, DeliveryRow>,
     fresh: BTreeMap<String, EventRow>,
     /// It ails, or is gone: no more is sent in this turn.
@@ -66,9 +65,7 @@ struct Ailing {
 /// Takes the turn of a webhook that is ours.
 pub(super) async fn take(calls: &Calls, id: &str) -> Result<Turn, Error> {
     let store = &calls.config().store;
-    let Some(row) = store.webhook(id).await?.filter(|row| row.disabled_at.is_none()) else {
-        return Ok(Turn::default());
-    };
+    let Some(row) = enabled(store, id).await? else { return Ok(Turn::default()) };
     let now = calls.time();
     let standing = Standing {
         failures: u32::try_from(row.failures).unwrap_or(u32::MAX),
@@ -89,7 +86,6 @@ pub(super) async fn take(calls: &Calls, id: &str) -> Result<Turn, Error> {
     };
     let sending = Sending {
         calls,
-        secrets: secrets(&row, now),
         waiting: waiting.into_iter().map(|row| (row.event_id.clone(), row)).collect(),
         fresh: events.into_iter().map(|event| (event.id.clone(), event)).collect(),
         is_over: AtomicBool::new(false),
@@ -127,6 +123,11 @@ pub(super) async fn take(calls: &Calls, id: &str) -> Result<Turn, Error> {
     Ok(Turn { more, wake_at, is_ailing: false })
 }
 
+/// A webhook as it is now, unless it is deleted or disabled.
+async fn enabled(store: &Store, id: &str) -> Result<Option<WebhookRow>, Error> {
+    Ok(store.webhook(id).await?.filter(|row| row.disabled_at.is_none()))
+}
+
 /// Events after the cursor, and whether there may be more of them.
 async fn fresh_events(store: &Store, row: &WebhookRow) -> Result<(Vec<EventRow>, bool), Error> {
     let mut events = store.events_after(&row.cursor, None, PAGE).await?;
@@ -149,12 +150,17 @@ impl Sending<'_> {
             if self.is_over.load(Ordering::Relaxed) {
                 break;
             }
+            // Since the turn began it may have been given another secret, or been disabled.
+            let Some(row) = enabled(&self.calls.config().store, &self.row.id).await? else {
+                self.is_over.store(true, Ordering::Relaxed);
+                break;
+            };
             let Some(body) = self.body(&event_id).await? else {
                 let error = "the event was deleted ([media] record_retention) before it was taken";
                 self.keep(&event_id, "failed", None, Some(error.to_owned())).await?;
                 continue;
             };
-            let outcome = self.send(&event_id, body).await;
+            let outcome = self.send(&row, &event_id, body).await;
             match outcome {
                 Outcome::Taken(status) => {
                     sent.is_answered = true;
@@ -184,11 +190,11 @@ impl Sending<'_> {
         Ok(sent)
     }
 
-    async fn send(&self, event_id: &str, body: String) -> Outcome {
-        let timestamp = self.calls.time().as_second();
-        let signatures = signatures(&self.secrets, event_id, timestamp, &body);
-        let message = Message { id: event_id, timestamp, signatures, body };
-        self.calls.webhooks().post().send(&self.row.url, message).await
+    async fn send(&self, row: &WebhookRow, event_id: &str, body: String) -> Outcome {
+        let now = self.calls.time();
+        let signatures = signatures(&secrets(row, now), event_id, now.as_second(), &body);
+        let message = Message { id: event_id, timestamp: now.as_second(), signatures, body };
+        self.calls.webhooks().post().send(&row.url, message).await
     }
 
     /// The bytes of an event; of one that waited long they may have been deleted.
