@@ -115,6 +115,13 @@ impl Meter {
         self.load.is_full.store(is_late || busy >= limit, Ordering::Relaxed);
         self.window = Some(Window::new(until));
     }
+
+    /// The thread has no call any more. It may wait for long, and nothing of its load is left.
+    pub(crate) fn rest(&mut self) {
+        self.window = None;
+        self.load.busy.store(0, Ordering::Relaxed);
+        self.load.is_full.store(false, Ordering::Relaxed);
+    }
 }
 
 impl Window {

@@ -163,6 +163,9 @@ impl MediaWorker {
     /// The thread worked from then until now, and goes to wait.
     pub(crate) fn worked(&mut self, from: Instant, until: Instant) {
         self.meter.worked(from, until);
+        if self.is_empty() {
+            self.meter.rest();
+        }
     }
 
     fn serve(&mut self, now: Instant, token: usize) {
@@ -345,50 +348,4 @@ fn take_due(delayed: &mut Delayed, now: Instant) -> Option<(SocketAddr, Vec<u8>)
 }
 
 #[cfg(test)]
-mod tests {
-    use std::net::{IpAddr, Ipv4Addr};
-
-    use media::{StreamConfig, ear};
-
-    use super::*;
-    use crate::SimNetwork;
-    use crate::network::Network;
-    use crate::packets::Packets;
-    use crate::ports::Ports;
-
-    #[test]
-    fn packets_are_counted_every_second_and_to_the_end_of_the_call() {
-        let network = Network::Simulated(SimNetwork::new(Impairment::default(), [1; 32]));
-        let ports = Ports::new((4000, 4001), 0);
-        let (socket, lease) = ports.bind(&network, IpAddr::V4(Ipv4Addr::LOCALHOST)).expect("a free port");
-        let start = Instant::now();
-        let session = media::Config { ear: ear::Config::DEAF, audio: false, record: false };
-        let (mut orders, control) = ring::channel(1);
-        let all = Arc::<Packets>::default();
-        let stream = Stream {
-            socket,
-            _lease: lease,
-            session: MediaSession::new(start, session, [1; 32]),
-            control,
-            queue: ring::channel(1).1,
-            events: ring::channel(1).0,
-            recording: None,
-            reserved_events: 0,
-            idle: Arc::default(),
-            told: Arc::default(),
-            packets: Share::new(all.clone()),
-            impaired: None,
-        };
-        orders.push(Order::Configure(StreamConfig::pcmu(([127, 0, 0, 1], 5000).into()))).expect("there is room");
-        let mut worker = MediaWorker::new(Arc::default());
-        worker.add(start, 0, stream);
-        let mut now = start;
-        while now < start + Duration::from_millis(1500) {
-            now = worker.turn(now).expect("a slot every 20 ms");
-        }
-        assert_eq!(all.totals().sent, 51, "those of the first second");
-        drop(orders);
-        worker.ordered(now, 0);
-        assert_eq!((all.totals().sent, worker.take_removed().count()), (76, 1));
-    }
-}
+mod tests;

@@ -1,0 +1,77 @@
+use std::net::{IpAddr, Ipv4Addr};
+
+use media::{StreamConfig, ear};
+
+use super::*;
+use crate::SimNetwork;
+use crate::network::Network;
+use crate::packets::Packets;
+use crate::ports::Ports;
+
+#[test]
+fn packets_are_counted_every_second_and_to_the_end_of_the_call() {
+    let all = Arc::<Packets>::default();
+    let start = Instant::now();
+    let (ends, stream) = stream(start, Share::new(all.clone()));
+    let mut worker = MediaWorker::new(Arc::default());
+    worker.add(start, 0, stream);
+    let mut now = start;
+    while now < start + Duration::from_millis(1500) {
+        now = worker.turn(now).expect("a slot every 20 ms");
+    }
+    assert_eq!(all.totals().sent, 51, "those of the first second");
+    drop(ends);
+    worker.ordered(now, 0);
+    assert_eq!((all.totals().sent, worker.take_removed().count()), (76, 1));
+}
+
+#[test]
+fn a_full_thread_has_room_again_when_its_last_call_has_left() {
+    let load = Arc::<Load>::default();
+    let mut worker = MediaWorker::new(load.clone());
+    let mut now = Instant::now();
+    let (ends, stream) = stream(now, Share::new(Arc::default()));
+    worker.add(now, 0, stream);
+    while !load.is_full() {
+        worker.worked(now, now + Duration::from_millis(10));
+        now += Duration::from_millis(10);
+    }
+    drop(ends);
+    worker.ordered(now, 0);
+    // From here on the thread waits without a deadline.
+    worker.worked(now, now + Duration::from_millis(1));
+    assert!(!load.is_full());
+    assert_eq!(load.now().busy, 0);
+}
+
+/// The call's ends of a stream.
+struct Ends {
+    _control: ring::Sender<Order>,
+    _events: ring::Receiver<MediaEvent>,
+}
+
+/// A stream that sends from the start, and that nobody listens to.
+fn stream(now: Instant, packets: Share) -> (Ends, Stream) {
+    let network = Network::Simulated(SimNetwork::new(Impairment::default(), [1; 32]));
+    let ports = Ports::new((4000, 4001), 0);
+    let (socket, lease) = ports.bind(&network, IpAddr::V4(Ipv4Addr::LOCALHOST)).expect("a free port");
+    let session = media::Config { ear: ear::Config::DEAF, audio: false, record: false };
+    let (mut orders, control) = ring::channel(4);
+    let (events, heard) = ring::channel(4);
+    orders.push(Order::Configure(StreamConfig::pcmu(([127, 0, 0, 1], 5000).into()))).expect("there is room");
+    let stream = Stream {
+        socket,
+        _lease: lease,
+        session: MediaSession::new(now, session, [1; 32]),
+        control,
+        queue: ring::channel(1).1,
+        events,
+        recording: None,
+        reserved_events: 1,
+        idle: Arc::default(),
+        told: Arc::default(),
+        packets,
+        impaired: None,
+    };
+    (Ends { _control: orders, _events: heard }, stream)
+}
