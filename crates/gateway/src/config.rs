@@ -227,7 +227,7 @@ pub struct CallLimits {
     pub ring: Duration,
     /// From dialing to the end.
     pub call: Duration,
-    /// No RTP for so long, while not on hold, ends the call.
+    /// No RTP for so long ends the call, unless they hold it or have said that they send none.
     pub media_timeout: Duration,
 }
 

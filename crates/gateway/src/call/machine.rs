@@ -12,7 +12,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use media::{Order, SteadyTone, UtteranceId};
-use sip::sdp::{Capabilities, Negotiated, Sdes, SessionDescription};
+use sip::sdp::{Capabilities, Direction, Negotiated, Sdes, SessionDescription};
 
 use super::info_digits::InfoQueue;
 use super::{farewell, streams};
@@ -111,10 +111,9 @@ enum State {
         offer: Option<SessionDescription>,
         ring_limit: Instant,
     },
-    /// Answered; `media_limit` moves with each sign of life.
+    /// Answered; `media_limit` moves with each packet of theirs, and is none while they owe us none.
     Established {
         media_limit: Option<Instant>,
-        heard_at: Instant,
     },
     /// We asked signalling to end it.
     Ending {
@@ -193,7 +192,7 @@ impl CallMachine {
             State::Dialing { ring_limit, .. } | State::Offered { ring_limit, .. } => {
                 Some(Deadline { at: *ring_limit, timer: "ring limit" })
             }
-            State::Established { media_limit, .. } => media_limit.map(|at| Deadline { at, timer: "media timeout" }),
+            State::Established { media_limit } => media_limit.map(|at| Deadline { at, timer: "media timeout" }),
             State::Ending { until } => return Some(Deadline { at: *until, timer: "end of signalling" }),
             State::Ended => return None,
         };
@@ -265,15 +264,27 @@ impl CallMachine {
     }
 
     fn establish(&mut self, now: Instant, negotiated: Negotiated) {
-        self.configure(negotiated);
+        self.configure(now, negotiated);
         self.enter_established(now);
     }
 
     fn enter_established(&mut self, now: Instant) {
-        self.state = State::Established { media_limit: Some(now + self.limits.media_timeout), heard_at: now };
+        self.state = State::Established { media_limit: None };
         self.outputs.push_back(Output::Media(Order::Answered { signals: self.signals }));
         self.outputs.push_back(Output::Status(CallStatus::Answered));
         self.outputs.push_back(Output::Line(LineEvent::Answered));
+        self.note_direction(now);
+    }
+
+    /// Of a call that is answered: whether they hold us, and whether they owe us RTP, as the session was described last.
+    fn note_direction(&mut self, now: Instant) {
+        let State::Established { media_limit } = &mut self.state else { return };
+        let direction = self.negotiated.as_ref().map_or(Direction::SendRecv, |stream| stream.direction);
+        *media_limit = (direction == Direction::SendRecv).then_some(now + self.limits.media_timeout);
+        let held = !matches!(direction, Direction::SendRecv | Direction::SendOnly);
+        if held != std::mem::replace(&mut self.held, held) {
+            self.outputs.push_back(Output::Line(LineEvent::Held(held)));
+        }
     }
 
     fn is_established(&self) -> bool {
@@ -290,7 +301,7 @@ impl CallMachine {
         match self.state {
             State::Dialing { ring_limit, .. } if ring_limit <= now => self.give_up(now, EndCause::NoAnswer),
             State::Offered { ring_limit, .. } if ring_limit <= now => self.refuse(now, 480, EndCause::NoAnswer),
-            State::Established { media_limit: Some(limit), .. } if limit <= now => {
+            State::Established { media_limit: Some(limit) } if limit <= now => {
                 self.give_up(now, EndCause::MediaTimeout);
             }
             State::Ending { until } if until <= now => {

@@ -33,11 +33,8 @@ impl CallMachine {
 
     /// RTP has been received since the last report.
     pub(crate) fn media_alive(&mut self, now: Instant) {
-        if let State::Established { media_limit, heard_at } = &mut self.state {
-            *heard_at = now;
-            if media_limit.is_some() {
-                *media_limit = Some(now + self.limits.media_timeout);
-            }
+        if let State::Established { media_limit: Some(limit) } = &mut self.state {
+            *limit = now + self.limits.media_timeout;
         }
     }
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use media::Order;
 use media::ear::DigitSource;
-use sip::sdp::{self, Direction, Negotiated, SessionDescription};
+use sip::sdp::{self, Negotiated, SessionDescription};
 
 use super::{CallMachine, Output, Signal, State};
 use crate::call::{ending, info_digits, streams};
@@ -15,11 +15,11 @@ use crate::{CallStatus, EndCause, LineEvent};
 impl CallMachine {
     pub(super) fn handle_signalling(&mut self, now: Instant, event: sip::Event) {
         match event {
-            sip::Event::Progress { status, description, .. } => self.handle_progress(status, description.as_ref()),
+            sip::Event::Progress { status, description, .. } => self.handle_progress(now, status, description.as_ref()),
             sip::Event::Answered { description, .. } => self.handle_answer(now, &description),
             sip::Event::Acknowledged { description: Some(description), .. } => {
                 match self.sdes.accept(&self.capabilities, &description) {
-                    Ok(negotiated) => self.configure(negotiated),
+                    Ok(negotiated) => self.configure(now, negotiated),
                     Err(_) => self.give_up(now, EndCause::Failed),
                 }
             }
@@ -28,7 +28,7 @@ impl CallMachine {
             // be used leaves the stream as it was, unless it would have to go on without its keys.
             sip::Event::OfferAnswered { description: Some(description), .. } => {
                 match self.sdes.accept(&self.capabilities, &description) {
-                    Ok(negotiated) => self.configure(negotiated),
+                    Ok(negotiated) => self.configure(now, negotiated),
                     Err(sdp::Error::Srtp(_)) => self.give_up(now, EndCause::Failed),
                     Err(_) => {}
                 }
@@ -58,14 +58,14 @@ impl CallMachine {
         // RFC 3261 §13.2.1: only the first answer counts, and an UPDATE may have replaced it since.
         if self.early_answer.as_ref() != Some(description) {
             match self.sdes.accept(&self.capabilities, description) {
-                Ok(negotiated) => self.configure(negotiated),
+                Ok(negotiated) => self.configure(now, negotiated),
                 Err(_) => return self.give_up(now, EndCause::Failed),
             }
         }
         self.enter_established(now);
     }
 
-    fn handle_progress(&mut self, status: u16, description: Option<&SessionDescription>) {
+    fn handle_progress(&mut self, now: Instant, status: u16, description: Option<&SessionDescription>) {
         let State::Dialing { early_media, .. } = &mut self.state else { return };
         if description.is_some() && self.early_answer.as_ref() == description {
             return;
@@ -75,7 +75,7 @@ impl CallMachine {
         {
             self.early_answer = Some(description.clone());
             let first = !std::mem::replace(early_media, true);
-            self.configure(negotiated);
+            self.configure(now, negotiated);
             if first {
                 self.outputs.push_back(Output::Status(CallStatus::EarlyMedia));
                 self.outputs.push_back(Output::Line(LineEvent::EarlyMedia));
@@ -98,19 +98,10 @@ impl CallMachine {
         match self.sdes.answer(offer, &self.capabilities) {
             Ok((answer, negotiated)) => {
                 self.outputs.push_back(Output::Signal(Signal::AnswerOffer(answer)));
-                let held = !matches!(negotiated.direction, Direction::SendRecv | Direction::SendOnly);
-                self.configure(negotiated);
-                if held != std::mem::replace(&mut self.held, held) {
-                    self.outputs.push_back(Output::Line(LineEvent::Held(held)));
-                }
-                match &mut self.state {
-                    State::Established { media_limit, heard_at } => {
-                        *heard_at = now;
-                        *media_limit = (!held).then_some(now + self.limits.media_timeout);
-                    }
-                    // What they described last is what our answer to the INVITE is about.
-                    State::Offered { offer: first, .. } => *first = Some(offer.clone()),
-                    State::Dialing { .. } | State::Ending { .. } | State::Ended => {}
+                self.configure(now, negotiated);
+                // What they described last is what our answer to the INVITE is about.
+                if let State::Offered { offer: first, .. } = &mut self.state {
+                    *first = Some(offer.clone());
                 }
             }
             // RFC 3261 §14.2: the session stays as it was.
@@ -118,10 +109,12 @@ impl CallMachine {
         }
     }
 
-    pub(super) fn configure(&mut self, negotiated: Negotiated) {
+    /// The session is described so from now on.
+    pub(super) fn configure(&mut self, now: Instant, negotiated: Negotiated) {
         if self.negotiated.as_ref() != Some(&negotiated) {
             self.outputs.push_back(Output::Media(Order::Configure(streams::configure(&negotiated))));
             self.negotiated = Some(negotiated);
         }
+        self.note_direction(now);
     }
 }

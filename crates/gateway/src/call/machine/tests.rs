@@ -105,6 +105,85 @@ fn a_call_that_reaches_nobody_fails_in_words() {
     check("too many sessions", "too many sessions");
 }
 
+/// How the peer describes itself, in the order in which it does, and the time from the answer after which the call ends for
+/// want of RTP, if it does.
+fn check_media_limit(described: &[&str], ends_after: Option<u64>) {
+    let (now, session) = (Instant::now(), sip::SessionId(1));
+    let mut machine = CallMachine::new(now, OUTBOUND, LIMITS, DigitPolicy::Auto, at_port(4000), plain());
+    let (first, later) = described.split_first().unwrap();
+    let (status, reason) = (200, "OK".to_owned());
+    let description = saying(first);
+    machine.handle_input(now, Input::Signalling(sip::Event::Answered { session, status, reason, description }));
+    for offer in later {
+        machine.handle_input(now, Input::Signalling(sip::Event::Offer { session, offer: Some(saying(offer)) }));
+    }
+    let limit = machine.poll_timeout().unwrap();
+    let expected = match ends_after {
+        Some(seconds) => Deadline { at: now + Duration::from_secs(seconds), timer: "media timeout" },
+        None => Deadline { at: now + LIMITS.call, timer: "call limit" },
+    };
+    assert_eq!(limit, expected, "{described:?}");
+    // Nothing but a new description begins or ends it.
+    machine.media_alive(now + Duration::from_secs(10));
+    let moved = machine.poll_timeout().unwrap();
+    assert_eq!(moved.at, limit.at + Duration::from_secs(if ends_after.is_some() { 10 } else { 0 }), "{described:?}");
+}
+
+// RFC 3264 §6.1 and §8.4: who only receives, is inactive, or holds us in the way of RFC 2543 owes us no RTP.
+#[test]
+fn no_rtp_is_awaited_of_a_peer_that_has_said_it_sends_none() {
+    for silent in ["recvonly", "inactive", "sendonly", "0.0.0.0"] {
+        check_media_limit(&[silent], None);
+        check_media_limit(&["sendrecv", silent], None);
+        check_media_limit(&["sendrecv", silent, "sendrecv"], Some(30));
+        check_media_limit(&[silent, "sendrecv"], Some(30));
+    }
+    check_media_limit(&["sendrecv"], Some(30));
+    check_media_limit(&["sendrecv", "sendrecv"], Some(30));
+}
+
+#[test]
+fn no_rtp_is_awaited_of_a_peer_that_held_us_before_it_answered() {
+    let (now, session) = (Instant::now(), sip::SessionId(1));
+    let mut machine = CallMachine::new(now, OUTBOUND, LIMITS, DigitPolicy::Auto, at_port(4000), plain());
+    let (status, reason) = (183, "Session Progress".to_owned());
+    let early = sip::Event::Progress { session, status, reason, description: Some(described(5000)) };
+    machine.handle_input(now, Input::Signalling(early));
+    machine.handle_input(now, Input::Signalling(sip::Event::Offer { session, offer: Some(saying("inactive")) }));
+    machine.handle_input(now, Input::Signalling(answer(5000)));
+    assert!(machine.is_established());
+    assert_eq!(machine.poll_timeout().unwrap().timer, "call limit");
+}
+
+#[test]
+fn a_call_that_is_answered_on_hold_is_held_until_it_is_taken_back() {
+    let (now, session) = (Instant::now(), sip::SessionId(1));
+    let mut machine = CallMachine::new(now, OUTBOUND, LIMITS, DigitPolicy::Auto, at_port(4000), plain());
+    let (status, reason, description) = (200, "OK".to_owned(), saying("inactive"));
+    machine.handle_input(now, Input::Signalling(sip::Event::Answered { session, status, reason, description }));
+    machine.handle_input(now, Input::Signalling(sip::Event::Offer { session, offer: Some(saying("sendrecv")) }));
+    let told: Vec<_> = outputs(&mut machine)
+        .into_iter()
+        .filter_map(|output| match output {
+            Output::Line(event) => Some(event),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(told, [LineEvent::Answered, LineEvent::Held(true), LineEvent::Held(false)]);
+}
+
+/// A description of theirs with this direction, or with this address.
+fn saying(what: &str) -> SessionDescription {
+    let theirs = |direction| Capabilities { address: ([192, 0, 2, 2], 5000).into(), direction, ..at_port(5000) };
+    match what {
+        "recvonly" => sdp::offer(&theirs(Direction::RecvOnly)),
+        "inactive" => sdp::offer(&theirs(Direction::Inactive)),
+        "sendonly" => sdp::offer(&theirs(Direction::SendOnly)),
+        "0.0.0.0" => sdp::offer(&Capabilities { address: ([0, 0, 0, 0], 5000).into(), ..at_port(5000) }),
+        _ => sdp::offer(&theirs(Direction::SendRecv)),
+    }
+}
+
 const OUTBOUND: Origin =
     Origin::Outbound { peer: SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 2)), 5060) };
 
