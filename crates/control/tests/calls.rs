@@ -5,9 +5,9 @@ mod common;
 use agent::{
     AgentCommand, AgentEnd, AgentEvent, AnsweredBy, Evidence, Outcome, OutcomeKind, Refused, Speaker, TurnLatency,
 };
-use common::{App, GOOD, ended, new_call, until};
+use common::{App, GOOD, ended, new_call, thread, until};
 use control::TrunkInfo;
-use gateway::{CallEnd, CallStatus, Disposition, EndCause};
+use gateway::{CallEnd, CallStatus, Disposition, EndCause, MediaLoad};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
@@ -386,6 +386,18 @@ async fn a_call_that_finds_the_gateway_full_stays_queued_and_can_be_canceled() {
     app.line().await.end(ended(EndCause::NoAnswer));
     until(&mut events, "call.ended").await;
     assert_eq!(app.call(&waiting).await["end_reason"], "no_answer");
+}
+
+#[tokio::test]
+async fn a_media_thread_that_has_died_is_told_and_without_any_there_are_no_calls() {
+    let app = App::start().await;
+    let dead = MediaLoad { is_dead: true, ..thread() };
+    let ready = async || app.send("", "GET", "/v1/health/ready", &[], "").await;
+    assert_eq!(ready().await.json(), json!({"status": "ready"}));
+    *app.threads.lock().unwrap() = vec![thread(), dead.clone()];
+    assert_eq!(ready().await.json(), json!({"status": "ready", "media_threads_lost": 1}));
+    *app.threads.lock().unwrap() = vec![dead];
+    assert_eq!(ready().await.problem(), (503, "media_lost".into()));
 }
 
 #[tokio::test]

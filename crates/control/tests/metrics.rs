@@ -52,6 +52,7 @@ async fn a_scrape_parses_and_counts_what_happened() {
     is("offhook_media_lateness_seconds_sum", 0.5);
     is("offhook_media_busy_ratio{thread=\"0\"}", 0.25);
     is("offhook_media_full{thread=\"0\"}", 0.0);
+    is("offhook_media_dead{thread=\"0\"}", 0.0);
     assert!(scrape["process_resident_memory_bytes"] > 1e6, "{scrape:?}");
 
     let mut events = app.control.follow_events(Some(waiting));

@@ -127,10 +127,9 @@ impl CallTask {
                     self.carry_out(&mut outgoing).await;
                     continue;
                 }
-                // The media thread is gone, and with it every call on it.
                 Happened::Media(None) => {
                     self.media_lost = true;
-                    Input::Stop
+                    Input::MediaLost
                 }
                 Happened::Audio(order) => {
                     outgoing.push_back(order);

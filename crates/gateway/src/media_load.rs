@@ -41,6 +41,8 @@ pub struct MediaLoad {
     pub busy: u32,
     /// It takes no further call.
     pub is_full: bool,
+    /// It ended for a fault of ours, and its calls with it.
+    pub is_dead: bool,
 }
 
 /// One thread's, shared.
@@ -50,6 +52,7 @@ pub(crate) struct Load {
     lateness_us: AtomicU64,
     busy: AtomicU32,
     is_full: AtomicBool,
+    is_dead: AtomicBool,
 }
 
 /// The thread's end of it.
@@ -68,6 +71,16 @@ struct Window {
 }
 
 impl Load {
+    /// Whether the thread can take a call.
+    pub(crate) fn has_room(&self) -> bool {
+        !self.is_full() && !self.is_dead.load(Ordering::Relaxed)
+    }
+
+    /// The thread takes no call ever again.
+    pub(crate) fn die(&self) {
+        self.is_dead.store(true, Ordering::Relaxed);
+    }
+
     pub(crate) fn is_full(&self) -> bool {
         self.is_full.load(Ordering::Relaxed)
     }
@@ -78,6 +91,7 @@ impl Load {
             lateness: Duration::from_micros(self.lateness_us.load(Ordering::Relaxed)),
             busy: self.busy.load(Ordering::Relaxed),
             is_full: self.is_full(),
+            is_dead: self.is_dead.load(Ordering::Relaxed),
         }
     }
 }

@@ -1,9 +1,10 @@
 //! The threads that own RTP sockets and media sessions, and their simulated counterpart.
 
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -150,10 +151,15 @@ impl MediaThreads {
     pub(crate) fn add(&self, stream: Box<Stream>) -> Option<WorkerWaker> {
         let token = self.token.fetch_add(1, Ordering::Relaxed);
         let (before, after) = self.workers.split_at(token % self.workers.len());
-        let worker = after.iter().chain(before).find(|worker| !worker.load.is_full())?;
-        let waker = WorkerWaker { token, told: stream.told.clone(), post: worker.post.clone() };
-        worker.post.handover.try_send(Handover::Stream(token, stream)).ok()?;
-        Some(waker)
+        let told = stream.told.clone();
+        let mut handover = Handover::Stream(token, stream);
+        for worker in after.iter().chain(before).filter(|worker| worker.load.has_room()) {
+            match worker.post.handover.try_send(handover) {
+                Ok(()) => return Some(WorkerWaker { token, told, post: worker.post.clone() }),
+                Err(TrySendError::Full(refused) | TrySendError::Disconnected(refused)) => handover = refused,
+            }
+        }
+        None
     }
 
     /// How each keeps up.
@@ -163,7 +169,7 @@ impl MediaThreads {
 
     /// Whether one of them can take a call.
     pub(crate) fn has_room(&self) -> bool {
-        self.workers.iter().any(|worker| !worker.load.is_full())
+        self.workers.iter().any(|worker| worker.load.has_room())
     }
 }
 
@@ -174,7 +180,7 @@ impl Drop for MediaThreads {
             worker.post.ring();
         }
         for thread in self.workers.drain(..).filter_map(|worker| worker.thread) {
-            // A worker that panicked has already ended its calls; nothing is left to save here.
+            // A worker that failed has already ended its calls, and said so; nothing is left to save here.
             let _ = thread.join();
         }
     }
@@ -232,12 +238,25 @@ fn start_thread(number: usize) -> io::Result<Worker> {
     let (post, inbox) = post(Alarm::Thread(readiness.waker()));
     let load = Arc::<Load>::default();
     let worker = MediaWorker::new(load.clone());
-    let run = move || run_thread(&readiness, &inbox, worker);
+    let watched = load.clone();
+    let run = move || watch(&watched, move || run_thread(&readiness, &inbox, worker));
     let thread = std::thread::Builder::new().name(format!("media-{number}")).spawn(run)?;
     Ok(Worker { post, load, thread: Some(thread) })
 }
 
-fn run_thread(readiness: &Readiness, inbox: &Inbox, mut worker: MediaWorker) {
+/// Runs a thread to its end, and notes when that comes unasked.
+fn watch(load: &Load, run: impl FnOnce() -> io::Result<()>) {
+    let why = match catch_unwind(AssertUnwindSafe(run)) {
+        Ok(Ok(())) => return,
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => "it panicked".to_owned(),
+    };
+    load.die();
+    tracing::error!(why, "a media thread has ended, and the calls on it; only a restart brings it back");
+}
+
+/// Ends without an error when it is told to.
+fn run_thread(readiness: &Readiness, inbox: &Inbox, mut worker: MediaWorker) -> io::Result<()> {
     prefer_real_time();
     let mut ready = Vec::with_capacity(MAX_READY);
     let mut now = clock::now();
@@ -261,14 +280,14 @@ fn run_thread(readiness: &Readiness, inbox: &Inbox, mut worker: MediaWorker) {
         let patrol_at = inbox.patrol(!worker.is_empty()).then_some(patrol);
         let until = deadline.into_iter().chain(patrol_at).chain(look_again).min();
         let at_most = until.map(|at| at.saturating_duration_since(done));
-        let Ok(woken) = readiness.wait(at_most, &mut ready) else { return };
+        let woken = readiness.wait(at_most, &mut ready)?;
         now = clock::now();
         for token in &ready {
             worker.readable(now, *token);
         }
         if woken || now >= patrol || look_again.is_some_and(|at| now >= at) {
             patrol = now + PATROL;
-            let Some(any) = inbox.serve(now, &mut worker, begun) else { return };
+            let Some(any) = inbox.serve(now, &mut worker, begun) else { return Ok(()) };
             look_again = any.then_some(now + LOOK_AGAIN);
             if any {
                 inbox.stay_awake();
@@ -315,5 +334,50 @@ async fn run_task(notify: Arc<tokio::sync::Notify>, inbox: Inbox, mut worker: Me
             },
             None => notify.notified().await,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::media_worker::tests::stream;
+    use crate::packets::Share;
+
+    /// A worker that nothing comes out of, and the end that it would read.
+    fn worker() -> (Worker, Inbox) {
+        let (post, inbox) = post(Alarm::Thread(Readiness::new().unwrap().waker()));
+        (Worker { post, load: Arc::default(), thread: None }, inbox)
+    }
+
+    #[test]
+    fn a_call_goes_to_another_thread_when_one_has_died() {
+        let ((dead, its_inbox), (alive, inbox)) = (worker(), worker());
+        let threads = MediaThreads { workers: vec![dead, alive], token: AtomicUsize::new(0) };
+        let add = || {
+            let (_ends, stream) = stream(clock::now(), Share::new(Arc::default()));
+            threads.add(Box::new(stream)).is_some()
+        };
+        drop(its_inbox);
+        // Dead before anybody has noticed, and after.
+        for _ in 0..4 {
+            assert!(add() && threads.has_room());
+            threads.workers[0].load.die();
+        }
+        let taken = std::iter::from_fn(|| inbox.handover.try_recv().ok());
+        assert_eq!(taken.filter(|handover| matches!(handover, Handover::Stream(..))).count(), 4);
+        threads.workers[1].load.die();
+        assert!(!add() && !threads.has_room());
+    }
+
+    #[test]
+    fn a_thread_that_ends_unasked_is_noticed() {
+        let check = |is_dead, run: &dyn Fn() -> io::Result<()>| {
+            let load = Load::default();
+            watch(&load, run);
+            assert_eq!(load.now().is_dead, is_dead);
+        };
+        check(false, &|| Ok(()));
+        check(true, &|| Err(io::ErrorKind::InvalidInput.into()));
+        check(true, &|| panic!("as a test wants it"));
     }
 }

@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -75,9 +76,15 @@ pub(crate) struct MediaWorker {
     deadlines: BTreeSet<(Instant, usize)>,
     /// Streams whose call is over, until the thread takes them.
     removed: Vec<Stream>,
+    scratch: Scratch,
+    meter: Meter,
+}
+
+/// Where packets are on their way in and out.
+#[derive(Debug)]
+struct Scratch {
     buffer: [u8; MAX_DATAGRAM],
     transmit: Transmit,
-    meter: Meter,
 }
 
 #[derive(Debug)]
@@ -88,29 +95,34 @@ struct Entry {
     statistics: Instant,
 }
 
+/// What has become of a stream that was served.
+#[derive(Debug)]
+enum Served {
+    /// It is to be served again then.
+    Until(Option<Instant>),
+    /// Its call is over.
+    Over,
+}
+
 impl MediaWorker {
     pub(crate) fn new(load: Arc<Load>) -> Self {
         Self {
             streams: BTreeMap::new(),
             deadlines: BTreeSet::new(),
             removed: Vec::new(),
-            buffer: [0; MAX_DATAGRAM],
-            transmit: Transmit::default(),
+            scratch: Scratch { buffer: [0; MAX_DATAGRAM], transmit: Transmit::default() },
             meter: Meter::new(load),
         }
     }
 
     pub(crate) fn add(&mut self, now: Instant, token: usize, stream: Stream) {
         self.streams.insert(token, Entry { stream, deadline: None, statistics: now + STATISTICS_EVERY });
-        self.serve(now, token);
+        self.serve(now, token, Entry::serve);
     }
 
     /// Something arrived on this stream's socket.
     pub(crate) fn readable(&mut self, now: Instant, token: usize) {
-        if let Some(entry) = self.streams.get_mut(&token) {
-            entry.stream.receive(now, &mut self.buffer);
-        }
-        self.serve(now, token);
+        self.serve(now, token, Entry::readable);
     }
 
     /// Something may have arrived on any socket.
@@ -126,7 +138,7 @@ impl MediaWorker {
             // Before the look: who orders after it tells again.
             entry.stream.told.store(false, Ordering::Release);
         }
-        self.serve(now, token);
+        self.serve(now, token, Entry::serve);
     }
 
     /// Any of them may have.
@@ -154,7 +166,7 @@ impl MediaWorker {
             self.meter.slot(now.saturating_duration_since(at));
             if let Some(entry) = self.streams.get_mut(&token) {
                 entry.deadline = None;
-                self.serve(now, token);
+                self.serve(now, token, Entry::serve);
             }
         }
         self.deadlines.first().map(|(at, _)| *at)
@@ -168,40 +180,26 @@ impl MediaWorker {
         }
     }
 
-    fn serve(&mut self, now: Instant, token: usize) {
-        let Some(entry) = self.streams.get_mut(&token) else { return };
-        entry.stream.take_orders(now);
-        entry.stream.take_delayed(now);
-        if entry.stream.session.poll_timeout().is_some_and(|at| at <= now) {
-            entry.stream.session.handle_timeout(now);
-            // The slot may have made room for what waits in the ring.
-            entry.stream.take_orders(now);
-            if entry.statistics <= now {
-                entry.statistics = now + STATISTICS_EVERY;
-                entry.stream.report_statistics();
+    /// Does `work` with one stream. What fails there ends that call, and no other of the thread.
+    fn serve(&mut self, now: Instant, token: usize, work: fn(&mut Entry, Instant, &mut Scratch) -> Served) {
+        let Self { streams, scratch, deadlines, .. } = self;
+        let Some(entry) = streams.get_mut(&token) else { return };
+        match catch_unwind(AssertUnwindSafe(|| work(entry, now, scratch))) {
+            Ok(Served::Until(deadline)) if deadline == entry.deadline => {}
+            Ok(Served::Until(deadline)) => {
+                if let Some(old) = entry.deadline {
+                    deadlines.remove(&(old, token));
+                }
+                if let Some(new) = deadline {
+                    deadlines.insert((new, token));
+                }
+                entry.deadline = deadline;
             }
-        }
-        let is_over = entry.stream.control.is_closed();
-        if is_over {
-            entry.stream.session.goodbye(now);
-        }
-        entry.stream.send(now, &mut self.transmit);
-        if is_over {
-            entry.stream.packets.grow(entry.stream.session.statistics());
-            return self.remove(token);
-        }
-        entry.stream.report();
-        entry.stream.report_one_way();
-
-        let deadline = entry.stream.next_deadline();
-        if deadline != entry.deadline {
-            if let Some(old) = entry.deadline {
-                self.deadlines.remove(&(old, token));
+            Ok(Served::Over) => self.remove(token),
+            Err(_) => {
+                tracing::error!("the media of a call failed, and the call with it");
+                self.remove(token);
             }
-            if let Some(new) = deadline {
-                self.deadlines.insert((new, token));
-            }
-            entry.deadline = deadline;
         }
     }
 
@@ -212,6 +210,40 @@ impl MediaWorker {
             }
             self.removed.push(entry.stream);
         }
+    }
+}
+
+impl Entry {
+    fn readable(&mut self, now: Instant, scratch: &mut Scratch) -> Served {
+        self.stream.receive(now, &mut scratch.buffer);
+        self.serve(now, scratch)
+    }
+
+    fn serve(&mut self, now: Instant, scratch: &mut Scratch) -> Served {
+        let Self { stream, statistics, .. } = self;
+        stream.take_orders(now);
+        stream.take_delayed(now);
+        if stream.session.poll_timeout().is_some_and(|at| at <= now) {
+            stream.session.handle_timeout(now);
+            // The slot may have made room for what waits in the ring.
+            stream.take_orders(now);
+            if *statistics <= now {
+                *statistics = now + STATISTICS_EVERY;
+                stream.report_statistics();
+            }
+        }
+        let is_over = stream.control.is_closed();
+        if is_over {
+            stream.session.goodbye(now);
+        }
+        stream.send(now, &mut scratch.transmit);
+        if is_over {
+            stream.packets.grow(stream.session.statistics());
+            return Served::Over;
+        }
+        stream.report();
+        stream.report_one_way();
+        Served::Until(stream.next_deadline())
     }
 }
 
@@ -348,4 +380,4 @@ fn take_due(delayed: &mut Delayed, now: Instant) -> Option<(SocketAddr, Vec<u8>)
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -94,6 +94,14 @@ fn write_media(calls: &Calls, text: &mut Text) {
     for (number, thread) in threads.iter().enumerate() {
         text.sample(&[("thread", number.to_string().as_str())], u8::from(thread.is_full).into());
     }
+    text.family(
+        "offhook_media_dead",
+        Kind::Gauge,
+        "1 when a media thread has ended for a fault of the program, until it is restarted.",
+    );
+    for (number, thread) in threads.iter().enumerate() {
+        text.sample(&[("thread", number.to_string().as_str())], u8::from(thread.is_dead).into());
+    }
 }
 
 fn write_process(process: Process, text: &mut Text) {

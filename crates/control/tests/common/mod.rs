@@ -33,6 +33,8 @@ pub struct App {
     pub directory: TempDir,
     lines: tokio::sync::Mutex<mpsc::UnboundedReceiver<Line>>,
     pub full: Arc<AtomicBool>,
+    /// How the media threads keep up.
+    pub threads: Arc<Mutex<Vec<MediaLoad>>>,
     /// How the trunks stand.
     pub trunks: Arc<Mutex<Vec<TrunkStatus>>>,
     /// What becomes of their registrations.
@@ -112,17 +114,19 @@ impl App {
         change(&mut config);
         let (dialled, lines) = mpsc::unbounded_channel();
         let full = Arc::new(AtomicBool::new(false));
+        let threads = Arc::new(Mutex::new(vec![thread()]));
         let trunks: Arc<Mutex<Vec<_>>> = Arc::new(Mutex::new(config.trunks.iter().map(standing).collect()));
         let (registrations, changes) = mpsc::unbounded_channel();
         let runner = Arc::new(PlayedLines {
             dialled,
             full: Arc::clone(&full),
+            threads: Arc::clone(&threads),
             trunks: Arc::clone(&trunks),
             changes: tokio::sync::Mutex::new(changes),
         });
         let control = Control::with_runner(config, runner).await.unwrap();
         let lines = tokio::sync::Mutex::new(lines);
-        Self { control, store, directory, lines, full, trunks, registrations, time }
+        Self { control, store, directory, lines, full, threads, trunks, registrations, time }
     }
 
     /// Sends a request with the key of a role (none, when empty).
@@ -362,9 +366,21 @@ fn standing(trunk: &TrunkInfo) -> TrunkStatus {
     }
 }
 
+/// A media thread that keeps up.
+pub fn thread() -> MediaLoad {
+    MediaLoad {
+        late: [40, 5, 0, 0, 3, 0, 0, 0, 0, 2],
+        lateness: Duration::from_millis(500),
+        busy: 250,
+        is_full: false,
+        is_dead: false,
+    }
+}
+
 struct PlayedLines {
     dialled: mpsc::UnboundedSender<Line>,
     full: Arc<AtomicBool>,
+    threads: Arc<Mutex<Vec<MediaLoad>>>,
     trunks: Arc<Mutex<Vec<TrunkStatus>>>,
     changes: tokio::sync::Mutex<mpsc::UnboundedReceiver<RegistrationChanged>>,
 }
@@ -400,12 +416,7 @@ impl CallRunner for PlayedLines {
     }
 
     fn media_load(&self) -> Vec<MediaLoad> {
-        vec![MediaLoad {
-            late: [40, 5, 0, 0, 3, 0, 0, 0, 0, 2],
-            lateness: Duration::from_millis(500),
-            busy: 250,
-            is_full: false,
-        }]
+        self.threads.lock().unwrap().clone()
     }
 
     fn packets(&self) -> PacketTotals {

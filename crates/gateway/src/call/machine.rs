@@ -30,6 +30,8 @@ pub(crate) enum Input {
     Signalling(sip::Event),
     Command(LineCommand),
     Media(media::Event),
+    /// Its media failed, or the thread that has it.
+    MediaLost,
     Timeout,
     Stop,
 }
@@ -178,6 +180,7 @@ impl CallMachine {
             Input::Signalling(event) => self.handle_signalling(now, event),
             Input::Command(command) => self.handle_command(now, command),
             Input::Media(event) => self.handle_media(now, event),
+            Input::MediaLost => self.give_up(now, EndCause::Failed),
             Input::Timeout => self.handle_timeout(now),
             Input::Stop => self.give_up(now, EndCause::Shutdown),
         }

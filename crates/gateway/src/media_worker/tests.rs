@@ -44,14 +44,36 @@ fn a_full_thread_has_room_again_when_its_last_call_has_left() {
     assert_eq!(load.now().busy, 0);
 }
 
+#[test]
+fn a_fault_in_one_call_ends_that_call_and_no_other_of_its_thread() {
+    let all = Arc::<Packets>::default();
+    let start = Instant::now();
+    let (mut lost, faulty) = stream(start, Share::new(all.clone()));
+    // A moment that far off is none.
+    let overflow = Impairment { latency: Duration::MAX, ..Impairment::default() };
+    let faulty = Stream { impaired: Some(Impaired::new(overflow, [1; 32])), ..faulty };
+    let (_kept, sound) = stream(start, Share::new(all.clone()));
+    let mut worker = MediaWorker::new(Arc::default());
+    worker.add(start, 0, faulty);
+    worker.add(start, 1, sound);
+    assert_eq!(worker.take_removed().count(), 1);
+    while lost.events.pop().is_some() {}
+    assert!(lost.events.is_closed(), "its call learns of it");
+    let mut now = start;
+    while now < start + Duration::from_millis(1100) {
+        now = worker.turn(now).expect("a slot every 20 ms");
+    }
+    assert_eq!(all.totals().sent, 51, "the other talks on");
+}
+
 /// The call's ends of a stream.
-struct Ends {
+pub(crate) struct Ends {
     _control: ring::Sender<Order>,
-    _events: ring::Receiver<MediaEvent>,
+    events: ring::Receiver<MediaEvent>,
 }
 
 /// A stream that sends from the start, and that nobody listens to.
-fn stream(now: Instant, packets: Share) -> (Ends, Stream) {
+pub(crate) fn stream(now: Instant, packets: Share) -> (Ends, Stream) {
     let network = Network::Simulated(SimNetwork::new(Impairment::default(), [1; 32]));
     let ports = Ports::new((4000, 4001), 0);
     let (socket, lease) = ports.bind(&network, IpAddr::V4(Ipv4Addr::LOCALHOST)).expect("a free port");
@@ -73,5 +95,5 @@ fn stream(now: Instant, packets: Share) -> (Ends, Stream) {
         packets,
         impaired: None,
     };
-    (Ends { _control: orders, _events: heard }, stream)
+    (Ends { _control: orders, events: heard }, stream)
 }

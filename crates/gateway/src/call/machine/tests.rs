@@ -87,6 +87,7 @@ fn a_call_that_we_end_says_why() {
     check(dialing(), now + LIMITS.ring, Input::Timeout, "Q.850;cause=19;text=\"No answer from user\"");
     check(answered(), now + LIMITS.media_timeout, Input::Timeout, "Q.850;cause=41;text=\"No media\"");
     check(answered(), now + LIMITS.call, Input::Timeout, "Q.850;cause=31;text=\"Time limit\"");
+    check(answered(), now, Input::MediaLost, "Q.850;cause=127;text=\"Interworking\"");
     check(answered(), now, Input::Stop, "Q.850;cause=41;text=\"Shutting down\"");
 }
 
