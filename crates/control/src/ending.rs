@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use gateway::{Disposition, RecordingFormat};
+use gateway::{Disposition, RecordingFailure, RecordingFormat};
 use jiff::Timestamp;
 use store::CallEnding;
 
@@ -27,6 +27,8 @@ pub(crate) struct FinalWords {
     pub(crate) answered_at: Option<Timestamp>,
     pub(crate) ended_at: Timestamp,
     pub(crate) recording: Option<String>,
+    /// Why it is not whole.
+    pub(crate) recording_failure: Option<RecordingFailure>,
 }
 
 impl FinalWords {
@@ -55,8 +57,16 @@ impl FinalWords {
         };
         let mut events = Vec::new();
         events.extend(self.quality.as_ref().map(|quality| telling::quality(Duration::from_millis(at_ms), quality)));
-        if self.recording.is_some() {
-            events.push(NewEvent::new("call.recording.ready", at_ms).with("url", format!("/v1/calls/{id}/recording")));
+        let url = self.recording.as_ref().map(|_| format!("/v1/calls/{id}/recording"));
+        match (&self.recording_failure, url) {
+            (Some(failure), url) => events.push(
+                NewEvent::new("call.recording.failed", at_ms)
+                    .with("cause", failure_name(failure))
+                    .with("detail", failure.to_string())
+                    .with("url", url),
+            ),
+            (None, Some(url)) => events.push(NewEvent::new("call.recording.ready", at_ms).with("url", url)),
+            (None, None) => {}
         }
         events.push(
             NewEvent::new("call.ended", at_ms)
@@ -72,6 +82,13 @@ impl FinalWords {
             calls.metrics().call_ended(self.reason, lasted, self.quality.as_ref());
         }
         Ok(written)
+    }
+}
+
+fn failure_name(failure: &RecordingFailure) -> &'static str {
+    match failure {
+        RecordingFailure::Stalled => "stalled",
+        RecordingFailure::Write(_) => "write_failed",
     }
 }
 
@@ -106,6 +123,7 @@ pub(crate) async fn end_interrupted(calls: &Calls) -> Result<(), Error> {
             answered_at: time(row.answered_at),
             ended_at: ended_at.unwrap_or_else(clock::now),
             recording,
+            recording_failure: None,
         };
         final_words.write(calls, &row.id).await?;
         tracing::warn!(call_id = %row.id, "call was interrupted by the end of the program");

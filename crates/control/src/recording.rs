@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use futures_util::stream::{Stream, try_unfold};
-use gateway::{RecordingError, RecordingReader};
+use gateway::{DISK_PATIENCE, RecordingError, RecordingFailure, RecordingReader};
 use jiff::Timestamp;
 use tokio::task::spawn_blocking;
+use tokio::time::timeout;
 
 use crate::calls::{CALL_PREFIX, Calls};
 use crate::config::ControlConfig;
@@ -24,6 +25,17 @@ const SWEEP: Duration = Duration::from_secs(3600);
 const PAGE: u32 = 100;
 /// A file that no call has is left alone for so long at least after it was written to last.
 const STRAY: Duration = Duration::from_secs(3600);
+
+/// The recording of a call that has just ended, and why it is not whole: as its writer said, or because the disk does not
+/// answer now. Such a file may still be completed, so it is kept unseen.
+pub(crate) async fn left(path: &Path, failure: Option<RecordingFailure>) -> (Option<String>, Option<RecordingFailure>) {
+    if failure != Some(RecordingFailure::Stalled)
+        && let Ok(kept) = timeout(DISK_PATIENCE, kept(path)).await
+    {
+        return (kept, failure);
+    }
+    (Some(path.display().to_string()), Some(RecordingFailure::Stalled))
+}
 
 /// The recording of a call that has ended, if there is sound in it; without any the file is deleted.
 pub(crate) async fn kept(path: &Path) -> Option<String> {
@@ -255,6 +267,23 @@ mod tests {
         assert!(!path.exists());
         std::fs::write(&path, [0; 45]).unwrap();
         assert_eq!(kept(&path).await, Some(path.display().to_string()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_disk_that_does_not_answer_keeps_no_call_from_its_end() {
+        let directory = tempfile::TempDir::new().unwrap();
+        let path = directory.path().join("call.wav");
+        // Whoever opens a pipe to read waits for who writes.
+        assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+        let asked = path.clone();
+        let waiting = tokio::spawn(async move { left(&asked, None).await });
+        // While a thread of its own is at work, this clock moves only when it is told to.
+        tokio::task::yield_now().await;
+        tokio::time::advance(DISK_PATIENCE * 2).await;
+        let stalled = (Some(path.display().to_string()), Some(RecordingFailure::Stalled));
+        assert_eq!(waiting.await.unwrap(), stalled);
+        assert_eq!(left(&path, Some(RecordingFailure::Stalled)).await, stalled, "without asking again");
+        drop(std::fs::OpenOptions::new().write(true).open(&path).unwrap());
     }
 
     #[tokio::test]

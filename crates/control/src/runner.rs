@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use agent::{AgentConfig, AgentEvent, AgentOrder, Outcome};
 use gateway::{
-    CallHandle, CallStatus, Dial, Gateway, MediaLoad, OneWay, PacketTotals, Quality, RegistrationChanged,
-    TracedMessage, TrunkStatus,
+    CallHandle, CallStatus, Dial, Gateway, MediaLoad, OneWay, PacketTotals, Quality, RecordingFailure,
+    RegistrationChanged, TracedMessage, TrunkStatus,
 };
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
@@ -68,6 +68,8 @@ pub trait LiveCall: Send + Sync {
     fn answered_at(&self) -> Option<Instant>;
     /// How it sounds.
     fn quality(&self) -> Quality;
+    /// Why its recording is not whole; known when the outcome is.
+    fn recording_failure(&self) -> Option<RecordingFailure>;
     /// Pipeline, state and next deadline in words.
     fn explain(&self) -> String;
     /// Its SIP messages so far, those that come after its end too.
@@ -91,6 +93,10 @@ impl LiveCall for CallHandle {
 
     fn quality(&self) -> Quality {
         CallHandle::quality(self)
+    }
+
+    fn recording_failure(&self) -> Option<RecordingFailure> {
+        CallHandle::recording_failure(self)
     }
 
     fn explain(&self) -> String {

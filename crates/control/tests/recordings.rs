@@ -9,8 +9,9 @@ use std::time::{Duration, SystemTime};
 
 use axum::body::Body;
 use axum::http::Request;
-use common::{App, ended};
-use gateway::{CallStatus, EndCause, RecordingKey, SealedWriter};
+use common::{App, ended, until};
+use gateway::{CallStatus, EndCause, RecordingFailure, RecordingKey, SealedWriter};
+use serde_json::{Value, json};
 use store::{CallEnding, CallRow, EventRow, RecordingRow, TranscriptRow};
 use tempfile::TempDir;
 use tower::ServiceExt;
@@ -72,6 +73,30 @@ async fn what_cannot_be_decrypted_says_what_to_do() {
         assert_eq!(refused.problem(), (409, "recording_encrypted".into()));
         assert!(refused.json()["detail"].as_str().unwrap().starts_with(says), "{refused:?}");
     }
+}
+
+#[tokio::test]
+async fn a_recording_that_is_not_whole_is_told_as_failed_and_what_there_is_of_it_is_kept() {
+    let app = App::start().await;
+    let why = "No space left on device (os error 28)";
+    let mut events = app.control.follow_events(None);
+    let call = app
+        .played(async |line| {
+            line.status(CallStatus::Answered);
+            fs::write(line.dial.record.as_ref().unwrap(), [7; 100]).unwrap();
+            line.recording_fails(RecordingFailure::Write(why.into()));
+            ended(EndCause::HungUp)
+        })
+        .await;
+    let url = format!("/v1/calls/{}/recording", call["id"].as_str().unwrap());
+    let failed = until(&mut events, "call.recording.failed").await;
+    let data = &serde_json::from_str::<Value>(&failed.json).unwrap()["data"];
+    assert_eq!(
+        (&data["cause"], &data["detail"], &data["url"]),
+        (&json!("write_failed"), &json!(why), &json!(url.as_str()))
+    );
+    assert!(!app.get("/v1/events?limit=100").await.text.contains("call.recording.ready"));
+    assert_eq!(app.get(&url).await.status, 200);
 }
 
 #[tokio::test]

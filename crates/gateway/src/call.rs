@@ -23,7 +23,7 @@ use crate::media_threads::WorkerWaker;
 use crate::media_worker::MediaEvent;
 use crate::recording::Recording;
 use crate::trace::Trace;
-use crate::{CallEnd, CallStatus, EndCause, OneWay, Quality, clock, quality, ring};
+use crate::{CallEnd, CallStatus, EndCause, OneWay, Quality, RecordingFailure, clock, quality, ring};
 use machine::{CallMachine, Input, Output, Signal};
 
 /// Ordered orders waiting for the worker's ring: a long string of digits at most.
@@ -74,6 +74,7 @@ pub(crate) struct View {
     pub(crate) quality: Quality,
     pub(crate) answered_at: Option<Instant>,
     pub(crate) explanation: String,
+    pub(crate) recording_failure: Option<RecordingFailure>,
 }
 
 impl Shared {
@@ -270,7 +271,10 @@ impl CallTask {
         waker.leave();
         if let Some(recording) = self.recording {
             let answered = self.shared.view().answered_at.is_some();
-            recording.finish(answered).await;
+            if let Err(failure) = recording.finish(answered).await {
+                tracing::error!(session = self.session.0, %failure, "a recording is not whole");
+                self.shared.view().recording_failure = Some(failure);
+            }
         }
         self.status.send_replace(CallStatus::Ended);
         self.finished.send_replace(Some(end));

@@ -6,7 +6,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::call::Shared;
 use crate::line::LineCommand;
-use crate::{CallEnd, EndCause, Line, OneWay};
+use crate::{CallEnd, EndCause, Line, OneWay, RecordingFailure};
 
 /// A placed or accepted call.
 #[derive(Debug)]
@@ -53,7 +53,12 @@ impl CallHandle {
         self.shared.view().answered_at.map(Into::into)
     }
 
-    /// Resolves when the call is over and its recording is closed.
+    /// Why its recording is not whole; known when the call has ended.
+    pub fn recording_failure(&self) -> Option<RecordingFailure> {
+        self.shared.view().recording_failure.clone()
+    }
+
+    /// Resolves when the call is over and its recording is closed, or cannot be.
     pub async fn ended(&self) -> CallEnd {
         let mut finished = self.finished.clone();
         let end = finished.wait_for(Option::is_some).await.ok().and_then(|end| end.clone());

@@ -50,6 +50,7 @@ pub use media::recorder::Format as RecordingFormat;
 pub use media_load::{LATENESS_BOUNDS, MediaLoad};
 pub use network::Network;
 pub use packets::PacketTotals;
+pub use recording::{DISK_PATIENCE, RecordingFailure};
 pub use sealed::{RecordingError, RecordingKey, RecordingReader, SealedWriter, recording_len};
 #[cfg(feature = "sim")]
 pub use sim::SimNetwork;

@@ -16,11 +16,24 @@ use file::RecordingFile;
 pub(crate) const MAX_RECORDED: usize = 64;
 /// How often frames are taken to the disk.
 const WRITE_EVERY: Duration = Duration::from_millis(500);
+/// How long a call that is over waits for the last frames to be on disk.
+pub const DISK_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Why a recording is not whole.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RecordingFailure {
+    /// The disk did not take it in time. It may be whole later.
+    #[error("the disk has not taken all of it {} s after the end of the call", DISK_PATIENCE.as_secs())]
+    Stalled,
+    /// The disk would not take more of it.
+    #[error("{0}")]
+    Write(String),
+}
 
 /// A recording being written.
 #[derive(Debug)]
 pub(crate) struct Recording {
-    task: tokio::task::JoinHandle<()>,
+    task: tokio::task::JoinHandle<io::Result<()>>,
     /// What to remove when nobody answered.
     unwanted: Option<PathBuf>,
 }
@@ -40,19 +53,28 @@ impl Recording {
         Ok(Self { task: tokio::spawn(write(recorder, frames)), unwanted })
     }
 
-    /// Waits until the last frame is on disk; the ring's writer must be gone.
-    pub(crate) async fn finish(self, answered: bool) {
-        if let Err(error) = self.task.await {
-            tracing::warn!(%error, "recording task failed");
-        }
-        if let (Some(path), false) = (self.unwanted, answered) {
-            // Gone already when somebody renamed it.
-            let _ = tokio::fs::remove_file(path).await;
+    /// Waits until the last frame is on disk, or for so long that the disk must have stalled: then it goes on without anybody
+    /// waiting. The ring's writer must be gone.
+    pub(crate) async fn finish(self, answered: bool) -> Result<(), RecordingFailure> {
+        let unwanted = self.unwanted.filter(|_| !answered);
+        let finishing = tokio::spawn(async move {
+            let written = self.task.await.unwrap_or_else(|error| Err(io::Error::other(error)));
+            if let Some(path) = unwanted {
+                // Gone already when somebody renamed it.
+                let _ = tokio::fs::remove_file(path).await;
+            }
+            written
+        });
+        match tokio::time::timeout(DISK_PATIENCE, finishing).await {
+            Ok(written) => written
+                .unwrap_or_else(|error| Err(io::Error::other(error)))
+                .map_err(|error| RecordingFailure::Write(error.to_string())),
+            Err(_) => Err(RecordingFailure::Stalled),
         }
     }
 }
 
-async fn write(mut recorder: Recorder<RecordingFile>, mut frames: ring::Receiver<Recorded>) {
+async fn write(mut recorder: Recorder<RecordingFile>, mut frames: ring::Receiver<Recorded>) -> io::Result<()> {
     loop {
         let mut batch = Vec::with_capacity(MAX_RECORDED);
         while let Some(frame) = frames.pop() {
@@ -69,13 +91,77 @@ async fn write(mut recorder: Recorder<RecordingFile>, mut frames: ring::Receiver
             }
             io::Result::Ok(Some(recorder))
         });
-        match written.await {
-            Ok(Ok(Some(returned))) => recorder = returned,
-            Ok(Ok(None)) => return,
-            Ok(Err(error)) => return tracing::warn!(%error, "recording stopped"),
-            Err(error) => return tracing::warn!(%error, "recording stopped"),
+        match written.await.unwrap_or_else(|error| Err(io::Error::other(error))) {
+            Ok(Some(returned)) => recorder = returned,
+            Ok(None) => return Ok(()),
+            Err(error) => {
+                tracing::warn!(%error, "recording stopped");
+                return Err(error);
+            }
         }
         // The end of the call cuts the wait short.
         let _ = tokio::time::timeout(WRITE_EVERY, frames.closed()).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::CString;
+    use std::fs::OpenOptions;
+    use std::os::fd::AsRawFd;
+    use std::os::unix::ffi::OsStrExt;
+    use std::os::unix::fs::OpenOptionsExt;
+
+    use media::AudioFrame;
+
+    use super::*;
+
+    /// A pipe stands for the disk: it takes a page, then makes whoever writes wait until somebody reads.
+    fn stalling_disk(path: &Path) -> std::fs::File {
+        let name = CString::new(path.as_os_str().as_bytes()).unwrap();
+        // SAFETY: the name ends with a zero and lives as long as the call.
+        assert_eq!(unsafe { libc::mkfifo(name.as_ptr(), 0o600) }, 0);
+        let reader = OpenOptions::new().read(true).write(true).custom_flags(libc::O_NONBLOCK).open(path).unwrap();
+        // SAFETY: it changes the pipe, which is open.
+        assert_eq!(unsafe { libc::fcntl(reader.as_raw_fd(), libc::F_SETPIPE_SZ, 4096) }, 4096);
+        reader
+    }
+
+    fn frame(n: u64) -> Recorded {
+        let frame = AudioFrame { at: Duration::from_millis(20 * n), samples: [1; 160] };
+        Recorded { they: frame, we: frame }
+    }
+
+    fn start(path: &Path, frames: ring::Receiver<Recorded>) -> Recording {
+        Recording::start(path, None, Duration::from_secs(60), frames, true).unwrap()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_waits_for_a_disk_that_has_stalled_no_longer_than_so() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("call.wav");
+        let reader = stalling_disk(&path);
+        let (mut frames, receiver) = ring::channel(MAX_RECORDED);
+        let recording = start(&path, receiver);
+        (0..49).for_each(|n| frames.push(frame(n)).unwrap());
+        drop(frames);
+        let waiting = tokio::spawn(recording.finish(true));
+        // While a thread of its own is at work, this clock moves only when it is told to.
+        tokio::task::yield_now().await;
+        tokio::time::advance(DISK_PATIENCE * 2).await;
+        assert_eq!(waiting.await.unwrap(), Err(RecordingFailure::Stalled));
+        // With nobody to read, whoever waits to write is told so.
+        std::fs::remove_file(&path).unwrap();
+        drop(reader);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_disk_that_takes_no_more_is_told() {
+        let (mut frames, receiver) = ring::channel(MAX_RECORDED);
+        let recording = start(Path::new("/dev/full"), receiver);
+        frames.push(frame(0)).unwrap();
+        drop(frames);
+        let failure = recording.finish(true).await.unwrap_err();
+        assert!(matches!(&failure, RecordingFailure::Write(why) if why.contains("No space left")), "{failure:?}");
     }
 }

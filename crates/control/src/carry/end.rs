@@ -22,9 +22,10 @@ impl Carry {
         let CallEnd { cause, sip_status, reason: words, reason_header, disposition } = ended.call_end;
         let reason =
             End { cause, agent: ended.agent, answered: self.answered_at.is_some(), ordered: self.ordered }.reason();
-        let recording = match self.calls.recording_of(&self.id) {
-            Some(path) => recording::kept(&path).await,
-            None => None,
+        let failure = self.line.get().and_then(|line| line.recording_failure());
+        let (recording, recording_failure) = match self.calls.recording_of(&self.id) {
+            Some(path) => recording::left(&path, failure).await,
+            None => (None, None),
         };
         let reached = self.reached();
         let outcome = ended.outcome;
@@ -47,6 +48,7 @@ impl Carry {
             answered_at: self.answered_at,
             ended_at: clock::now(),
             recording,
+            recording_failure,
         };
         for wait in END_RETRIES {
             sleep(wait).await;

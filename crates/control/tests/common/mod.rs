@@ -15,8 +15,8 @@ use control::{
     Limits, LiveCall, NewCall, NewTask, Price, Role, Scheduling, StoredEvent, TrunkInfo, WebhookRules,
 };
 use gateway::{
-    CallEnd, CallStatus, Dial, EndCause, MediaLoad, OneWay, PacketTotals, Quality, Registration, RegistrationChanged,
-    TracedMessage, TrunkStatus,
+    CallEnd, CallStatus, Dial, EndCause, MediaLoad, OneWay, PacketTotals, Quality, RecordingFailure, Registration,
+    RegistrationChanged, TracedMessage, TrunkStatus,
 };
 use jiff::Timestamp;
 use serde_json::Value;
@@ -262,6 +262,11 @@ impl Line {
         self.seen.one_way.send_replace(cause);
     }
 
+    /// Its recording will not be whole.
+    pub fn recording_fails(&self, failure: RecordingFailure) {
+        *self.seen.recording_failure.lock().unwrap() = Some(failure);
+    }
+
     /// What is on the wire of this line, even after its end.
     pub fn wire(&self) -> Wire {
         Wire(Arc::clone(&self.seen))
@@ -313,6 +318,7 @@ struct Seen {
     status: watch::Sender<CallStatus>,
     one_way: watch::Sender<Option<OneWay>>,
     answered_at: Mutex<Option<Instant>>,
+    recording_failure: Mutex<Option<RecordingFailure>>,
     messages: Mutex<Vec<TracedMessage>>,
     hung_up: Notify,
 }
@@ -332,6 +338,10 @@ impl LiveCall for Seen {
 
     fn quality(&self) -> Quality {
         Quality { mos: 4.2, loss: 0.01, jitter_ms: 3.0, level_dbm0: -18.5 }
+    }
+
+    fn recording_failure(&self) -> Option<RecordingFailure> {
+        self.recording_failure.lock().unwrap().clone()
     }
 
     fn explain(&self) -> String {
@@ -401,6 +411,7 @@ impl CallRunner for PlayedLines {
                 status: watch::Sender::new(CallStatus::Dialing),
                 one_way: watch::Sender::default(),
                 answered_at: Mutex::default(),
+                recording_failure: Mutex::default(),
                 messages: Mutex::default(),
                 hung_up: Notify::new(),
             });
