@@ -6,6 +6,7 @@
 mod call;
 mod clock;
 mod config;
+mod deadlines;
 mod dns;
 mod endpoint;
 mod error;

@@ -2,7 +2,7 @@
 //!
 //! Production runs it on a thread over real sockets, the simulation from a task; the code is the same.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use media::{Event, MediaSession, Order, Recorded, Statistics, Transmit, one_way};
 
+use crate::deadlines::Deadlines;
 use crate::impairment::{Fate, Impairment};
 use crate::media_load::{Load, Meter};
 use crate::network::MediaSocket;
@@ -73,7 +74,7 @@ type Delayed = BTreeMap<(Instant, u64), (SocketAddr, Vec<u8>)>;
 #[derive(Debug)]
 pub(crate) struct MediaWorker {
     streams: BTreeMap<usize, Entry>,
-    deadlines: BTreeSet<(Instant, usize)>,
+    deadlines: Deadlines,
     /// Streams whose call is over, until the thread takes them.
     removed: Vec<Stream>,
     scratch: Scratch,
@@ -108,7 +109,7 @@ impl MediaWorker {
     pub(crate) fn new(load: Arc<Load>) -> Self {
         Self {
             streams: BTreeMap::new(),
-            deadlines: BTreeSet::new(),
+            deadlines: Deadlines::default(),
             removed: Vec::new(),
             scratch: Scratch { buffer: [0; MAX_DATAGRAM], transmit: Transmit::default() },
             meter: Meter::new(load),
@@ -117,6 +118,7 @@ impl MediaWorker {
 
     pub(crate) fn add(&mut self, now: Instant, token: usize, stream: Stream) {
         self.streams.insert(token, Entry { stream, deadline: None, statistics: now + STATISTICS_EVERY });
+        self.deadlines.make_room(self.streams.len());
         self.serve(now, token, Entry::serve);
     }
 
@@ -159,17 +161,14 @@ impl MediaWorker {
 
     /// Does all that is due, and says when to come back.
     pub(crate) fn turn(&mut self, now: Instant) -> Option<Instant> {
-        while let Some((at, token)) = self.deadlines.first().copied()
-            && at <= now
-        {
-            self.deadlines.pop_first();
+        while let Some((at, token)) = self.deadlines.pop(now) {
             self.meter.slot(now.saturating_duration_since(at));
             if let Some(entry) = self.streams.get_mut(&token) {
                 entry.deadline = None;
                 self.serve(now, token, Entry::serve);
             }
         }
-        self.deadlines.first().map(|(at, _)| *at)
+        self.deadlines.next()
     }
 
     /// The thread worked from then until now, and goes to wait.
@@ -188,10 +187,10 @@ impl MediaWorker {
             Ok(Served::Until(deadline)) if deadline == entry.deadline => {}
             Ok(Served::Until(deadline)) => {
                 if let Some(old) = entry.deadline {
-                    deadlines.remove(&(old, token));
+                    deadlines.remove(old, token);
                 }
                 if let Some(new) = deadline {
-                    deadlines.insert((new, token));
+                    deadlines.insert(new, token);
                 }
                 entry.deadline = deadline;
             }
@@ -206,7 +205,7 @@ impl MediaWorker {
     fn remove(&mut self, token: usize) {
         if let Some(entry) = self.streams.remove(&token) {
             if let Some(deadline) = entry.deadline {
-                self.deadlines.remove(&(deadline, token));
+                self.deadlines.remove(deadline, token);
             }
             self.removed.push(entry.stream);
         }

@@ -26,6 +26,8 @@ pub(crate) struct Receiver<T> {
 struct Wakers {
     item: AtomicWaker,
     room: AtomicWaker,
+    /// Of a reader that waits for the end alone: items do not wake it.
+    end: AtomicWaker,
     /// Either half is gone.
     closed: AtomicBool,
 }
@@ -106,7 +108,7 @@ impl<T> Receiver<T> {
     pub(crate) async fn closed(&mut self) {
         let wakers = &*self.wakers;
         std::future::poll_fn(|context| {
-            wakers.item.register(context.waker());
+            wakers.end.register(context.waker());
             if wakers.closed.load(Ordering::Acquire) { Poll::Ready(()) } else { Poll::Pending }
         })
         .await;
@@ -122,6 +124,7 @@ impl<T> Drop for Sender<T> {
     fn drop(&mut self) {
         self.wakers.closed.store(true, Ordering::Release);
         self.wakers.item.wake();
+        self.wakers.end.wake();
     }
 }
 
@@ -134,7 +137,34 @@ impl<T> Drop for Receiver<T> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::AtomicUsize;
+    use std::task::{Wake, Waker};
+
     use super::*;
+
+    #[derive(Default)]
+    struct Counting(AtomicUsize);
+
+    impl Wake for Counting {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    #[test]
+    fn who_waits_for_the_end_is_woken_by_the_end_alone() {
+        let (mut sender, mut receiver) = channel(4);
+        let counting = Arc::<Counting>::default();
+        let waker = Waker::from(counting.clone());
+        let mut context = Context::from_waker(&waker);
+        let mut closed = std::pin::pin!(receiver.closed());
+        assert!(closed.as_mut().poll(&mut context).is_pending());
+        (0..3).for_each(|n| sender.push(n).expect("room"));
+        assert_eq!(counting.0.load(Ordering::SeqCst), 0);
+        drop(sender);
+        assert_eq!(counting.0.load(Ordering::SeqCst), 1);
+        assert!(closed.as_mut().poll(&mut context).is_ready());
+    }
 
     #[tokio::test]
     async fn items_come_out_in_order_and_the_end_is_seen() {

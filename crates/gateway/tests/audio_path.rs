@@ -2,12 +2,15 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::net::Ipv4Addr;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use gateway::{BuiltIn, Call, CallLimits, Config, Dial, Gateway, Line, LineEvent, NextHop, Trunk};
+use gateway::{BuiltIn, Call, CallLimits, Config, Dial, Gateway, LineEvent, NextHop, Trunk};
 use media::UtteranceId;
 
-/// Frames after which all that is allocated once has been, and those that are watched.
+/// Calls at once, all streams of a gateway on one thread.
+const CALLS: usize = 24;
+/// Frames of each after which all that is allocated once has been, and those that are watched.
 const WARM_UP: usize = 150;
 const WATCHED: usize = 100;
 
@@ -55,23 +58,43 @@ async fn media_threads_allocate_nothing_while_calls_talk() {
     let callee = Gateway::start(Config {
         built_in: vec![("echo".into(), BuiltIn::Echo)],
         trunks: vec![Trunk { allow_from: vec![near], ..Trunk::new("caller", "localhost", NextHop::Nowhere) }],
+        media_threads: 1,
         ..Config::default()
     });
     let callee = callee.await.expect("started");
     let target = callee.local_addresses()[0];
-    let caller =
-        Gateway::start(Config { trunks: vec![Trunk::new("offhook", "localhost", target)], ..Config::default() });
+    let trunks = vec![Trunk::new("offhook", "localhost", target)];
+    let caller = Gateway::start(Config { trunks, media_threads: 1, ..Config::default() });
     let caller = caller.await.expect("started");
-    let dial = Dial {
-        to: "echo".into(),
-        trunk: None,
-        caller_id: None,
-        limits: CallLimits::default(),
-        record: Some(folder.path().join("call.wav")),
-    };
-    let Call { mut line, handle } = caller.dial(dial).await.expect("dialed");
-    while line.next().await.expect("answered") != LineEvent::Answered {}
-    let mut player = line.player();
+    let mut calls = Vec::new();
+    for n in 0..CALLS {
+        calls.push(talk(&caller, folder.path().join(format!("call-{n}.wav"))).await);
+    }
+    hear(&mut calls, WARM_UP).await;
+    WATCHING.store(true, Ordering::SeqCst);
+    hear(&mut calls, WATCHED).await;
+    WATCHING.store(false, Ordering::SeqCst);
+    assert_eq!(ALLOCATIONS.load(Ordering::SeqCst), 0, "on media threads, in {WATCHED} frames of {CALLS} calls");
+    for Call { line, handle } in &mut calls {
+        assert!(handle.quality().loss < 0.5, "both ends talked: {:?}", handle.quality());
+        line.hang_up();
+        handle.ended().await;
+    }
+    // That the watch sees anything: a thread of that name that allocates.
+    WATCHING.store(true, Ordering::SeqCst);
+    let allocating =
+        std::thread::Builder::new().name("media-x".into()).spawn(|| drop(std::hint::black_box(vec![1u8; 9])));
+    allocating.expect("a thread").join().expect("it ends");
+    assert!(ALLOCATIONS.load(Ordering::SeqCst) > 0);
+}
+
+/// A call to an echo, recorded, in which we talk all the time.
+async fn talk(caller: &Gateway, record: PathBuf) -> Call {
+    let dial =
+        Dial { to: "echo".into(), trunk: None, caller_id: None, limits: CallLimits::default(), record: Some(record) };
+    let mut call = caller.dial(dial).await.expect("dialed");
+    while call.line.next().await.expect("answered") != LineEvent::Answered {}
+    let mut player = call.line.player();
     tokio::spawn(async move {
         for n in 0u32.. {
             let voice =
@@ -84,25 +107,15 @@ async fn media_threads_allocate_nothing_while_calls_talk() {
             }
         }
     });
-    hear(&mut line, WARM_UP).await;
-    WATCHING.store(true, Ordering::SeqCst);
-    hear(&mut line, WATCHED).await;
-    WATCHING.store(false, Ordering::SeqCst);
-    assert_eq!(ALLOCATIONS.load(Ordering::SeqCst), 0, "on media threads, in {WATCHED} frames of both ends");
-    assert!(handle.quality().loss < 0.5, "both ends talked: {:?}", handle.quality());
-    line.hang_up();
-    handle.ended().await;
-    // That the watch sees anything: a thread of that name that allocates.
-    WATCHING.store(true, Ordering::SeqCst);
-    let allocating =
-        std::thread::Builder::new().name("media-x".into()).spawn(|| drop(std::hint::black_box(vec![1u8; 9])));
-    allocating.expect("a thread").join().expect("it ends");
-    assert!(ALLOCATIONS.load(Ordering::SeqCst) > 0);
+    call
 }
 
-async fn hear(line: &mut Line, frames: usize) {
-    let mut heard = 0;
-    while heard < frames {
-        heard += usize::from(matches!(line.next().await.expect("the call goes on"), LineEvent::Audio(_)));
+/// Hears so much more of each.
+async fn hear(calls: &mut [Call], frames: usize) {
+    for Call { line, .. } in calls {
+        let mut heard = 0;
+        while heard < frames {
+            heard += usize::from(matches!(line.next().await.expect("the call goes on"), LineEvent::Audio(_)));
+        }
     }
 }
