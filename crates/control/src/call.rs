@@ -224,6 +224,12 @@ pub struct Quality {
     pub loss: f64,
     pub jitter_ms: f64,
     pub level_dbm0: f64,
+    /// What they said and the agent was too slow to hear.
+    #[serde(default)]
+    pub unheard_ms: u64,
+    /// Silence in the recording for what the disk was too slow to take.
+    #[serde(default)]
+    pub unrecorded_ms: u64,
 }
 
 impl From<gateway::Quality> for Quality {
@@ -233,6 +239,8 @@ impl From<gateway::Quality> for Quality {
             loss: round(quality.loss.into(), 4),
             jitter_ms: round(quality.jitter_ms.into(), 1),
             level_dbm0: round(quality.level_dbm0.into(), 1),
+            unheard_ms: quality.unheard_ms,
+            unrecorded_ms: quality.unrecorded_ms,
         }
     }
 }
@@ -283,9 +291,18 @@ mod tests {
 
     #[test]
     fn a_meter_that_saw_nothing_shows_zero() {
-        let quality =
-            gateway::Quality { mos: f32::NAN, loss: 0.031_25, jitter_ms: 3.16, level_dbm0: f32::NEG_INFINITY };
-        assert_eq!(Quality::from(quality), Quality { mos: 0.0, loss: 0.0313, jitter_ms: 3.2, level_dbm0: 0.0 });
+        let quality = gateway::Quality {
+            mos: f32::NAN,
+            loss: 0.031_25,
+            jitter_ms: 3.16,
+            level_dbm0: f32::NEG_INFINITY,
+            ..gateway::Quality::default()
+        };
+        let shown = serde_json::to_value(Quality::from(quality)).unwrap();
+        let expected = serde_json::json!({
+            "mos": 0.0, "loss": 0.0313, "jitter_ms": 3.2, "level_dbm0": 0.0, "unheard_ms": 0, "unrecorded_ms": 0
+        });
+        assert_eq!(shown, expected);
     }
 
     fn turn(response_ms: f64) -> agent::TurnLatency {

@@ -117,7 +117,8 @@ mod tests {
     #[test]
     fn an_answered_call_tells_how_long_it_was_and_how_it_sounded() {
         let metrics = Metrics::new(Timestamp::UNIX_EPOCH);
-        let quality = Quality { mos: 4.1, loss: 0.03, jitter_ms: 3.0, level_dbm0: -20.0 };
+        let quality =
+            Quality { mos: 4.1, loss: 0.03, jitter_ms: 3.0, level_dbm0: -20.0, unheard_ms: 0, unrecorded_ms: 0 };
         metrics.call_ended("completed", Some(Duration::from_secs(61)), Some(&quality));
         metrics.turn_completed(640.0);
         let text = written(&metrics);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use agent::{AgentConfig, AgentEvent, AgentOrder, Outcome};
 use gateway::{
-    CallHandle, CallStatus, Dial, Gateway, MediaLoad, OneWay, PacketTotals, Quality, RecordingFailure,
+    CallHandle, CallStatus, Dial, DroppedAudio, Gateway, MediaLoad, OneWay, PacketTotals, Quality, RecordingFailure,
     RegistrationChanged, TracedMessage, TrunkStatus,
 };
 use tokio::sync::{mpsc, watch};
@@ -36,6 +36,9 @@ pub trait CallRunner: Send + Sync {
 
     /// The RTP of all calls since the start.
     fn packets(&self) -> PacketTotals;
+
+    /// The audio that was dropped in all calls since the start.
+    fn dropped_audio(&self) -> DroppedAudio;
 
     /// The trunks as they stand.
     fn trunks(&self) -> BoxFuture<'_, Vec<TrunkStatus>>;
@@ -150,6 +153,10 @@ impl CallRunner for GatewayRunner {
 
     fn packets(&self) -> PacketTotals {
         self.gateway.as_ref().map_or(PacketTotals::default(), Gateway::packets)
+    }
+
+    fn dropped_audio(&self) -> DroppedAudio {
+        self.gateway.as_ref().map_or(DroppedAudio::default(), Gateway::dropped_audio)
     }
 
     fn trunks(&self) -> BoxFuture<'_, Vec<TrunkStatus>> {

@@ -43,8 +43,11 @@ pub(crate) fn one_way(since_answer: Duration, cause: Option<OneWay>) -> NewEvent
 
 /// How a call sounds so far.
 pub(crate) fn quality(since_answer: Duration, quality: &Quality) -> NewEvent {
-    let Quality { mos, loss, jitter_ms, level_dbm0 } = quality;
-    let told = json!({"mos": mos, "loss": loss, "jitter_ms": jitter_ms, "level_dbm0": level_dbm0});
+    let Quality { mos, loss, jitter_ms, level_dbm0, unheard_ms, unrecorded_ms } = quality;
+    let told = json!({
+        "mos": mos, "loss": loss, "jitter_ms": jitter_ms, "level_dbm0": level_dbm0, "unheard_ms": unheard_ms,
+        "unrecorded_ms": unrecorded_ms,
+    });
     NewEvent::new("call.quality", since_answer.as_millis() as u64).with("quality", told)
 }
 

@@ -81,7 +81,10 @@ async fn a_call_goes_from_queued_to_ended_with_everything_final() {
     );
     assert_eq!(call["latency"]["response_ms"], json!({"p50": 700.0, "p95": 900.0}));
     assert_eq!(call["latency"]["turns"].as_array().unwrap().len(), 2);
-    assert_eq!(call["quality"], json!({"mos": 4.2, "loss": 0.01, "jitter_ms": 3.0, "level_dbm0": -18.5}));
+    let quality = json!({
+        "mos": 4.2, "loss": 0.01, "jitter_ms": 3.0, "level_dbm0": -18.5, "unheard_ms": 40, "unrecorded_ms": 0
+    });
+    assert_eq!(call["quality"], quality);
     assert_eq!(call["cost"], json!({"amount": 0.001, "currency": "USD"}));
     assert_eq!(serde_json::from_str::<Value>(&last.json).unwrap()["data"]["result"], call["result"]);
 
@@ -521,7 +524,10 @@ async fn a_call_that_goes_on_tells_how_it_sounds() {
     until(&mut events, "call.answered").await;
     let told = until(&mut events, "call.quality").await;
     let told: Value = serde_json::from_str(&told.json).unwrap();
-    assert_eq!(told["data"]["quality"], json!({"mos": 4.2, "loss": 0.01, "jitter_ms": 3.0, "level_dbm0": -18.5}));
+    let quality = json!({
+        "mos": 4.2, "loss": 0.01, "jitter_ms": 3.0, "level_dbm0": -18.5, "unheard_ms": 40, "unrecorded_ms": 0
+    });
+    assert_eq!(told["data"]["quality"], quality);
     assert!((31_000..60_000).contains(&told["data"]["at_ms"].as_u64().unwrap()));
 }
 

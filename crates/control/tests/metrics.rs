@@ -46,6 +46,8 @@ async fn a_scrape_parses_and_counts_what_happened() {
     is("offhook_trunk_max_calls{trunk=\"carrier\"}", 50.0);
     is("offhook_calls{state=\"answered\"}", 0.0);
     is("offhook_rtp_packets_total{fate=\"lost\"}", 7.0);
+    is("offhook_audio_dropped_frames_total{by=\"agent\"}", 5.0);
+    is("offhook_audio_dropped_frames_total{by=\"recorder\"}", 6.0);
     is("offhook_media_lateness_seconds_bucket{le=\"0.0001\"}", 40.0);
     is("offhook_media_lateness_seconds_bucket{le=\"0.06\"}", 48.0);
     is("offhook_media_lateness_seconds_count", 50.0);

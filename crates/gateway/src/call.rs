@@ -17,6 +17,7 @@ use sip::SessionId;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
+use crate::dropped::DropCounter;
 use crate::endpoint::EndpointCommand;
 use crate::line::{LineCommand, LineEnd};
 use crate::media_threads::WorkerWaker;
@@ -67,6 +68,7 @@ pub(crate) struct MediaEnd {
 pub(crate) struct Shared {
     view: Mutex<View>,
     pub(crate) trace: Arc<Trace>,
+    pub(crate) dropped: DropCounter,
 }
 
 #[derive(Debug, Default, Clone)]
@@ -78,8 +80,8 @@ pub(crate) struct View {
 }
 
 impl Shared {
-    pub(crate) fn new(trace: Arc<Trace>) -> Self {
-        Self { view: Mutex::default(), trace }
+    pub(crate) fn new(trace: Arc<Trace>, dropped: DropCounter) -> Self {
+        Self { view: Mutex::default(), trace, dropped }
     }
 
     pub(crate) fn view(&self) -> MutexGuard<'_, View> {
@@ -120,7 +122,7 @@ impl CallTask {
                     continue;
                 }
                 Happened::Media(Some(MediaEvent::OneWay(cause))) => {
-                    self.one_way.send_replace(cause);
+                    self.one_way.send_if_modified(|told| std::mem::replace(told, cause) != cause);
                     continue;
                 }
                 Happened::Media(Some(MediaEvent::Session(event))) => {

@@ -16,6 +16,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::call::CallTask;
 use crate::dns::Dns;
+use crate::dropped::Dropped;
 use crate::endpoint::{self, Acquaintances, Endpoint, EndpointCommand, Named};
 use crate::media_threads::MediaThreads;
 use crate::packets::Packets;
@@ -27,8 +28,8 @@ use crate::streams::{self, Streams, Tls};
 use crate::trace::Traces;
 use crate::trunk_state::MAX_CHANGES;
 use crate::{
-    Call, CallLimits, Config, Error, MediaLoad, NextHop, PacketTotals, Registration, RegistrationChanged, TlsError,
-    TlsFiles, Trunk, inbound, setup,
+    Call, CallLimits, Config, DroppedAudio, Error, MediaLoad, NextHop, PacketTotals, Registration, RegistrationChanged,
+    TlsError, TlsFiles, Trunk, inbound, setup,
 };
 
 /// Inbound calls waiting for their reader, a second's worth of a large trunk; more get 503.
@@ -53,6 +54,7 @@ pub(crate) struct Inner {
     pub(crate) endpoint: mpsc::Sender<EndpointCommand>,
     pub(crate) media: MediaThreads,
     pub(crate) packets: Arc<Packets>,
+    pub(crate) dropped: Arc<Dropped>,
     tls: Tls,
     pub(crate) ports: Ports,
     pub(crate) resolver: Resolver,
@@ -160,6 +162,7 @@ impl Gateway {
             endpoint,
             media,
             packets: Arc::default(),
+            dropped: Arc::default(),
             tls,
             ports,
             resolver,
@@ -250,6 +253,11 @@ impl Gateway {
     /// The RTP of all calls since the start.
     pub fn packets(&self) -> PacketTotals {
         self.inner.packets.totals()
+    }
+
+    /// The audio that was dropped in all calls since the start.
+    pub fn dropped_audio(&self) -> DroppedAudio {
+        self.inner.dropped.now()
     }
 
     /// Calls under way.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use media::FRAME_DURATION;
 use tokio::sync::{mpsc, watch};
 
 use crate::call::Shared;
@@ -68,7 +69,10 @@ impl CallHandle {
 
     /// How it sounds to us, at most a second old.
     pub fn quality(&self) -> Quality {
-        self.shared.view().quality
+        let dropped = self.shared.dropped.of_call();
+        let ms = |frames| FRAME_DURATION.as_millis() as u64 * frames;
+        let (unheard_ms, unrecorded_ms) = (ms(dropped.unheard), ms(dropped.unrecorded));
+        Quality { unheard_ms, unrecorded_ms, ..self.shared.view().quality }
     }
 
     /// Pipeline, state and next deadline in words.
@@ -108,4 +112,8 @@ pub struct Quality {
     pub jitter_ms: f32,
     /// Mean level of their speech.
     pub level_dbm0: f32,
+    /// What they said and the agent was too slow to hear.
+    pub unheard_ms: u64,
+    /// Silence in the recording for what the disk was too slow to take.
+    pub unrecorded_ms: u64,
 }

@@ -8,6 +8,7 @@ mod clock;
 mod config;
 mod deadlines;
 mod dns;
+mod dropped;
 mod endpoint;
 mod error;
 mod gateway;
@@ -41,6 +42,7 @@ mod trace;
 mod trunk_state;
 
 pub use config::*;
+pub use dropped::DroppedAudio;
 pub use error::Error;
 pub use gateway::{Dial, Gateway, IncomingCall};
 pub use handle::*;

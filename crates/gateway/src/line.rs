@@ -7,6 +7,8 @@ use media::{AudioFrame, Order, UtteranceId};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+use crate::dropped::DropCounter;
+
 /// Line events waiting for their reader.
 pub(crate) const MAX_EVENTS: usize = 256;
 /// Below this much room only audio is dropped.
@@ -40,6 +42,7 @@ pub(crate) enum LineCommand {
 pub(crate) struct LineEnd {
     pub(crate) events: mpsc::Sender<LineEvent>,
     pub(crate) audio: mpsc::Receiver<Order>,
+    dropped: DropCounter,
 }
 
 /// What happens on a line, in order. Audio may be dropped when the reader is slow (and is
@@ -166,11 +169,11 @@ pub enum EndCause {
 pub struct LineClosed;
 
 /// A line and the call's ends of it.
-pub(crate) fn pair(commands: mpsc::Sender<LineCommand>) -> (Line, LineEnd) {
+pub(crate) fn pair(commands: mpsc::Sender<LineCommand>, dropped: DropCounter) -> (Line, LineEnd) {
     let (events, event_receiver) = mpsc::channel(MAX_EVENTS);
     let (audio, audio_receiver) = mpsc::channel(MAX_AUDIO);
     let line = Line { events: event_receiver, commands, player: Player { audio } };
-    (line, LineEnd { events, audio: audio_receiver })
+    (line, LineEnd { events, audio: audio_receiver, dropped })
 }
 
 impl Line {
@@ -238,10 +241,11 @@ impl Drop for Line {
 }
 
 impl LineEnd {
-    /// Tells the line; audio is dropped when its reader is slow. False when an event that must not
+    /// Tells the line; audio is dropped and counted when its reader is slow. False when an event that must not
     /// be lost found no room.
     pub(crate) fn tell(&self, event: LineEvent) -> bool {
         if matches!(event, LineEvent::Audio(_)) && self.events.capacity() < RESERVED_EVENTS {
+            self.dropped.unheard();
             return true;
         }
         !matches!(self.events.try_send(event), Err(mpsc::error::TrySendError::Full(_)))
@@ -259,5 +263,26 @@ impl Player {
     pub async fn play(&mut self, utterance: UtteranceId, samples: [i16; 160], last: bool) -> Result<(), LineClosed> {
         let frame = AudioFrame { at: Duration::ZERO, samples };
         self.audio.send(Order::Play { utterance, frame, last }).await.map_err(|_| LineClosed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    #[test]
+    fn a_slow_reader_loses_audio_and_no_key_and_it_is_counted() {
+        let dropped = DropCounter::new(Arc::default());
+        let (mut line, end) = pair(mpsc::channel(MAX_COMMANDS).0, dropped.clone());
+        let audio = || LineEvent::Audio(AudioFrame { at: Duration::ZERO, samples: [0; 160] });
+        for _ in 0..MAX_EVENTS {
+            assert!(end.tell(audio()));
+        }
+        assert_eq!(dropped.of_call().unheard, 63);
+        assert!(end.tell(LineEvent::DigitsSent));
+        let heard = std::iter::from_fn(|| line.events.try_recv().ok());
+        assert_eq!(heard.filter(|event| *event == LineEvent::DigitsSent).count(), 1);
     }
 }

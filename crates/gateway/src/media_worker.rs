@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use media::{Event, MediaSession, Order, Recorded, Statistics, Transmit, one_way};
 
 use crate::deadlines::Deadlines;
+use crate::dropped::DropCounter;
 use crate::impairment::{Fate, Impairment};
 use crate::media_load::{Load, Meter};
 use crate::network::MediaSocket;
@@ -55,6 +56,9 @@ pub(crate) struct Stream {
     /// Set by whoever ordered something, until the worker looks.
     pub(crate) told: Arc<AtomicBool>,
     pub(crate) packets: Share,
+    pub(crate) dropped: DropCounter,
+    /// A verdict that found no room in `events` yet.
+    pub(crate) one_way: Option<one_way::Verdict>,
     pub(crate) impaired: Option<Impaired>,
 }
 
@@ -303,26 +307,32 @@ impl Stream {
     fn report(&mut self) {
         while let Some(event) = self.session.poll_event() {
             if matches!(event, Event::Audio(_)) && self.events.room() < self.reserved_events {
+                self.dropped.unheard();
                 continue;
             }
             // Full only when the call's task is gone.
             let _ = self.events.push(MediaEvent::Session(event));
         }
         while let Some(recorded) = self.session.poll_recorded() {
-            if let Some(recording) = &mut self.recording {
-                // A slow disk loses recording, never audio.
-                let _ = recording.push(recorded);
+            // A slow disk loses recording, never audio; by its time the recorder knows what is missing.
+            if let Some(recording) = &mut self.recording
+                && recording.push(recorded).is_err()
+            {
+                self.dropped.unrecorded();
             }
         }
     }
 
     fn report_one_way(&mut self) {
-        if let Some(verdict) = self.session.poll_one_way() {
-            let cause = match verdict {
-                one_way::Verdict::Begun(cause) => Some(cause),
-                one_way::Verdict::Ended => None,
-            };
-            let _ = self.events.push(MediaEvent::OneWay(cause));
+        // The latest counts.
+        self.one_way = self.session.poll_one_way().or(self.one_way.take());
+        let Some(verdict) = self.one_way else { return };
+        let cause = match verdict {
+            one_way::Verdict::Begun(cause) => Some(cause),
+            one_way::Verdict::Ended => None,
+        };
+        if self.events.push(MediaEvent::OneWay(cause)).is_ok() {
+            self.one_way = None;
         }
     }
 

@@ -15,6 +15,7 @@ pub(crate) fn of(statistics: &Statistics) -> Quality {
         loss,
         jitter_ms: statistics.jitter.as_secs_f32() * 1000.0,
         level_dbm0: statistics.level_dbm0,
+        ..Quality::default()
     }
 }
 

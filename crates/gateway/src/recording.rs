@@ -1,13 +1,13 @@
-//! Writes one call's recording: left they, right we. A slow disk loses recording, never audio.
+//! Writes one call's recording: left they, right we. A slow disk loses recording, never audio, and never time.
 
 mod file;
 
-use std::io;
+use std::io::{self, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use media::Recorded;
 use media::recorder::{Format, Recorder};
+use media::{AudioFrame, FRAME_DURATION, FRAME_SAMPLES, Recorded};
 
 use crate::{RecordingKey, ring};
 use file::RecordingFile;
@@ -49,8 +49,9 @@ impl Recording {
         keep_unanswered: bool,
     ) -> io::Result<Self> {
         let recorder = Recorder::new(Format::of(path), RecordingFile::create(path, key)?, Some(longest))?;
+        let tape = Tape { recorder, until: Duration::ZERO };
         let unwanted = (!keep_unanswered).then(|| path.to_owned());
-        Ok(Self { task: tokio::spawn(write(recorder, frames)), unwanted })
+        Ok(Self { task: tokio::spawn(write(tape, frames)), unwanted })
     }
 
     /// Waits until the last frame is on disk, or for so long that the disk must have stalled: then it goes on without anybody
@@ -74,7 +75,28 @@ impl Recording {
     }
 }
 
-async fn write(mut recorder: Recorder<RecordingFile>, mut frames: ring::Receiver<Recorded>) -> io::Result<()> {
+/// A recorder that keeps time: what was lost on the way to it is silence.
+#[derive(Debug)]
+struct Tape<W: Write + Seek> {
+    recorder: Recorder<W>,
+    /// Media time up to which it is recorded.
+    until: Duration,
+}
+
+impl<W: Write + Seek> Tape<W> {
+    fn write(&mut self, Recorded { they, we }: &Recorded) -> io::Result<()> {
+        let silence = AudioFrame { samples: [0; FRAME_SAMPLES], ..*they };
+        // As long as the file may grow.
+        while self.until < they.at && self.recorder.write(&silence, &silence)? {
+            self.until += FRAME_DURATION;
+        }
+        self.recorder.write(they, we)?;
+        self.until = they.at + FRAME_DURATION;
+        Ok(())
+    }
+}
+
+async fn write(mut tape: Tape<RecordingFile>, mut frames: ring::Receiver<Recorded>) -> io::Result<()> {
     loop {
         let mut batch = Vec::with_capacity(MAX_RECORDED);
         while let Some(frame) = frames.pop() {
@@ -82,17 +104,17 @@ async fn write(mut recorder: Recorder<RecordingFile>, mut frames: ring::Receiver
         }
         let last = frames.is_closed() && frames.is_empty();
         let written = tokio::task::spawn_blocking(move || {
-            for Recorded { they, we } in &batch {
-                recorder.write(they, we)?;
+            for frame in &batch {
+                tape.write(frame)?;
             }
             if last {
-                recorder.finish()?.finish()?;
+                tape.recorder.finish()?.finish()?;
                 return Ok(None);
             }
-            io::Result::Ok(Some(recorder))
+            io::Result::Ok(Some(tape))
         });
         match written.await.unwrap_or_else(|error| Err(io::Error::other(error))) {
-            Ok(Some(returned)) => recorder = returned,
+            Ok(Some(returned)) => tape = returned,
             Ok(None) => return Ok(()),
             Err(error) => {
                 tracing::warn!(%error, "recording stopped");
@@ -111,8 +133,6 @@ mod tests {
     use std::os::fd::AsRawFd;
     use std::os::unix::ffi::OsStrExt;
     use std::os::unix::fs::OpenOptionsExt;
-
-    use media::AudioFrame;
 
     use super::*;
 
@@ -134,6 +154,20 @@ mod tests {
 
     fn start(path: &Path, frames: ring::Receiver<Recorded>) -> Recording {
         Recording::start(path, None, Duration::from_secs(60), frames, true).unwrap()
+    }
+
+    #[test]
+    fn what_was_lost_on_the_way_to_the_file_is_silence_of_the_same_length() {
+        let recorder =
+            Recorder::new(Format::Wav, io::Cursor::new(Vec::new()), Some(Duration::from_millis(140))).unwrap();
+        let mut tape = Tape { recorder, until: Duration::ZERO };
+        for n in [0, 1, 4, 5, 9999] {
+            tape.write(&frame(n)).unwrap();
+        }
+        let file = tape.recorder.finish().unwrap().into_inner();
+        let (_, _, samples) = media::wav::read(&file).unwrap();
+        let frames: Vec<_> = samples.chunks(2 * FRAME_SAMPLES).map(|frame| frame[0]).collect();
+        assert_eq!(frames, [1, 1, 0, 0, 1, 1, 0], "and no longer than a recording may be");
     }
 
     #[tokio::test(start_paused = true)]

@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::call::machine::{CallMachine, Origin};
 use crate::call::{CallTask, MediaEnd, Shared, streams};
+use crate::dropped::DropCounter;
 use crate::gateway::Inner;
 use crate::line::{self, LineEnd};
 use crate::media_worker::{Impaired, Stream};
@@ -42,6 +43,7 @@ pub(crate) struct Prepared {
     machine: CallMachine,
     media: MediaEnd,
     recording: Option<Recording>,
+    dropped: DropCounter,
     listened_to: bool,
 }
 
@@ -117,6 +119,7 @@ fn prepare(inner: &Inner, plan: Plan<'_>) -> Result<Prepared, Error> {
         }
         None => (None, None),
     };
+    let dropped = DropCounter::new(inner.dropped.clone());
     let idle = Arc::new(AtomicBool::new(true));
     let detect = plan.listened_to || inner.config.built_in_detectors;
     let session = MediaSession::new(
@@ -141,6 +144,8 @@ fn prepare(inner: &Inner, plan: Plan<'_>) -> Result<Prepared, Error> {
         idle: idle.clone(),
         told: Arc::default(),
         packets: Share::new(inner.packets.clone()),
+        dropped: dropped.clone(),
+        one_way: None,
         impaired: (!impairment.is_none()).then(|| Impaired::new(impairment, inner.draw_seed())),
     };
     let waker = inner.media.add(Box::new(stream)).ok_or(Error::Overloaded)?;
@@ -159,7 +164,7 @@ fn prepare(inner: &Inner, plan: Plan<'_>) -> Result<Prepared, Error> {
     let sdes = Sdes::new(plan.trunk.map_or(SrtpPolicy::Off, |trunk| trunk.srtp_on(plan.flow)), inner.draw_seed());
     let machine = CallMachine::new(now, plan.origin, plan.limits, digits, capabilities, sdes);
     let media = MediaEnd { control, queue, events: events_end, idle, waker };
-    Ok(Prepared { machine, media, recording, listened_to: plan.listened_to })
+    Ok(Prepared { machine, media, recording, dropped, listened_to: plan.listened_to })
 }
 
 impl Prepared {
@@ -178,7 +183,7 @@ impl Prepared {
     ) -> (CallTask, Option<Line>, CallHandle) {
         let (commands, command_receiver) = mpsc::channel(line::MAX_COMMANDS);
         let (line, end): (Option<Line>, Option<LineEnd>) =
-            self.listened_to.then(|| line::pair(commands.clone())).unzip();
+            self.listened_to.then(|| line::pair(commands.clone(), self.dropped.clone())).unzip();
         let (status, status_receiver) = watch::channel(CallStatus::Dialing);
         let (finished, finished_receiver) = watch::channel(None);
         let (one_way, one_way_receiver) = watch::channel(None);
@@ -186,7 +191,7 @@ impl Prepared {
             // Nobody has a handle to ask for it.
             trace.waive();
         }
-        let shared = Arc::new(Shared::new(trace));
+        let shared = Arc::new(Shared::new(trace, self.dropped));
         let handle = CallHandle {
             commands,
             status: status_receiver,

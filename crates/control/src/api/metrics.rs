@@ -67,6 +67,15 @@ fn write_media(calls: &Calls, text: &mut Text) {
     ] {
         text.sample(&[("fate", fate)], count as f64);
     }
+    let dropped = calls.runner().dropped_audio();
+    text.family(
+        "offhook_audio_dropped_frames_total",
+        Kind::Counter,
+        "Frames of 20 ms that were dropped because who takes them was slow.",
+    );
+    for (by, count) in [("agent", dropped.unheard), ("recorder", dropped.unrecorded)] {
+        text.sample(&[("by", by)], count as f64);
+    }
     text.family(
         "offhook_media_lateness_seconds",
         Kind::Histogram,

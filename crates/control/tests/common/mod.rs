@@ -15,8 +15,8 @@ use control::{
     Limits, LiveCall, NewCall, NewTask, Price, Role, Scheduling, StoredEvent, TrunkInfo, WebhookRules,
 };
 use gateway::{
-    CallEnd, CallStatus, Dial, EndCause, MediaLoad, OneWay, PacketTotals, Quality, RecordingFailure, Registration,
-    RegistrationChanged, TracedMessage, TrunkStatus,
+    CallEnd, CallStatus, Dial, DroppedAudio, EndCause, MediaLoad, OneWay, PacketTotals, Quality, RecordingFailure,
+    Registration, RegistrationChanged, TracedMessage, TrunkStatus,
 };
 use jiff::Timestamp;
 use serde_json::Value;
@@ -337,7 +337,7 @@ impl LiveCall for Seen {
     }
 
     fn quality(&self) -> Quality {
-        Quality { mos: 4.2, loss: 0.01, jitter_ms: 3.0, level_dbm0: -18.5 }
+        Quality { mos: 4.2, loss: 0.01, jitter_ms: 3.0, level_dbm0: -18.5, unheard_ms: 40, unrecorded_ms: 0 }
     }
 
     fn recording_failure(&self) -> Option<RecordingFailure> {
@@ -432,6 +432,10 @@ impl CallRunner for PlayedLines {
 
     fn packets(&self) -> PacketTotals {
         PacketTotals { sent: 100, received: 90, lost: 7, late: 2, ignored: 1 }
+    }
+
+    fn dropped_audio(&self) -> DroppedAudio {
+        DroppedAudio { unheard: 5, unrecorded: 6 }
     }
 
     fn trunks(&self) -> BoxFuture<'_, Vec<TrunkStatus>> {

@@ -66,9 +66,51 @@ fn a_fault_in_one_call_ends_that_call_and_no_other_of_its_thread() {
     assert_eq!(all.totals().sent, 51, "the other talks on");
 }
 
+#[test]
+fn a_recorder_that_is_too_slow_loses_frames_and_delays_no_audio() {
+    let all = Arc::<Packets>::default();
+    let start = Instant::now();
+    let (ends, stream) = stream(start, Share::new(all.clone()));
+    let recorded = media::Config { ear: ear::Config::DEAF, audio: false, record: true };
+    let (sender, mut disk) = ring::channel(2);
+    let stream = Stream { session: MediaSession::new(start, recorded, [1; 32]), recording: Some(sender), ..stream };
+    let dropped = stream.dropped.clone();
+    let mut worker = MediaWorker::new(Arc::default());
+    worker.add(start, 0, stream);
+    let mut now = start;
+    while now < start + Duration::from_millis(1500) {
+        now = worker.turn(now).expect("a slot every 20 ms");
+    }
+    assert_eq!(all.totals().sent, 51, "those of the first second");
+    let kept = std::iter::from_fn(|| disk.pop()).count() as u64;
+    assert_eq!((kept, dropped.of_call().unrecorded), (2, 72));
+    drop(ends);
+}
+
+#[test]
+fn a_verdict_that_finds_no_room_is_told_when_there_is_some() {
+    let start = Instant::now();
+    let (mut ends, mut stream) = stream(start, Share::new(Arc::default()));
+    ends.control.push(Order::Answered { signals: None }).expect("there is room");
+    while stream.events.push(MediaEvent::Statistics(Statistics::default())).is_ok() {}
+    let mut worker = MediaWorker::new(Arc::default());
+    worker.add(start, 0, stream);
+    let mut now = start;
+    while now < start + Duration::from_secs(2) {
+        now = worker.turn(now).expect("a slot every 20 ms");
+    }
+    let told = |ends: &mut Ends| {
+        let events = std::iter::from_fn(|| ends.events.pop());
+        events.filter(|event| matches!(event, MediaEvent::OneWay(Some(one_way::Cause::NothingArrives)))).count()
+    };
+    assert_eq!(told(&mut ends), 0, "there was no room");
+    worker.turn(now).expect("a slot every 20 ms");
+    assert_eq!(told(&mut ends), 1);
+}
+
 /// The call's ends of a stream.
 pub(crate) struct Ends {
-    _control: ring::Sender<Order>,
+    control: ring::Sender<Order>,
     events: ring::Receiver<MediaEvent>,
 }
 
@@ -93,7 +135,9 @@ pub(crate) fn stream(now: Instant, packets: Share) -> (Ends, Stream) {
         idle: Arc::default(),
         told: Arc::default(),
         packets,
+        dropped: DropCounter::new(Arc::default()),
+        one_way: None,
         impaired: None,
     };
-    (Ends { _control: orders, events: heard }, stream)
+    (Ends { control: orders, events: heard }, stream)
 }
