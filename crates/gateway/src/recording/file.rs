@@ -1,7 +1,8 @@
 //! [`RecordingFile`]: where a recorder's bytes go, encrypted when there is a key.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Seek, SeekFrom, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use crate::sealed::{RecordingKey, SealedWriter};
@@ -19,7 +20,9 @@ impl RecordingFile {
         if let Some(directory) = path.parent() {
             std::fs::create_dir_all(directory)?;
         }
-        let file = BufWriter::new(File::create(path)?);
+        // For nobody else on this machine, with a key or without.
+        let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+        let file = BufWriter::new(file);
         let Some(key) = key else { return Ok(Self::Plain(file)) };
         // Of the system whatever seed the gateway has: no two files may have the same.
         let mut salt = [0; 32];
@@ -57,6 +60,24 @@ impl Seek for RecordingFile {
         match self {
             Self::Plain(file) => file.seek(to),
             Self::Sealed(file) => file.seek(to),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn a_recording_can_be_read_by_nobody_else() {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, key) in [("plain.wav", None), ("sealed.wav", Some(RecordingKey::new([7; 32])))] {
+            let path = folder.path().join(name);
+            RecordingFile::create(&path, key.as_ref()).unwrap();
+            let mode = std::fs::metadata(path).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600, "{name}");
         }
     }
 }
