@@ -250,6 +250,13 @@ impl Gateway {
         self.inner.media.load()
     }
 
+    /// As though the media threads had, or had not, as many calls as they can carry: what they cannot find out by simulated
+    /// time.
+    #[cfg(feature = "sim")]
+    pub fn overload(&self, is_full: bool) {
+        self.inner.media.overload(is_full);
+    }
+
     /// The RTP of all calls since the start.
     pub fn packets(&self) -> PacketTotals {
         self.inner.packets.totals()

@@ -76,6 +76,11 @@ impl Load {
         !self.is_full() && !self.is_dead.load(Ordering::Relaxed)
     }
 
+    #[cfg(feature = "sim")]
+    pub(crate) fn fill(&self, is_full: bool) {
+        self.is_full.store(is_full, Ordering::Relaxed);
+    }
+
     /// The thread takes no call ever again.
     pub(crate) fn die(&self) {
         self.is_dead.store(true, Ordering::Relaxed);

@@ -167,6 +167,11 @@ impl MediaThreads {
         self.workers.iter().map(|worker| worker.load.now()).collect()
     }
 
+    #[cfg(feature = "sim")]
+    pub(crate) fn overload(&self, is_full: bool) {
+        self.workers.iter().for_each(|worker| worker.load.fill(is_full));
+    }
+
     /// Whether one of them can take a call.
     pub(crate) fn has_room(&self) -> bool {
         self.workers.iter().any(|worker| worker.load.has_room())

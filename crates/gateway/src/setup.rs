@@ -108,17 +108,7 @@ fn prepare(inner: &Inner, plan: Plan<'_>) -> Result<Prepared, Error> {
     let (events, events_end) = ring::channel(rings.events);
     // Early media of our own calls is evidence; a call of theirs that nobody took is nothing.
     let keep_unanswered = matches!(plan.origin, Origin::Outbound { .. });
-    let (recorded, recording) = match plan.record {
-        Some(path) => {
-            let (sender, receiver) = ring::channel(MAX_RECORDED);
-            let config = &inner.config;
-            let key = config.recording_key.as_ref();
-            let recording = Recording::start(path, key, config.max_recording, receiver, keep_unanswered)
-                .map_err(|source| Error::Record { path: path.to_owned(), source })?;
-            (Some(sender), Some(recording))
-        }
-        None => (None, None),
-    };
+    let (recorded, frames) = plan.record.map(|_| ring::channel(MAX_RECORDED)).unzip();
     let dropped = DropCounter::new(inner.dropped.clone());
     let idle = Arc::new(AtomicBool::new(true));
     let detect = plan.listened_to || inner.config.built_in_detectors;
@@ -149,6 +139,22 @@ fn prepare(inner: &Inner, plan: Plan<'_>) -> Result<Prepared, Error> {
         impaired: (!impairment.is_none()).then(|| Impaired::new(impairment, inner.draw_seed())),
     };
     let waker = inner.media.add(Box::new(stream)).ok_or(Error::Overloaded)?;
+    // Only a call that there is room for leaves a file.
+    let recording = match (plan.record, frames) {
+        (Some(path), Some(frames)) => {
+            let config = &inner.config;
+            let key = config.recording_key.as_ref();
+            match Recording::start(path, key, config.max_recording, frames, keep_unanswered) {
+                Ok(recording) => Some(recording),
+                Err(source) => {
+                    drop(control);
+                    waker.leave();
+                    return Err(Error::Record { path: path.to_owned(), source });
+                }
+            }
+        }
+        _ => None,
+    };
     let seed = inner.draw_seed();
     let codecs = plan.trunk.map_or_else(|| vec![AudioCodec::Pcmu, AudioCodec::Pcma], |trunk| trunk.codecs.clone());
     let capabilities = Capabilities {
@@ -255,6 +261,35 @@ pub(crate) fn user_of(uri: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Config, Gateway, Impairment, Network, NextHop, SimNetwork};
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_that_there_is_no_room_for_leaves_no_recording() {
+        let folder = tempfile::tempdir().unwrap();
+        let network = Network::Simulated(SimNetwork::new(Impairment::default(), [1; 32]));
+        let gateway = Gateway::start(Config { network, ..Config::default() }).await.unwrap();
+        let trunk = Trunk::new("sim", "trunk.test", NextHop::Nowhere);
+        let flow = Flow {
+            transport: sip::Transport::Udp,
+            local: gateway.local_addresses()[0],
+            remote: ([127, 0, 0, 1], 5060).into(),
+        };
+        let dial = Dial {
+            to: "echo".into(),
+            trunk: None,
+            caller_id: None,
+            limits: CallLimits::default(),
+            record: Some(folder.path().join("call.wav")),
+        };
+        let files = || std::fs::read_dir(folder.path()).unwrap().count();
+        // Room that was there when the call was admitted is gone when its stream is made.
+        gateway.overload(true);
+        assert!(matches!(outbound(&gateway.inner, &trunk, flow, &dial), Err(Error::Overloaded)));
+        assert_eq!(files(), 0);
+        gateway.overload(false);
+        assert!(outbound(&gateway.inner, &trunk, flow, &dial).is_ok());
+        assert_eq!(files(), 1);
+    }
 
     #[test]
     fn numbers_names_and_uris_can_be_dialed_and_nothing_else() {
