@@ -10,7 +10,7 @@ use control::TrunkInfo;
 use gateway::{CallEnd, CallStatus, Disposition, EndCause, MediaLoad};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -374,21 +374,32 @@ async fn calls_beyond_the_lines_wait_and_beyond_the_queue_are_refused() {
     assert_eq!(app.call(&second).await["end_reason"], "busy");
 }
 
-#[tokio::test]
-async fn a_call_that_finds_the_gateway_full_stays_queued_and_can_be_canceled() {
+/// Two calls that find no room, one of which is given up and one of which goes on when there is some.
+async fn check_waiting(room: impl Fn(&App) -> &AtomicBool) {
     let app = App::start().await;
     let mut events = app.control.follow_events(None);
-    app.full.store(true, Ordering::SeqCst);
+    room(&app).store(true, Ordering::SeqCst);
     let (given_up, waiting) = (app.place().await, app.place().await);
     assert_eq!(app.post(&format!("/v1/calls/{given_up}/actions/hangup"), "{}").await.status, 202);
     until(&mut events, "call.ended").await;
     let call = app.call(&given_up).await;
     assert_eq!((&call["end_reason"], &call["status"]), (&json!("canceled"), &json!("ended")));
+    assert_eq!(app.call(&waiting).await["status"], "queued");
     // The end of the other call rings the bell; a second of patience does the same.
-    app.full.store(false, Ordering::SeqCst);
+    room(&app).store(false, Ordering::SeqCst);
     app.line().await.end(ended(EndCause::NoAnswer));
     until(&mut events, "call.ended").await;
     assert_eq!(app.call(&waiting).await["end_reason"], "no_answer");
+}
+
+#[tokio::test]
+async fn a_call_that_finds_the_gateway_full_stays_queued_and_can_be_canceled() {
+    check_waiting(|app| &app.full).await;
+}
+
+#[tokio::test]
+async fn a_call_that_finds_the_gateway_overloaded_stays_queued_and_can_be_canceled() {
+    check_waiting(|app| &app.overloaded).await;
 }
 
 #[tokio::test]

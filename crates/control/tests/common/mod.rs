@@ -33,6 +33,7 @@ pub struct App {
     pub directory: TempDir,
     lines: tokio::sync::Mutex<mpsc::UnboundedReceiver<Line>>,
     pub full: Arc<AtomicBool>,
+    pub overloaded: Arc<AtomicBool>,
     /// How the media threads keep up.
     pub threads: Arc<Mutex<Vec<MediaLoad>>>,
     /// How the trunks stand.
@@ -114,19 +115,21 @@ impl App {
         change(&mut config);
         let (dialled, lines) = mpsc::unbounded_channel();
         let full = Arc::new(AtomicBool::new(false));
+        let overloaded = Arc::new(AtomicBool::new(false));
         let threads = Arc::new(Mutex::new(vec![thread()]));
         let trunks: Arc<Mutex<Vec<_>>> = Arc::new(Mutex::new(config.trunks.iter().map(standing).collect()));
         let (registrations, changes) = mpsc::unbounded_channel();
         let runner = Arc::new(PlayedLines {
             dialled,
             full: Arc::clone(&full),
+            overloaded: Arc::clone(&overloaded),
             threads: Arc::clone(&threads),
             trunks: Arc::clone(&trunks),
             changes: tokio::sync::Mutex::new(changes),
         });
         let control = Control::with_runner(config, runner).await.unwrap();
         let lines = tokio::sync::Mutex::new(lines);
-        Self { control, store, directory, lines, full, threads, trunks, registrations, time }
+        Self { control, store, directory, lines, full, overloaded, threads, trunks, registrations, time }
     }
 
     /// Sends a request with the key of a role (none, when empty).
@@ -390,6 +393,7 @@ pub fn thread() -> MediaLoad {
 struct PlayedLines {
     dialled: mpsc::UnboundedSender<Line>,
     full: Arc<AtomicBool>,
+    overloaded: Arc<AtomicBool>,
     threads: Arc<Mutex<Vec<MediaLoad>>>,
     trunks: Arc<Mutex<Vec<TrunkStatus>>>,
     changes: tokio::sync::Mutex<mpsc::UnboundedReceiver<RegistrationChanged>>,
@@ -406,6 +410,9 @@ impl CallRunner for PlayedLines {
         Box::pin(async move {
             if self.full.load(Ordering::SeqCst) {
                 return Err(gateway::Error::Full { limit: 1 });
+            }
+            if self.overloaded.load(Ordering::SeqCst) {
+                return Err(gateway::Error::Overloaded);
             }
             let seen = Arc::new(Seen {
                 status: watch::Sender::new(CallStatus::Dialing),
