@@ -29,6 +29,8 @@ pub struct Config {
     pub media_threads: usize,
     /// Whether all detectors run in calls of the built-in routes too, where nobody listens.
     pub built_in_detectors: bool,
+    /// Whether what an agent hears is made louder where they are hardly heard. Recordings stay as they were sent.
+    pub raise_quiet_lines: bool,
     /// When set, REGISTER is accepted and INVITEs challenged: a simulated trunk.
     pub registrar: Option<sip::Registrar>,
     /// Calls at once, both directions.
@@ -68,6 +70,7 @@ impl Default for Config {
             rtp_ports: (16384, 32767),
             media_threads: 0,
             built_in_detectors: false,
+            raise_quiet_lines: false,
             registrar: None,
             max_calls: 1000,
             built_in: Vec::new(),

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use media::{MediaSession, Statistics, ear};
+use media::{MediaSession, Order, Statistics, ear};
 use sip::sdp::{AudioCodec, Capabilities, Direction, Sdes, SessionDescription, SrtpPolicy};
 use sip::{Event, Flow, SessionId};
 use tokio::sync::{mpsc, watch};
@@ -103,12 +103,15 @@ fn prepare(inner: &Inner, plan: Plan<'_>) -> Result<Prepared, Error> {
     let (socket, lease) = inner.ports.bind(&inner.config.network, sockets::media_ip(&inner.listeners, plan.flow))?;
     let port = lease.port();
     let rings = if plan.listened_to { RINGS } else { QUIET_RINGS };
-    let (control, control_end) = ring::channel(rings.control);
+    let (mut control, control_end) = ring::channel(rings.control);
     let (queue, queue_end) = ring::channel(rings.queue);
     let (events, events_end) = ring::channel(rings.events);
     // Early media of our own calls is evidence; a call of theirs that nobody took is nothing.
     let keep_unanswered = matches!(plan.origin, Origin::Outbound { .. });
     let (recorded, frames) = plan.record.map(|_| ring::channel(MAX_RECORDED)).unzip();
+    if plan.listened_to && inner.config.raise_quiet_lines {
+        control.push(Order::RaiseQuiet(true)).expect("the ring is new and holds several");
+    }
     let dropped = DropCounter::new(inner.dropped.clone());
     let idle = Arc::new(AtomicBool::new(true));
     let detect = plan.listened_to || inner.config.built_in_detectors;

@@ -278,6 +278,65 @@ async fn with_a_key_a_recording_is_encrypted_and_read_with_that_key_alone() {
     assert!(power(&they, 1004.0) > 0.5, "they are left");
 }
 
+/// Something like quiet speech: a voice of 120 Hz and its overtones, in syllables of 160 ms and pauses of 90.
+fn murmur() -> impl Iterator<Item = [i16; 160]> {
+    (0..).map(|frame: usize| {
+        std::array::from_fn(|n| {
+            let sample = frame * 160 + n;
+            let time = sample as f32 / 8000.0;
+            let syllable = (sample % 2000) as f32 / 1280.0;
+            let loudness = if syllable < 1.0 { (syllable * std::f32::consts::PI).sin() } else { 0.0 };
+            let pitch = 120.0 + 15.0 * (time * 3.0).sin();
+            let voice = (1..28u16).map(|k| {
+                let hertz = pitch * f32::from(k);
+                let formant = |centre: f32| 1.0 / (1.0 + ((hertz - centre) / 120.0).powi(2));
+                (time * 120.0 * f32::from(k) * std::f32::consts::TAU).sin() * (formant(550.0) + 0.5 * formant(1500.0))
+            });
+            (voice.sum::<f32>() * loudness * 220.0) as i16
+        })
+    })
+}
+
+/// How loud an agent hears a murmur, of its tenth to its twelfth second.
+async fn heard_of_a_murmur(raise_quiet_lines: bool) -> f32 {
+    let network = network(12);
+    let networks = vec![("10.0.0.0".parse().expect("an address"), 8)];
+    let anybody = Trunk { allow_from: networks, ..Trunk::new("anybody", "trunk.test", NextHop::Nowhere) };
+    let callee = Gateway::start(Config { trunks: vec![anybody], ..callee_config(&network) }).await;
+    let callee = callee.expect("the simulated network has room");
+    let caller = Gateway::start(Config {
+        listen: vec![address(CALLER).into()],
+        trunks: vec![trunk()],
+        network: Network::Simulated(network.clone()),
+        seed: Some([1; 32]),
+        raise_quiet_lines,
+        ..Config::default()
+    })
+    .await
+    .expect("the simulated network has room");
+    tokio::spawn(async move {
+        let mut call = callee.accept().await.expect("a call comes").call;
+        call.line.answer();
+        for frame in murmur() {
+            if call.line.play(UtteranceId(1), frame, false).await.is_err() {
+                break;
+            }
+        }
+    });
+    let mut call = caller.dial(dial("+15550100")).await.expect("dialed");
+    until(&mut call.line, |event| *event == LineEvent::Answered).await;
+    listen(&mut call.line, 500).await;
+    let heard = listen(&mut call.line, 100).await;
+    let energy: f32 = heard.iter().map(|sample| f32::from(*sample).powi(2)).sum();
+    10.0 * energy.log10()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_quiet_line_is_raised_for_the_agent_where_that_is_configured() {
+    let raised = heard_of_a_murmur(true).await - heard_of_a_murmur(false).await;
+    assert!((6.0..16.0).contains(&raised), "{raised} dB");
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_port_of_a_call_that_just_ended_is_left_alone_while_another_is_free() {
     let network = network(10);

@@ -44,6 +44,8 @@ pub struct Config {
     pub media_threads: usize,
     /// `[media] built_in_detectors`.
     pub built_in_detectors: bool,
+    /// `[media] raise_quiet_lines`.
+    pub raise_quiet_lines: bool,
     /// `[media] record`.
     pub record: bool,
     /// `[media] recording_format`.

@@ -92,6 +92,7 @@ pub fn gateway_config(config: &Config) -> gateway::Config {
         rtp_ports: config.rtp_ports,
         media_threads: config.media_threads,
         built_in_detectors: config.built_in_detectors,
+        raise_quiet_lines: config.raise_quiet_lines,
         built_in: config
             .routes
             .iter()

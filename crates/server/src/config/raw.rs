@@ -90,6 +90,7 @@ pub struct Media {
     pub consent: Text,
     pub recording_format: Text,
     pub built_in_detectors: Option<bool>,
+    pub raise_quiet_lines: Option<bool>,
 }
 
 #[derive(Debug, Default, Deserialize)]

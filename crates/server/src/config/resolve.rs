@@ -77,6 +77,7 @@ impl Reader<'_> {
             rtp_ports: self.parsed("media.ports", raw.media.ports, ports).unwrap_or((16384, 32767)),
             media_threads: self.count("media.threads", raw.media.threads, 0, 256).unwrap_or(0),
             built_in_detectors: raw.media.built_in_detectors.unwrap_or(false),
+            raise_quiet_lines: raw.media.raise_quiet_lines.unwrap_or(false),
             record: raw.media.record.unwrap_or(true),
             recording_format: self
                 .parsed("media.recording_format", raw.media.recording_format, checks::recording_format)
