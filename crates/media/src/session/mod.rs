@@ -181,15 +181,16 @@ impl MediaSession {
 
     /// The time asked for has come: play out, send. Late by more than 60 ms drops whole frames, never bursts.
     pub fn handle_timeout(&mut self, now: Instant) {
+        // What is due leaves before the frames beside which it is recorded are played out, however many those are.
+        self.send_due(now);
         let Self { config, inbound, outbound, events, recorded, .. } = self;
         inbound.advance(now, &mut |event| push(events, EVENT_LIMIT, event), |they| {
             if config.record {
-                let we = outbound.take_recorded().unwrap_or([0; FRAME_SAMPLES]);
+                let we = outbound.take_recorded(slot_at(they.at)).unwrap_or([0; FRAME_SAMPLES]);
                 push(recorded, RECORDED_LIMIT, Recorded { they, we: AudioFrame { at: they.at, samples: we } });
             }
         });
         self.one_way.handle_timeout(now);
-        self.send_due(now);
     }
 
     /// The call is over: tells the peer that nothing more will come (RFC 3550 §6.6). The packet waits to be taken.
@@ -296,6 +297,11 @@ impl MediaSession {
 
 fn frame_time(frames: u64) -> Duration {
     Duration::from_millis(frames * FRAME_DURATION.as_millis() as u64)
+}
+
+/// The slot of ours that is as late as a frame of theirs: both are counted from the first `Configure`.
+fn slot_at(time: Duration) -> u64 {
+    (time.as_millis() / FRAME_DURATION.as_millis()) as u64
 }
 
 fn route<'a>(stream: &'a Option<StreamConfig>, inbound: &Inbound) -> Option<Route<'a>> {

@@ -44,8 +44,8 @@ pub(super) struct Outbound {
     tone: Option<Sine>,
     /// On the echo route.
     mirror: Option<Box<Mirror>>,
-    /// What left, for the recorder.
-    recorded: Option<VecDeque<[i16; FRAME_SAMPLES]>>,
+    /// What left, with its slot, for the recorder.
+    recorded: Option<VecDeque<(u64, [i16; FRAME_SAMPLES])>>,
     transmits: VecDeque<Transmit>,
     packets_sent: u64,
     octets_sent: u64,
@@ -235,9 +235,13 @@ impl Outbound {
         }
     }
 
-    /// Our oldest frame that was not recorded yet.
-    pub fn take_recorded(&mut self) -> Option<[i16; FRAME_SAMPLES]> {
-        self.recorded.as_mut()?.pop_front()
+    /// What left in a slot, if it had sound. Slots are asked for in order; what left in earlier ones is forgotten.
+    pub fn take_recorded(&mut self, slot: u64) -> Option<[i16; FRAME_SAMPLES]> {
+        let recorded = self.recorded.as_mut()?;
+        while recorded.front().is_some_and(|(earlier, _)| *earlier < slot) {
+            recorded.pop_front();
+        }
+        recorded.pop_front_if(|(left, _)| *left == slot).map(|(_, samples)| samples)
     }
 
     fn has_content(&self) -> bool {
@@ -252,19 +256,16 @@ impl Outbound {
         clock.next += Duration::from_millis(frames * FRAME_DURATION.as_millis() as u64);
         clock.speaking = false;
         self.frames_skipped += frames;
-        for skipped in 0..frames {
-            let lost = sending && !self.digits.is_active() && self.queue.drop_front(&mut |said| events(said.into()));
-            if !lost && skipped > RECORD_LIMIT as u64 {
+        for _ in 0..frames {
+            if !sending || self.digits.is_active() || !self.queue.drop_front(&mut |said| events(said.into())) {
                 break;
             }
-            self.record([0; FRAME_SAMPLES]);
         }
     }
 
     /// Fills one slot; true if it carried speech.
     fn send_slot(&mut self, now: Instant, clock: SlotClock, route: Route<'_>, events: &mut impl FnMut(Event)) -> bool {
         if !route.config.sending {
-            self.record([0; FRAME_SAMPLES]);
             return false;
         }
         let mut digits_done = false;
@@ -277,7 +278,6 @@ impl Outbound {
                 let payload_type = route.config.telephone_event_send.unwrap_or(route.config.send.1);
                 let timestamp = self.sender.timestamp(first_slot);
                 self.transmit(route, marker, payload_type, timestamp, &payload.to_bytes());
-                self.record([0; FRAME_SAMPLES]);
                 false
             }
             Some(SlotContent::Audio(samples)) => {
@@ -362,14 +362,14 @@ impl Outbound {
             return self.transmit_audio(route, slot, marker, &sound.samples());
         };
         if self.recorded.is_some() {
-            self.record(sound.samples());
+            self.record(slot, sound.samples());
         }
         self.transmit(route, marker, payload_type, self.sender.timestamp(slot), payload);
     }
 
     fn transmit_audio(&mut self, route: Route<'_>, slot: u64, marker: bool, samples: &[i16; FRAME_SAMPLES]) {
         let (codec, payload_type) = route.config.send;
-        self.record(*samples);
+        self.record(slot, *samples);
         let mut payload = [0; FRAME_SAMPLES];
         let len = self.encoder.encode(codec, samples, &mut payload);
         self.transmit(route, marker, payload_type, self.sender.timestamp(slot), &payload[..len]);
@@ -403,12 +403,12 @@ impl Outbound {
         self.transmits.push_back(transmit);
     }
 
-    fn record(&mut self, samples: [i16; FRAME_SAMPLES]) {
+    fn record(&mut self, slot: u64, samples: [i16; FRAME_SAMPLES]) {
         if let Some(recorded) = &mut self.recorded {
             if recorded.len() >= RECORD_LIMIT {
                 recorded.pop_front();
             }
-            recorded.push_back(samples);
+            recorded.push_back((slot, samples));
         }
     }
 }

@@ -179,3 +179,44 @@ fn both_sides_are_recorded_side_by_side() {
     // 1000 as µ-law has it.
     assert_eq!(we[..6], [(0, 0), (20, 0), (40, 0), (60, 988), (80, 988), (100, 0)]);
 }
+
+#[test]
+fn what_we_say_is_recorded_at_its_time_however_late_a_wake_is() {
+    for late in 1..=10 {
+        for with_an_order in [false, true] {
+            check_recorded_in_step(late, with_an_order);
+        }
+    }
+}
+
+/// Wakes that are late by so many slots, one of them with an order: each frame of ours is recorded where its timestamp is.
+fn check_recorded_in_step(late: u64, with_an_order: bool) {
+    let mut line = Line::with(Config { ear: ear::Config::DEAF, audio: false, record: true });
+    line.order(Order::Configure(stream()));
+    // Each frame tells which it is.
+    let level = |n: i16| 1000 + 500 * n;
+    for n in 0..40 {
+        line.play(1, level(n), n == 39);
+    }
+    for stall in [205, 515] {
+        line.run_until(stall);
+        line.now += ms(late * 20);
+        if with_an_order {
+            line.order(Order::SendPause(ms(0)));
+        }
+        line.session.handle_timeout(line.now);
+        line.drain();
+    }
+    line.run_until(1600);
+    let mut expected = vec![0; line.recorded.len()];
+    for sent in line.sent.iter().filter(|sent| sent.payload[0] != 0xFF) {
+        let slot = sent.timestamp.wrapping_sub(line.sent[0].timestamp) as usize / FRAME_SAMPLES;
+        Codec::Pcmu.decode(&sent.payload[..1], &mut expected[slot..=slot]);
+    }
+    let we: Vec<_> = line.recorded.iter().map(|(_, recorded)| recorded.we.samples[0]).collect();
+    assert_eq!(we, expected, "late by {late}, order {with_an_order}");
+    // The first slot was silent. A wake 20 ms later is on time for the slot before the one that it is late for.
+    let lost = expected[1..41].iter().filter(|level| **level == 0).count() as u64;
+    let skipped = if late > 3 { 2 * (late - 1) } else { 0 };
+    assert_eq!(lost, skipped, "late by {late}, order {with_an_order}");
+}
