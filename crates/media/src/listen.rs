@@ -16,6 +16,10 @@ use crate::{AudioFrame, Config, Event, FRAME_DURATION, FRAME_SAMPLES, MediaSessi
 const MIN_PACKETS: usize = 3;
 /// Silence heard after the last sound, so that what waits for a pause is decided.
 const AFTERMATH: Duration = Duration::from_secs(1);
+/// The longest time without a packet that is heard as silence; a longer one is skipped.
+pub const MAX_GAP: Duration = Duration::from_secs(60);
+/// What is heard of a capture, all its streams and the silence in them together; the rest is skipped.
+pub const MAX_HEARD: Duration = Duration::from_secs(6 * 3600);
 
 /// Why there is nothing to hear.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -39,6 +43,9 @@ pub struct Listened {
     pub played: Vec<i16>,
     /// Raw probability of speech, each with the end of its frame.
     pub speech_probability: Vec<(Duration, f32)>,
+    /// From when to when the file was skipped: longer than [`MAX_GAP`] without a packet, or beyond [`MAX_HEARD`]. `played` has
+    /// nothing of it.
+    pub skipped: Vec<(Duration, Duration)>,
 }
 
 /// Listens to files.
@@ -46,12 +53,14 @@ pub struct Listened {
 pub struct Listener {
     epoch: Instant,
     ear: ear::Config,
+    /// Of a capture.
+    max_heard: Duration,
 }
 
 impl Listener {
     /// All detectors. `epoch` is any moment: simulated time begins there.
     pub fn new(epoch: Instant) -> Self {
-        Self { epoch, ear: ear::Config { dtmf: true, progress: true, voice: true } }
+        Self { epoch, ear: ear::Config { dtmf: true, progress: true, voice: true }, max_heard: MAX_HEARD }
     }
 
     /// Hears mono PCM at 8 kHz as it would come over a µ-law line.
@@ -91,27 +100,41 @@ impl Listener {
         let mut streams: Vec<_> =
             flows.into_values().filter_map(|flow| Stream::find(&flow).map(|s| (s, flow))).collect();
         streams.sort_by_key(|(_, flow)| std::cmp::Reverse(flow.len()));
-        let listened: Vec<_> = streams.iter().map(|(stream, flow)| self.hear_stream(stream, flow)).collect();
+        let mut left = self.max_heard;
+        let mut listened = Vec::new();
+        for (stream, flow) in &streams {
+            let heard = self.hear_stream(stream, flow, left);
+            left = left.saturating_sub(duration(heard.played.len()));
+            listened.push(heard);
+        }
         if listened.is_empty() { Err(Error::NoRtp) } else { Ok(listened) }
     }
 
-    fn hear_stream(&self, stream: &Stream, flow: &[&Datagram<'_>]) -> Listened {
-        let (Some(first), Some(last)) = (flow.first(), flow.last()) else { return Listened::default() };
-        let mut listening = Listening {
-            session: MediaSession::new(self.epoch, Config { ear: self.ear, audio: true, record: true }, [0; 32]),
-            begin: first.at,
-            first_audio: stream.first_audio,
-            listened: Listened { flow: Some((first.from, first.to)), ..Listened::default() },
-        };
-        listening.session.order(self.epoch + first.at, Order::Configure(stream.config(first.from)));
+    /// Hears a stream, so much of it at most. Its times may be wrong, and must not make more of it than there is.
+    fn hear_stream(&self, stream: &Stream, flow: &[&Datagram<'_>], at_most: Duration) -> Listened {
+        let Some(first) = flow.first() else { return Listened::default() };
+        let mut listened = Listened { flow: Some((first.from, first.to)), ..Listened::default() };
+        let mut listening = Listening::begin(self, stream, first);
+        let mut now = first.at;
         for datagram in flow {
-            let now = self.epoch + datagram.at;
-            listening.run_until(now);
-            listening.session.receive(now, datagram.from, datagram.payload);
-            listening.drain();
+            let before = now;
+            now = now.max(datagram.at);
+            if now - before > MAX_GAP {
+                let end = before + AFTERMATH;
+                listening.run_until(self.epoch + end, &mut listened);
+                listened.skipped.push((end, now));
+                listening = Listening::begin(self, stream, datagram);
+            }
+            if duration(listened.played.len()) >= at_most {
+                let last = flow.iter().map(|datagram| datagram.at).max().unwrap_or(now);
+                listened.skipped.push((before, last));
+                return listened;
+            }
+            listening.run_until(self.epoch + now, &mut listened);
+            listening.take(self.epoch + now, datagram, &mut listened);
         }
-        listening.run_until(self.epoch + last.at + AFTERMATH);
-        listening.listened
+        listening.run_until(self.epoch + now + AFTERMATH, &mut listened);
+        listened
     }
 }
 
@@ -120,26 +143,41 @@ struct Listening {
     session: MediaSession,
     begin: Duration,
     first_audio: Option<Duration>,
-    listened: Listened,
 }
 
 impl Listening {
-    fn run_until(&mut self, now: Instant) {
+    /// Begins with a datagram.
+    fn begin(listener: &Listener, stream: &Stream, first: &Datagram<'_>) -> Self {
+        let now = listener.epoch + first.at;
+        let mut session = MediaSession::new(now, Config { ear: listener.ear, audio: true, record: true }, [0; 32]);
+        session.order(now, Order::Configure(stream.config(first.from)));
+        Self { session, begin: first.at, first_audio: None }
+    }
+
+    fn take(&mut self, now: Instant, datagram: &Datagram<'_>, listened: &mut Listened) {
+        if self.first_audio.is_none() && Packet::parse(datagram.payload).is_some_and(|packet| is_audio(&packet)) {
+            self.first_audio = Some(datagram.at);
+        }
+        self.session.receive(now, datagram.from, datagram.payload);
+        self.drain(listened);
+    }
+
+    fn run_until(&mut self, now: Instant, listened: &mut Listened) {
         while let Some(due) = self.session.poll_timeout().filter(|due| *due <= now) {
             self.session.handle_timeout(due);
-            self.drain();
+            self.drain(listened);
         }
     }
 
-    fn drain(&mut self) {
+    fn drain(&mut self, listened: &mut Listened) {
         while let Some(recorded) = self.session.poll_recorded() {
-            self.listened.played.extend_from_slice(&recorded.they.samples);
+            listened.played.extend_from_slice(&recorded.they.samples);
         }
         while let Some(event) = self.session.poll_event() {
             match event {
                 Event::Audio(frame) => {
                     let end = self.in_file(frame.at + FRAME_DURATION);
-                    self.listened.speech_probability.push((end, self.session.speech_probability()));
+                    listened.speech_probability.push((end, self.session.speech_probability()));
                 }
                 Event::Heard(heard) => {
                     let at = match heard {
@@ -149,7 +187,7 @@ impl Listening {
                     };
                     let delay = time(&heard).saturating_sub(at);
                     let ahead = at.saturating_sub(time(&heard));
-                    self.listened.heard.push((at, shifted(heard, delay, ahead)));
+                    listened.heard.push((at, shifted(heard, delay, ahead)));
                 }
                 _ => {}
             }
@@ -167,24 +205,23 @@ impl Listening {
 #[derive(Debug)]
 struct Stream {
     telephone_event: Option<u8>,
-    first_audio: Option<Duration>,
 }
 
 impl Stream {
     /// `None` if the flow is something else.
     fn find(flow: &[&Datagram<'_>]) -> Option<Self> {
-        let packets: Vec<_> = flow.iter().filter_map(|d| Some((d.at, Packet::parse(d.payload)?))).collect();
+        let packets: Vec<_> = flow.iter().filter_map(|datagram| Packet::parse(datagram.payload)).collect();
         let follow = packets
             .windows(2)
-            .filter(|pair| pair[0].1.ssrc == pair[1].1.ssrc)
-            .filter(|pair| (1..4).contains(&pair[1].1.sequence.wrapping_sub(pair[0].1.sequence)))
+            .filter(|pair| pair[0].ssrc == pair[1].ssrc)
+            .filter(|pair| (1..4).contains(&pair[1].sequence.wrapping_sub(pair[0].sequence)))
             .count();
         if packets.len() < MIN_PACKETS || follow * 2 < packets.len() {
             return None;
         }
-        let first_audio = packets.iter().find(|(_, p)| matches!(p.payload_type, 0 | 8 | 9)).map(|(at, _)| *at);
+        let has_audio = packets.iter().any(is_audio);
         let mut dynamic: BTreeMap<u8, (usize, usize)> = BTreeMap::new();
-        for (_, packet) in packets.iter().filter(|(_, p)| p.payload_type >= 96) {
+        for packet in packets.iter().filter(|packet| packet.payload_type >= 96) {
             let (count, events) = dynamic.entry(packet.payload_type).or_default();
             *count += 1;
             let event =
@@ -194,7 +231,7 @@ impl Stream {
         let telephone_event =
             dynamic.into_iter().filter(|(_, (count, events))| events == count).max_by_key(|(_, (count, _))| *count);
         let telephone_event = telephone_event.map(|(payload_type, _)| payload_type);
-        (first_audio.is_some() || telephone_event.is_some()).then_some(Self { telephone_event, first_audio })
+        (has_audio || telephone_event.is_some()).then_some(Self { telephone_event })
     }
 
     fn config(&self, remote: SocketAddr) -> StreamConfig {
@@ -205,6 +242,15 @@ impl Stream {
             ..StreamConfig::pcmu(remote)
         }
     }
+}
+
+/// Sound that needs no description.
+fn is_audio(packet: &Packet<'_>) -> bool {
+    matches!(packet.payload_type, 0 | 8 | 9)
+}
+
+fn duration(samples: usize) -> Duration {
+    Duration::from_millis(samples as u64 * 1000 / u64::from(SAMPLE_RATE))
 }
 
 fn time(heard: &Heard) -> Duration {
@@ -281,6 +327,52 @@ mod tests {
             assert_eq!(listened.len(), 1);
             assert_eq!(digits(&listened[0]), expected, "{codec:?}");
         }
+    }
+
+    /// Packets of sound at these times in ms of the file, each 20 ms of the one after the other.
+    fn spoken_at(times: impl IntoIterator<Item = u64>) -> Vec<u8> {
+        let packets = (0u16..).zip(times).map(|(n, at)| {
+            let mut payload = vec![0x80, 0];
+            payload.extend_from_slice(&n.to_be_bytes());
+            payload.extend_from_slice(&(u32::from(n) * 160).to_be_bytes());
+            payload.extend_from_slice(&[0, 0, 0, 7]);
+            payload.resize(172, 0x20);
+            (at, 4000, 5000, payload)
+        });
+        pcap(&packets.collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn a_minute_without_packets_is_silence_and_more_is_skipped_and_told() {
+        let day = 86_400_000;
+        let times = (0..10).map(|n| n * 20);
+        let times = times.chain((0..10).map(|n| 60_000 + n * 20)).chain((0..10).map(|n| day + n * 20));
+        let listened = Listener::new(any_instant()).hear_capture(&spoken_at(times)).unwrap();
+        let [stream] = listened.as_slice() else { panic!("{} streams", listened.len()) };
+        let ms = Duration::from_millis;
+        assert_eq!(stream.skipped, [(ms(61_180), ms(day))]);
+        let seconds = stream.played.len() / 8000;
+        assert_eq!(seconds, 62, "the first minute, and a second after each end");
+        let (last, _) = stream.speech_probability.last().unwrap();
+        assert!((ms(day + 1000)..ms(day + 1200)).contains(last), "in the time of the file: {last:?}");
+    }
+
+    #[test]
+    fn forged_times_make_no_more_of_a_capture_than_its_packets_and_a_bound() {
+        // As far ahead as a file can say, and back.
+        let forever = u64::from(u32::MAX) * 1000 - 2_000_000;
+        let listened =
+            Listener::new(any_instant()).hear_capture(&spoken_at([0, 20, 40, forever, 60, forever, 80])).unwrap();
+        assert!(duration(listened[0].played.len()) < Duration::from_secs(5), "{} samples", listened[0].played.len());
+        // A packet just before each minute is over.
+        let bound = MAX_GAP * 5;
+        let bounded = Listener { ear: ear::Config::DEAF, max_heard: bound, ..Listener::new(any_instant()) };
+        let listened = bounded.hear_capture(&spoken_at((0..50).map(|n| n * 59_990))).unwrap();
+        let heard = duration(listened[0].played.len());
+        assert!((bound..bound + MAX_GAP).contains(&heard), "{heard:?}");
+        let (from, to) = listened[0].skipped[0];
+        assert_eq!((listened[0].skipped.len(), to), (1, Duration::from_millis(49 * 59_990)));
+        assert!((bound..bound + MAX_GAP).contains(&from), "{from:?}");
     }
 
     fn dialled_in(payload_type: u8, codec: Codec) -> Vec<u8> {

@@ -52,9 +52,13 @@ fn read(path: &PathBuf) -> anyhow::Result<Vec<u8>> {
 
 fn show(stream: &Listened, several: bool, frames: bool) {
     let mut lines: Vec<(Duration, Value)> = stream.heard.iter().map(|(at, heard)| (*at, describe(heard))).collect();
+    let skipped = stream.skipped.iter();
+    lines.extend(skipped.map(|(from, to)| (*from, json!({"event": "skipped", "end_ms": milliseconds(*to)}))));
     if frames {
         let probabilities = stream.speech_probability.iter();
         lines.extend(probabilities.map(|(at, p)| (*at, json!({"event": "speech_probability", "p": p}))));
+    }
+    if frames || !stream.skipped.is_empty() {
         lines.sort_by_key(|(at, _)| *at);
     }
     for (at, mut line) in lines {
