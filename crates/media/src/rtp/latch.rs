@@ -23,9 +23,10 @@ const MOVE: Duration = Duration::from_millis(500);
 ///
 /// Where the description says is right as soon as a packet comes from there, whoever was heard before: signalling is
 /// trusted, and a port that is open to all is not. But behind a NAT nothing ever comes from there (RFC 7362 §4). So while
-/// the described address is silent another source is heard from its first packet on, and sent to once it has proved itself;
-/// until then our sound goes where it was described, and to nobody who only tries the port (RFC 7362 §5). After that it is
-/// kept until something comes from the described address or the description moves.
+/// the described address is silent another source is taken once it has proved itself: then it is heard, what it sent since it
+/// began to prove that included, and sent to. Until then nobody hears it and our sound goes where it was described, so that
+/// who only tries the port is neither heard nor sent to (RFC 7362 §5). After that it is kept until something comes from the
+/// described address or the description moves.
 ///
 /// A packet that was authenticated is proof at once. So is one in order whose timestamp is later by as much as the packet
 /// is: after 60 ms where packets are of 10, 20, 30 or 60 ms, and with the second where they are longer or announce a
@@ -37,7 +38,7 @@ const MOVE: Duration = Duration::from_millis(500);
 #[derive(Debug)]
 pub struct Latch {
     described: SocketAddr,
-    /// Source from before the description changed, heard until somebody else sends; until then it is not sent to.
+    /// Source from before the description changed, and until when it is heard, unless another is taken; it is not sent to.
     previous: Option<(SocketAddr, Instant)>,
     state: State,
 }
@@ -54,11 +55,26 @@ pub enum Evidence {
     },
 }
 
+/// What is to become of a packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Admission {
+    /// It is heard.
+    Taken,
+    /// It is heard, and so are those of its source that are pending.
+    Proved,
+    /// It is heard once its source has proved itself. Those that are pending are of the same stream.
+    Pending,
+    /// The same, and it is the first: what is pending is none of its stream.
+    FirstPending,
+    /// It is not heard.
+    Refused,
+}
+
 #[derive(Debug)]
 enum State {
     /// Nobody has come since the description.
     Open,
-    /// Heard, and not sent to.
+    /// Neither heard nor sent to yet.
     Candidate(Candidate),
     /// Heard alone, and sent to.
     Latched(SocketAddr),
@@ -88,37 +104,39 @@ impl Latch {
     /// A description came: opens again if it moved the address.
     pub fn describe(&mut self, now: Instant, described: SocketAddr) {
         if described != self.described {
-            let heard = match &self.state {
-                State::Open => self.previous.map(|(source, _)| source),
-                State::Candidate(candidate) => Some(candidate.source),
-                State::Latched(source) => Some(*source),
-            };
+            let heard = self.source().or(self.previous.map(|(source, _)| source));
             *self = Self { previous: heard.map(|source| (source, now + MOVE)), ..Self::new(described) };
         }
     }
 
-    /// Whether a packet of a payload type that was agreed on is heard, which came from there.
-    pub fn accept(&mut self, now: Instant, from: SocketAddr, packet: &Packet<'_>, evidence: Evidence) -> bool {
+    /// What becomes of a packet of a payload type that was agreed on, which came from there.
+    pub fn accept(&mut self, now: Instant, from: SocketAddr, packet: &Packet<'_>, evidence: Evidence) -> Admission {
         if from == self.described {
             self.state = State::Latched(from);
-            return true;
+            return Admission::Taken;
         }
+        let is_previous = self.previous.is_some_and(|(source, until)| source == from && now < until);
         match &mut self.state {
-            State::Latched(source) => *source == from,
+            State::Latched(source) if *source == from => Admission::Taken,
+            State::Latched(_) => Admission::Refused,
+            State::Open | State::Candidate(_) if is_previous => Admission::Taken,
+            // RFC 3264 §8.4: held by 0.0.0.0, and nobody else is expected before the peer says where it is.
+            State::Open | State::Candidate(_) if self.described.ip().is_unspecified() => Admission::Refused,
             State::Candidate(candidate) if candidate.source == from => {
-                if candidate.proves_itself(now, packet, evidence) {
+                let admission = candidate.hear(now, packet, evidence);
+                if admission == Admission::Proved {
                     self.state = State::Latched(from);
                 }
-                true
+                admission
             }
-            State::Candidate(candidate) if !candidate.gives_way(now) => false,
-            State::Open if self.previous.is_some_and(|(source, until)| source == from && now < until) => true,
+            State::Candidate(candidate) if !candidate.gives_way(now) => Admission::Refused,
+            State::Open | State::Candidate(_) if evidence == Evidence::Tag => {
+                self.state = State::Latched(from);
+                Admission::Taken
+            }
             State::Open | State::Candidate(_) => {
-                self.state = match evidence {
-                    Evidence::Tag => State::Latched(from),
-                    Evidence::Stream { .. } => State::Candidate(Candidate::new(now, from, packet)),
-                };
-                true
+                self.state = State::Candidate(Candidate::new(now, from, packet));
+                Admission::FirstPending
             }
         }
     }
@@ -143,26 +161,27 @@ impl Candidate {
         Self { source, ssrc, sequence, run: 1, timestamp, since: now, latest: now }
     }
 
-    /// Another packet of it came.
-    fn proves_itself(&mut self, now: Instant, packet: &Packet<'_>, evidence: Evidence) -> bool {
+    /// Another packet of it came: whether it proves the source.
+    fn hear(&mut self, now: Instant, packet: &Packet<'_>, evidence: Evidence) -> Admission {
         let clock_rate = match evidence {
-            Evidence::Tag => return true,
+            Evidence::Tag => return Admission::Proved,
             Evidence::Stream { clock_rate } => clock_rate,
         };
         let step = packet.sequence.wrapping_sub(self.sequence) as i16;
         if packet.ssrc != self.ssrc || step.unsigned_abs() > MAX_GAP {
             *self = Self { latest: self.latest, ..Self::new(now, self.source, packet) };
-            return false;
+            return Admission::FirstPending;
         }
         if step <= 0 {
             // Overtaken, or sent twice.
-            return false;
+            return Admission::Pending;
         }
         self.sequence = packet.sequence;
         self.run += 1;
         self.latest = now;
         let passed = now.saturating_duration_since(self.since);
-        passed >= PROOF_TIME && (self.run >= PROOF || self.keeps_time(passed, packet.timestamp, clock_rate))
+        let goes_on = self.run >= PROOF || self.keeps_time(passed, packet.timestamp, clock_rate);
+        if passed >= PROOF_TIME && goes_on { Admission::Proved } else { Admission::Pending }
     }
 
     /// Whether the timestamp is later than the first by the time that has passed.
@@ -182,8 +201,8 @@ mod tests {
     use super::*;
     use crate::SAMPLE_RATE;
 
-    /// Steps like `1@0 ~` (a packet of port 1 at 0 ms is heard), `1@60 +` (and sent to from now on), `2@20 -` (refused),
-    /// `sdp5` (a new description); the description starts at 9. Each port counts its packets, all of `ptime_ms` by their
+    /// Steps like `1@0 ~` (a packet of port 1 at 0 ms is pending), `1@60 +` (heard, and sent to from now on), `1@70 =` (heard and
+    /// not sent to), `2@20 -` (refused), `sdp5` (a new description, `sdp0` one of 0.0.0.0); the description starts at 9. Each port counts its packets, all of `ptime_ms` by their
     /// timestamps; `1*5@20` is its packet 5, `1/7@20` one of SSRC 7.
     fn check_by(evidence: Evidence, ptime_ms: u32, ladder: &str) {
         let address = |port: u16| SocketAddr::from(([192, 0, 2, 1], port));
@@ -193,7 +212,9 @@ mod tests {
         let mut sent = [0u16; 10];
         for step in ladder.split(", ") {
             if let Some(port) = step.strip_prefix("sdp") {
-                latch.describe(now, address(port.parse().unwrap()));
+                let port = port.parse().unwrap();
+                let nowhere = SocketAddr::from(([0; 4], 9));
+                latch.describe(now, if port == 0 { nowhere } else { address(port) });
                 continue;
             }
             let (packet, outcome) = step.split_once(' ').unwrap();
@@ -214,9 +235,14 @@ mod tests {
                 payload: &[],
             };
             now = start + Duration::from_millis(at.parse().unwrap());
-            let is_heard = latch.accept(now, address(port), &packet, evidence);
+            let admission = latch.accept(now, address(port), &packet, evidence);
             let is_sent_to = latch.destination() == address(port);
-            let found = ["-", "~", "+"][usize::from(is_heard) + usize::from(is_heard && is_sent_to)];
+            let found = match admission {
+                Admission::Refused => "-",
+                Admission::FirstPending | Admission::Pending => "~",
+                Admission::Taken | Admission::Proved if !is_sent_to => "=",
+                Admission::Taken | Admission::Proved => "+",
+            };
             assert_eq!(found, outcome, "{step} in {ladder}, packets of {ptime_ms} ms");
         }
     }
@@ -232,7 +258,7 @@ mod tests {
 
     // RFC 7362 §4.
     #[test]
-    fn behind_a_nat_the_first_source_is_heard_at_once_and_sent_to_after_60_ms() {
+    fn behind_a_nat_the_first_source_is_heard_and_sent_to_after_60_ms() {
         check("1@0 ~, 1@20 ~, 1@40 ~, 1@60 +, 2@80 -, 1@900 +, 2@920 -, 1@9999 +");
         check("1@0 ~, 1@25 ~, 1@33 ~, 1@58 +");
         check_of(10, "1@0 ~, 1@10 ~, 1@20 ~, 1@30 ~, 1@40 ~, 1@50 +");
@@ -245,7 +271,7 @@ mod tests {
 
     // RFC 3389 §4.
     #[test]
-    fn who_announces_a_pause_is_sent_to_with_the_second_packet() {
+    fn who_announces_a_pause_is_heard_with_the_second_packet() {
         check_of(200, "1@0 ~, 1@200 +");
         check_of(5000, "1@0 ~, 1@5300 +");
         check_of(200, "1@0 ~, 2@100 ~, 1@200 ~, 1@400 +");
@@ -271,15 +297,15 @@ mod tests {
 
     // RFC 3711 §4.2.
     #[test]
-    fn who_is_authenticated_is_sent_to_at_once() {
+    fn who_is_authenticated_is_heard_and_sent_to_at_once() {
         let check = |ladder| check_by(Evidence::Tag, 20, ladder);
         check("1@0 +, 2@20 -, 9@40 +, 1@60 -");
-        check("9@0 +, sdp5, 9@20 ~, 7@40 +, 9@60 -, 5@80 +");
+        check("9@0 +, sdp5, 9@20 =, 7@40 +, 9@60 -, 5@80 +");
     }
 
     // RFC 7362 §5.
     #[test]
-    fn who_probes_the_port_is_not_sent_anything() {
+    fn who_probes_the_port_is_neither_heard_nor_sent_anything() {
         check("1@0 ~, 1@1 ~, 1@2 ~, 1@3 ~, 1@4 ~");
         check("1@0 ~, 1@60 ~, 1@120 ~");
         check("1@0 ~, 1@1000 ~, 1@2000 ~");
@@ -306,15 +332,24 @@ mod tests {
     #[test]
     fn a_moved_description_opens_the_latch_once_more() {
         check("9@0 +, 5@20 -, sdp5, 5@40 +, 9@60 -");
-        check("9@0 +, sdp5, 9@40 ~, 9@60 ~, 9@80 ~, 9@100 ~, 7@120 ~, 9@140 -, 7@140 ~, 7@160 ~, 7@180 +");
+        check("9@0 +, sdp5, 9@40 =, 9@60 =, 9@80 =, 9@100 =, 7@120 ~, 9@140 =, 7@140 ~, 7@160 ~, 7@180 +, 9@190 -");
         check("9@0 +, sdp9, 5@20 -");
+    }
+
+    // RFC 3264 §8.4.
+    #[test]
+    fn who_comes_while_the_description_names_no_address_is_nobody() {
+        check("9@0 +, sdp0, 9@20 =, 2@40 -, 2@60 -, 2@80 -, 2@100 -, 9@600 -, sdp9, 2@620 ~, 9@640 +");
+        check("1@0 ~, 1*4@60 +, sdp0, 2@80 -, 2@100 -, 2@120 -, 2@140 -, sdp9, 2@160 ~, 1@180 =");
     }
 
     #[test]
     fn who_goes_on_from_where_it_was_although_the_description_moved_is_sent_to_again() {
-        check("1@0 ~, 1*4@60 +, sdp5, 1@80 ~, 1@540 ~, 1@560 ~, 1@580 ~, 1@600 ~, 1@620 +, 5@640 +");
+        check("1@0 ~, 1*4@60 +, sdp5, 1@80 =, 1@540 =, 1@560 ~, 1@580 ~, 1@600 ~, 1@620 +, 5@640 +");
         // Held and resumed.
-        check("1@0 ~, 1*4@60 +, sdp5, sdp9, 1@80 ~, 1@540 ~, 1@560 ~, 1@580 ~, 1@600 ~, 1@620 +");
-        check("1@0 ~, 1*4@60 +, sdp5, 1@80 ~, 2@85 ~, 1@100 -");
+        check("1@0 ~, 1*4@60 +, sdp5, sdp9, 1@80 =, 1@540 =, 1@560 ~, 1@580 ~, 1@600 ~, 1@620 +");
+        // Whoever only tries the port shuts nobody out, nor is it heard after a description because it came before.
+        check("1@0 ~, 1*4@60 +, sdp5, 1@80 =, 2@85 ~, 1@100 =, 2@105 ~");
+        check("1@0 ~, sdp5, 1@80 ~");
     }
 }

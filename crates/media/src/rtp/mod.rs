@@ -6,7 +6,7 @@ mod reception;
 mod sender;
 mod sequence;
 
-pub use latch::{Evidence, Latch};
+pub use latch::{Admission, Evidence, Latch};
 pub use packet::{HEADER_LEN, Packet, header_len, write_header};
 pub use reception::{Arrival, Arrived, Reception};
 pub use sender::Sender;

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use super::heard_digits::HeardDigits;
+use super::pending::Pending;
 use super::playout::{MAX_PAYLOAD, Playout};
 use super::their_clock::TheirClock;
 use super::{Config, Event, StreamConfig};
@@ -11,7 +12,7 @@ use crate::comfort_noise;
 use crate::dtmf::DigitSource;
 use crate::ear::Heard;
 use crate::one_way::Cause;
-use crate::rtp::{Arrival, Arrived, Evidence, Latch, Packet, Reception};
+use crate::rtp::{Admission, Arrival, Arrived, Evidence, Latch, Packet, Reception};
 use crate::{AudioFrame, Codec, SAMPLE_RATE};
 
 #[derive(Debug)]
@@ -23,7 +24,22 @@ pub(super) struct Inbound {
     digits: HeardDigits,
     /// Where somebody listens.
     playout: Option<Box<Playout>>,
+    /// Packets of a source that has not proved to be the peer, where somebody listens.
+    pending: Option<Box<Pending>>,
     ignored: u64,
+}
+
+/// What became of a datagram.
+#[derive(Debug)]
+pub(super) enum Received<'a> {
+    /// A packet of theirs: what it is, its timestamp in samples.
+    New(Content, Packet<'a>),
+    /// One that came before.
+    Repeated,
+    /// One that is heard if its source proves to be the peer.
+    Pending,
+    /// Nothing of theirs that can be heard.
+    Unheard(Cause),
 }
 
 /// What a packet carries.
@@ -45,6 +61,7 @@ impl Inbound {
             clock: TheirClock::new(),
             digits: HeardDigits::default(),
             playout: config.is_listening().then(|| Box::new(Playout::new(config))),
+            pending: config.is_listening().then(|| Box::new(Pending::new())),
             ignored: 0,
         }
     }
@@ -58,6 +75,9 @@ impl Inbound {
         }
         if config.telephone_event_receive.is_none() {
             self.digits.only_by_ear();
+        }
+        if let Some(playout) = self.playout.as_mut().filter(|_| !config.receiving) {
+            playout.hold();
         }
     }
 
@@ -73,7 +93,7 @@ impl Inbound {
         self.latch.as_ref().map(Latch::destination)
     }
 
-    /// Takes a datagram. Gives what it is, its timestamp in samples, unless it came before; or why it cannot be heard.
+    /// Takes a datagram.
     pub fn receive<'a>(
         &mut self,
         now: Instant,
@@ -81,10 +101,10 @@ impl Inbound {
         datagram: &'a [u8],
         config: Option<&StreamConfig>,
         events: &mut impl FnMut(Event),
-    ) -> Result<Option<(Content, Packet<'a>)>, Cause> {
-        let taken = self.take(now, from, datagram, config, events);
-        self.ignored += u64::from(taken.is_err());
-        taken
+    ) -> Received<'a> {
+        let received = self.take(now, from, datagram, config, events).unwrap_or_else(Received::Unheard);
+        self.ignored += u64::from(matches!(received, Received::Unheard(_)));
+        received
     }
 
     fn take<'a>(
@@ -94,9 +114,9 @@ impl Inbound {
         datagram: &'a [u8],
         config: Option<&StreamConfig>,
         events: &mut impl FnMut(Event),
-    ) -> Result<Option<(Content, Packet<'a>)>, Cause> {
+    ) -> Result<Received<'a>, Cause> {
         let config = config.ok_or(Cause::NotRtp)?;
-        let mut packet = Packet::parse(datagram).ok_or(Cause::NotRtp)?;
+        let packet = Packet::parse(datagram).ok_or(Cause::NotRtp)?;
         let content = Content::of(packet.payload_type, config).ok_or(Cause::PayloadType(packet.payload_type))?;
         if packet.payload.is_empty() || packet.payload.len() > MAX_PAYLOAD {
             return Err(Cause::NotRtp);
@@ -105,16 +125,39 @@ impl Inbound {
             Some(_) => Evidence::Tag,
             None => Evidence::Stream { clock_rate: content.clock_rate() },
         };
-        if !self.latch.as_mut().is_some_and(|latch| latch.accept(now, from, &packet, evidence)) {
-            return Err(Cause::Source(from));
+        let latch = self.latch.as_mut().ok_or(Cause::NotRtp)?;
+        match latch.accept(now, from, &packet, evidence) {
+            Admission::Taken => {}
+            Admission::Proved => self.hear_pending(config, events),
+            Admission::FirstPending => {
+                self.forget_pending();
+                return Ok(self.keep_pending(now, datagram));
+            }
+            Admission::Pending => return Ok(self.keep_pending(now, datagram)),
+            Admission::Refused => return Err(Cause::Source(from)),
         }
+        if self.source().is_some() {
+            self.forget_pending();
+        }
+        self.hear(now, content, packet, config, events)
+    }
+
+    /// A packet of the peer.
+    fn hear<'a>(
+        &mut self,
+        now: Instant,
+        content: Content,
+        mut packet: Packet<'a>,
+        config: &StreamConfig,
+        events: &mut impl FnMut(Event),
+    ) -> Result<Received<'a>, Cause> {
         if let Content::Sound(codec) = content {
             packet.timestamp = self.clock.sample(codec, packet.timestamp);
         }
         let at = self.media_time(now);
         let arrival = self.reception.arrive(at, &packet);
         if arrival == Arrival::Duplicate {
-            return Ok(None);
+            return Ok(Received::Repeated);
         }
         if let Some(playout) = &mut self.playout {
             if arrival == Arrival::NewSource {
@@ -122,21 +165,46 @@ impl Inbound {
             }
             playout.note_losses(at, self.reception.lost());
             match content {
-                Content::Sound(codec) if config.receiving => {
-                    playout.take_sound(at, codec, &packet, &mut self.digits, events);
-                }
-                Content::Sound(_) => {}
                 Content::TelephoneEvent => playout.take_event(&packet),
+                // On hold nothing is heard.
+                _ if !config.receiving => {}
+                Content::Sound(codec) => playout.take_sound(at, codec, &packet, &mut self.digits, events),
                 Content::ComfortNoise if !playout.take_noise(&packet) => return Err(Cause::NotRtp),
                 Content::ComfortNoise => {}
             }
         }
         if content == Content::TelephoneEvent
+            && config.receiving
             && let Some(digit) = self.digits.by_event(at, &packet)
         {
             events(Event::Heard(Heard::Digit { at, digit, source: DigitSource::Rfc4733 }));
         }
-        Ok(Some((content, packet)))
+        Ok(Received::New(content, packet))
+    }
+
+    /// Its source has not proved to be the peer.
+    fn keep_pending(&mut self, now: Instant, datagram: &[u8]) -> Received<'static> {
+        let is_kept = self.pending.as_mut().is_some_and(|pending| pending.keep(now, datagram));
+        self.ignored += u64::from(!is_kept);
+        Received::Pending
+    }
+
+    /// Their source has proved to be the peer: each is heard as though it were so when it came.
+    fn hear_pending(&mut self, config: &StreamConfig, events: &mut impl FnMut(Event)) {
+        let Some(mut pending) = self.pending.take() else { return };
+        for (at, datagram) in pending.packets() {
+            let packet = Packet::parse(datagram);
+            let content = packet.as_ref().and_then(|packet| Content::of(packet.payload_type, config));
+            let heard = packet.zip(content).map(|(packet, content)| self.hear(at, content, packet, config, events));
+            self.ignored += u64::from(!matches!(heard, Some(Ok(_))));
+        }
+        pending.clear();
+        self.pending = Some(pending);
+    }
+
+    /// Their source is none of the peer's.
+    fn forget_pending(&mut self) {
+        self.ignored += self.pending.as_mut().map_or(0, |pending| pending.clear()) as u64;
     }
 
     /// Plays out what is due.

@@ -13,6 +13,7 @@ mod mirror;
 mod order;
 mod outbound;
 mod pause;
+mod pending;
 mod play_queue;
 mod playout;
 mod protection;
@@ -36,7 +37,7 @@ use crate::srtp::{self, Refusal};
 use crate::{AudioFrame, Codec, FRAME_DURATION, FRAME_SAMPLES, ear, rtcp};
 use companded::Companded;
 use control::Control;
-use inbound::Inbound;
+use inbound::{Inbound, Received};
 use outbound::{Outbound, Route};
 use play_queue::Queued;
 use playout::Playout;
@@ -263,15 +264,17 @@ impl MediaSession {
         let events = &mut self.events;
         let mut emit = |event| push(events, EVENT_LIMIT, event);
         match self.inbound.receive(now, from, packet, self.stream.as_ref(), &mut emit) {
-            Ok(taken) => {
+            Received::New(content, packet) => {
                 self.one_way.heard(now);
-                // Who has not proved to be the peer is heard, and gets no echo.
-                let taken = taken.filter(|_| self.inbound.source() == Some(from));
-                if let (Some((content, packet)), Some(route)) = (taken, route(&self.stream, &self.inbound)) {
+                // Who was described elsewhere is heard for a while, and gets no echo.
+                let route = route(&self.stream, &self.inbound).filter(|route| route.to == from);
+                if let Some(route) = route {
                     self.outbound.send_back(now, route, content, &packet);
                 }
             }
-            Err(cause) => self.one_way.unheard(cause),
+            Received::Repeated => self.one_way.heard(now),
+            Received::Pending => self.one_way.unheard(Cause::Source(from)),
+            Received::Unheard(cause) => self.one_way.unheard(cause),
         }
     }
 

@@ -67,6 +67,11 @@ impl Playout {
         self.decoder.restart();
     }
 
+    /// They are not to be heard for a while: nor is a pause that they announced.
+    pub fn hold(&mut self) {
+        self.pause.forget();
+    }
+
     /// So many packets are known to be lost at this media time.
     pub fn note_losses(&mut self, at: Duration, lost: u64) {
         if lost > self.lost {

@@ -51,7 +51,65 @@ fn packets_go_back_to_where_theirs_come_from_once_that_is_proved() {
     line.run_until(200);
     assert_eq!(line.ladder(), "?.@0 ?.@20 ?.@40 ?.@60 .@80 .@100 .@120 .@140 .@160 .@180 .@200");
     let heard: Vec<_> = line.audio().iter().map(|frame| frame.samples[100]).collect();
-    assert_eq!(heard[..4], [32124, 31100, 30076, 29052], "from the first on");
+    assert_eq!(heard[..7], [0, 0, 0, 32124, 31100, 30076, 29052], "from the first on");
+    let statistics = line.session.statistics();
+    assert_eq!((statistics.packets_received, statistics.packets_ignored), (4, 0));
+    assert_eq!(statistics.jitter.as_millis(), 0, "each at the time at which it came");
+}
+
+// RFC 7362 §5.
+#[test]
+fn who_only_tries_the_port_is_neither_recorded_nor_gives_digits() {
+    for remote in [PEER, PRIVATE] {
+        let mut line = Line::with(Config { ear: ear::Config::DEAF, audio: true, record: true });
+        line.order(Order::Configure(StreamConfig { remote: remote.parse().unwrap(), ..stream() }));
+        line.receive_from(STRANGER, &packet(0, 1, 160, &[0x90; 160]));
+        line.receive_from(STRANGER, &event(2, 320, 5, 160, true));
+        line.run_until(30);
+        line.receive_from(STRANGER, &packet(0, 3, 480, &[0x90; 160]));
+        for n in 0..10u16 {
+            line.run_until(35 + u64::from(n) * 20);
+            line.receive_from(PEER, &packet(0, 900 + n, u32::from(n) * 160, &[0xA0 + n as u8; 160]));
+        }
+        line.run_until(500);
+        assert_eq!(line.digits(), "", "described at {remote}");
+        let mut level = [0];
+        Codec::Pcmu.decode(&[0x90], &mut level);
+        assert!(line.recorded.iter().all(|(_, recorded)| recorded.they.samples[80] != level[0]), "{remote}");
+        let statistics = line.session.statistics();
+        // Behind a NAT the first three of the peer come while the stranger has not given way yet.
+        let first = line.audio().iter().map(|frame| frame.samples[80]).find(|sample| *sample != 0);
+        Codec::Pcmu.decode(&[if remote == PEER { 0xA0 } else { 0xA3 }], &mut level);
+        assert_eq!(first, Some(level[0]), "{remote}: {statistics:?}");
+        assert_eq!(statistics.packets_received + statistics.packets_ignored, 13, "{remote}: {statistics:?}");
+    }
+}
+
+#[test]
+fn on_hold_there_is_neither_sound_nor_a_key() {
+    let held = StreamConfig { sending: false, receiving: false, ..stream() };
+    let nowhere = StreamConfig { remote: "0.0.0.0:4000".parse().unwrap(), ..held.clone() };
+    let one_way = StreamConfig { receiving: false, ..stream() };
+    for hold in [held, nowhere, one_way] {
+        let mut line = Line::with(Config { ear: ear::Config::DEAF, audio: true, record: true });
+        line.order(Order::Configure(stream()));
+        line.receive_from(PEER, &packet(0, 1, 160, &[0xFF; 160]));
+        line.receive_from(PEER, &packet(13, 2, 320, &[30]));
+        line.run_until(200);
+        line.order(Order::Configure(hold.clone()));
+        for (n, from) in (3..).zip([PEER, STRANGER].into_iter().cycle().take(40)) {
+            line.run_until(200 + u64::from(n) * 20);
+            line.receive_from(from, &packet(0, n, u32::from(n) * 160, &[0x90; 160]));
+            line.receive_from(from, &event(n, u32::from(n) * 160, 5, 160, true));
+            line.receive_from(from, &packet(13, n + 1000, u32::from(n) * 160, &[20]));
+        }
+        line.run_until(1200);
+        assert_eq!(line.digits(), "", "{hold:?}");
+        // What was before fades out.
+        let sounds = |(at, recorded): &&(u64, Recorded)| *at > 400 && recorded.they.samples != [0; FRAME_SAMPLES];
+        assert_eq!(line.recorded.iter().find(sounds), None, "{hold:?}");
+        assert_eq!(line.audio().last().unwrap().samples, [0; FRAME_SAMPLES]);
+    }
 }
 
 #[test]
