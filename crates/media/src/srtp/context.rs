@@ -3,12 +3,10 @@
 use std::fmt;
 
 use super::MasterKey;
-use super::rollover::{Indices, index};
+use super::rollover::index;
+use super::sources::{MAX_SOURCES, Sources};
 use super::transform::{PacketId, Transform};
 use crate::rtp;
-
-/// Sources that may send under one key; another beyond them is refused, for what it repeats could not be told.
-pub const MAX_SOURCES: usize = 32;
 
 /// Why a packet was dropped. Nobody is told but a counter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,27 +59,20 @@ impl Protector {
 pub struct Unprotector {
     key: MasterKey,
     transform: Transform,
-    sources: Vec<Source>,
+    sources: Sources,
     /// The sources of the key before, for a peer that goes on counting (RFC 3711 §3.3.1).
-    before: Vec<Source>,
-}
-
-/// A source under a key, and which of its packets were seen.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Source {
-    pub ssrc: u32,
-    pub indices: Indices,
+    before: Option<Sources>,
 }
 
 impl Unprotector {
     /// Begins without any source.
     pub fn new(key: MasterKey) -> Self {
-        Self { transform: Transform::rtp(&key), key, sources: Vec::with_capacity(MAX_SOURCES), before: Vec::new() }
+        Self { transform: Transform::rtp(&key), key, sources: Sources::new(MAX_SOURCES), before: None }
     }
 
     /// Takes over from the key before.
     pub fn succeeding(key: MasterKey, before: &Self) -> Self {
-        Self { before: before.sources.clone(), ..Self::new(key) }
+        Self { before: Some(before.sources.clone()), ..Self::new(key) }
     }
 
     /// With which key.
@@ -101,26 +92,23 @@ impl Unprotector {
         let (header, payload) = protected.split_at_mut(layout.header_len);
         let transform = &self.transform;
         let mut open = |index| transform.open(PacketId { ssrc: layout.ssrc, index }, header, payload, tag);
-        if let Some(source) = self.sources.iter_mut().find(|source| source.ssrc == layout.ssrc) {
-            let index = source.indices.guess(layout.sequence).ok_or(Refusal::Replayed)?;
-            if source.indices.is_replayed(index) {
-                return Err(Refusal::Replayed);
+        let Layout { ssrc, sequence, .. } = layout;
+        let index = match self.sources.indices(ssrc) {
+            Some(indices) => {
+                let index = indices.guess(sequence).ok_or(Refusal::Replayed)?;
+                if indices.is_replayed(index) {
+                    return Err(Refusal::Replayed);
+                }
+                open(index).then_some(index)
             }
-            if !open(index) {
-                return Err(Refusal::Unauthentic);
+            None => {
+                let continued = self.before.as_ref().and_then(|before| before.indices(ssrc)?.guess(sequence));
+                // The first packets may have been lost or have come before the keys, and the wrap with them.
+                let candidates = [Some(index(0, sequence)), Some(index(1, sequence)), continued];
+                candidates.into_iter().flatten().find(|index| open(*index))
             }
-            source.indices.mark(index);
-            return Ok(len);
-        }
-        if self.sources.len() >= MAX_SOURCES {
-            return Err(Refusal::Unauthentic);
-        }
-        let continued = self.before.iter().find(|source| source.ssrc == layout.ssrc);
-        let continued = continued.and_then(|source| source.indices.guess(layout.sequence));
-        // The first packets may have been lost or have come before the keys, and the wrap with them.
-        let candidates = [Some(index(0, layout.sequence)), Some(index(1, layout.sequence)), continued];
-        let found = candidates.into_iter().flatten().find(|index| open(*index)).ok_or(Refusal::Unauthentic)?;
-        self.sources.push(Source { ssrc: layout.ssrc, indices: Indices::beginning(found) });
+        };
+        self.sources.mark(ssrc, index.ok_or(Refusal::Unauthentic)?);
         Ok(len)
     }
 }

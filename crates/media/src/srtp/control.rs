@@ -9,8 +9,8 @@
 use std::fmt;
 
 use super::MasterKey;
-use super::context::{MAX_SOURCES, Refusal, Source};
-use super::rollover::Indices;
+use super::context::Refusal;
+use super::sources::Sources;
 use super::transform::{CONTROL_HEADER_LEN, CONTROL_WORD_LEN, MAX_TAG, PacketId, Transform};
 
 /// By how much SRTCP lengthens a packet at most.
@@ -57,13 +57,13 @@ impl ControlProtector {
 pub struct ControlUnprotector {
     key: MasterKey,
     transform: Transform,
-    sources: Vec<Source>,
+    sources: Sources,
 }
 
 impl ControlUnprotector {
     /// Begins without any source.
     pub fn new(key: MasterKey) -> Self {
-        Self { transform: Transform::rtcp(&key), key, sources: Vec::new() }
+        Self { transform: Transform::rtcp(&key), key, sources: Sources::new(0) }
     }
 
     /// With which key.
@@ -81,20 +81,13 @@ impl ControlUnprotector {
         let (tag, word) = tag_and_word(&self.transform, added);
         let ssrc = ssrc(header).ok_or(Refusal::Malformed)?;
         let id = PacketId { ssrc, index: u64::from(index(word).ok_or(Refusal::Malformed)?) };
-        let known = self.sources.iter().position(|source| source.ssrc == ssrc);
-        if known.is_none() && self.sources.len() >= MAX_SOURCES {
-            return Err(Refusal::Unauthentic);
-        }
-        if known.is_some_and(|at| self.sources[at].indices.is_replayed(id.index)) {
+        if self.sources.indices(ssrc).is_some_and(|indices| indices.is_replayed(id.index)) {
             return Err(Refusal::Replayed);
         }
         if !self.transform.open(id, header, payload, tag) {
             return Err(Refusal::Unauthentic);
         }
-        match known {
-            Some(at) => self.sources[at].indices.mark(id.index),
-            None => self.sources.push(Source { ssrc, indices: Indices::beginning(id.index) }),
-        }
+        self.sources.mark(ssrc, id.index);
         Ok(len)
     }
 }
@@ -223,14 +216,16 @@ mod tests {
     }
 
     #[test]
-    fn sources_beyond_the_limit_and_packets_without_room_are_refused() {
+    fn another_source_is_always_taken_and_packets_without_room_are_refused() {
         let (mut protector, mut unprotector) = pair(Suite::AeadAes128Gcm);
-        for ssrc in 0..MAX_SOURCES {
-            let packet = protected(&mut protector, &format!("80c90001{ssrc:08x}"));
-            assert!(unprotected(&mut unprotector, &packet).is_ok());
+        let of = |ssrc| format!("80c90001{ssrc:08x}");
+        let packets: Vec<_> = (0..100).map(|ssrc| protected(&mut protector, &of(ssrc))).collect();
+        for packet in &packets {
+            assert!(unprotected(&mut unprotector, packet).is_ok());
         }
-        let packet = protected(&mut protector, REPORT);
-        assert_eq!(unprotected(&mut unprotector, &packet), Err(Refusal::Unauthentic));
+        for packet in &packets {
+            assert_eq!(unprotected(&mut unprotector, packet), Err(Refusal::Replayed));
+        }
         assert_eq!(protector.protect(&mut [0; 27], 8), None);
         assert_eq!(protector.protect(&mut [0; 64], 7), None);
         assert_eq!(protector.protect(&mut [0; 64], 65), None);

@@ -8,11 +8,13 @@ mod control;
 mod derivation;
 mod keys;
 mod rollover;
+mod sources;
 mod transform;
 
-pub use context::{MAX_SOURCES, Protector, Refusal, Unprotector};
+pub use context::{Protector, Refusal, Unprotector};
 pub use control::{ControlProtector, ControlUnprotector, MAX_CONTROL_OVERHEAD};
 pub use keys::{Keys, MasterKey, Suite, WrongLength};
+pub use sources::{MAX_FORMER, MAX_SOURCES};
 pub use transform::MAX_TAG;
 
 #[cfg(test)]

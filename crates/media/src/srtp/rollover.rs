@@ -25,6 +25,15 @@ impl Indices {
         Self { highest: index, seen: 1 }
     }
 
+    /// What is known of a source of which only the highest index is: all up to that is as good as seen.
+    pub fn ending(highest: u64) -> Self {
+        Self { highest, seen: u64::MAX }
+    }
+
+    pub fn highest(&self) -> u64 {
+        self.highest
+    }
+
     /// The index that a sequence number stands for: the one nearest to the highest (RFC 3711 §3.3.1).
     pub fn guess(&self, sequence: u16) -> Option<u64> {
         let step = sequence.wrapping_sub(self.highest as u16) as i16;

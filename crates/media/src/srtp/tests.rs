@@ -197,14 +197,22 @@ fn after_a_new_key_the_rollover_counter_may_begin_anew_or_go_on() {
     }
 }
 
+// RFC 3711 §3.3.2.
 #[test]
-fn sources_beyond_the_limit_are_refused() {
-    let (mut protector, mut unprotector) = pair(Suite::AesCm128HmacSha1_80);
-    for ssrc in 0..MAX_SOURCES as u32 {
-        assert!(unprotected(&mut unprotector, &protected(&mut protector, ssrc, 1)).is_ok());
+fn a_new_source_for_each_of_500_prompts_is_heard_and_none_of_them_twice() {
+    let (_, mut unprotector) = pair(Suite::AesCm128HmacSha1_80);
+    let mut all = Vec::new();
+    for ssrc in 0..500 {
+        let mut protector = Protector::new(key(Suite::AesCm128HmacSha1_80, 0x10));
+        for sequence in 0..3 {
+            let packet = protected(&mut protector, ssrc, 40_000 + sequence);
+            assert!(unprotected(&mut unprotector, &packet).is_ok(), "{ssrc} {sequence}");
+            all.push(packet);
+        }
     }
-    let one_more = protected(&mut protector, 1000, 1);
-    assert_eq!(unprotected(&mut unprotector, &one_more), Err(Refusal::Unauthentic));
+    for packet in &all {
+        assert_eq!(unprotected(&mut unprotector, packet), Err(Refusal::Replayed));
+    }
 }
 
 #[test]
