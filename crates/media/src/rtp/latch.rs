@@ -62,10 +62,8 @@ pub enum Admission {
     Taken,
     /// It is heard, and so are those of its source that are pending.
     Proved,
-    /// It is heard once its source has proved itself. Those that are pending are of the same stream.
+    /// It is heard once its source has proved itself.
     Pending,
-    /// The same, and it is the first: what is pending is none of its stream.
-    FirstPending,
     /// It is not heard.
     Refused,
 }
@@ -136,7 +134,7 @@ impl Latch {
             }
             State::Open | State::Candidate(_) => {
                 self.state = State::Candidate(Candidate::new(now, from, packet));
-                Admission::FirstPending
+                Admission::Pending
             }
         }
     }
@@ -170,7 +168,7 @@ impl Candidate {
         let step = packet.sequence.wrapping_sub(self.sequence) as i16;
         if packet.ssrc != self.ssrc || step.unsigned_abs() > MAX_GAP {
             *self = Self { latest: self.latest, ..Self::new(now, self.source, packet) };
-            return Admission::FirstPending;
+            return Admission::Pending;
         }
         if step <= 0 {
             // Overtaken, or sent twice.
@@ -239,7 +237,7 @@ mod tests {
             let is_sent_to = latch.destination() == address(port);
             let found = match admission {
                 Admission::Refused => "-",
-                Admission::FirstPending | Admission::Pending => "~",
+                Admission::Pending => "~",
                 Admission::Taken | Admission::Proved if !is_sent_to => "=",
                 Admission::Taken | Admission::Proved => "+",
             };

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use super::heard_digits::HeardDigits;
-use super::pending::Pending;
+use super::pending::{Owner, Pending};
 use super::playout::{MAX_PAYLOAD, Playout};
 use super::their_clock::TheirClock;
 use super::{Config, Event, StreamConfig};
@@ -12,19 +12,20 @@ use crate::comfort_noise;
 use crate::dtmf::DigitSource;
 use crate::ear::Heard;
 use crate::one_way::Cause;
-use crate::rtp::{Admission, Arrival, Arrived, Evidence, Latch, Packet, Reception};
+use crate::rtp::{Admission, Arrival, Arrived, Evidence, Latch, Packet, Reception, SourceChoice};
 use crate::{AudioFrame, Codec, SAMPLE_RATE};
 
 #[derive(Debug)]
 pub(super) struct Inbound {
     epoch: Option<Instant>,
     latch: Option<Latch>,
+    choice: SourceChoice,
     reception: Reception,
     clock: TheirClock,
     digits: HeardDigits,
     /// Where somebody listens.
     playout: Option<Box<Playout>>,
-    /// Packets of a source that has not proved to be the peer, where somebody listens.
+    /// Packets of a source that has not proved to be the peer's, or the one to be heard, where somebody listens.
     pending: Option<Box<Pending>>,
     ignored: u64,
 }
@@ -57,6 +58,7 @@ impl Inbound {
         Self {
             epoch: None,
             latch: None,
+            choice: SourceChoice::default(),
             reception: Reception::default(),
             clock: TheirClock::new(),
             digits: HeardDigits::default(),
@@ -126,23 +128,28 @@ impl Inbound {
             None => Evidence::Stream { clock_rate: content.clock_rate() },
         };
         let latch = self.latch.as_mut().ok_or(Cause::NotRtp)?;
+        let owner = (from, packet.ssrc);
         match latch.accept(now, from, &packet, evidence) {
             Admission::Taken => {}
-            Admission::Proved => self.hear_pending(config, events),
-            Admission::FirstPending => {
-                self.forget_pending();
-                return Ok(self.keep_pending(now, datagram));
-            }
-            Admission::Pending => return Ok(self.keep_pending(now, datagram)),
+            Admission::Proved => self.hear_pending(owner, config, events),
+            Admission::Pending => return Ok(self.keep_pending(now, owner, datagram)),
             Admission::Refused => return Err(Cause::Source(from)),
         }
-        if self.source().is_some() {
-            self.forget_pending();
+        match self.choice.admit(now, from, packet.ssrc, content != Content::TelephoneEvent) {
+            Admission::Taken if self.source().is_some() => self.forget_pending(),
+            Admission::Taken => {}
+            Admission::Proved => self.hear_pending(owner, config, events),
+            Admission::Pending => return Ok(self.keep_pending(now, owner, datagram)),
+            // A key of a source of its own.
+            Admission::Refused => {
+                self.hear_key(self.media_time(now), &packet, config, events);
+                return Ok(Received::New(content, packet));
+            }
         }
         self.hear(now, content, packet, config, events)
     }
 
-    /// A packet of the peer.
+    /// A packet of the source that is heard.
     fn hear<'a>(
         &mut self,
         now: Instant,
@@ -173,36 +180,45 @@ impl Inbound {
                 Content::ComfortNoise => {}
             }
         }
-        if content == Content::TelephoneEvent
-            && config.receiving
-            && let Some(digit) = self.digits.by_event(at, &packet)
-        {
-            events(Event::Heard(Heard::Digit { at, digit, source: DigitSource::Rfc4733 }));
+        if content == Content::TelephoneEvent {
+            self.hear_key(at, &packet, config, events);
         }
         Ok(Received::New(content, packet))
     }
 
-    /// Its source has not proved to be the peer.
-    fn keep_pending(&mut self, now: Instant, datagram: &[u8]) -> Received<'static> {
-        let is_kept = self.pending.as_mut().is_some_and(|pending| pending.keep(now, datagram));
-        self.ignored += u64::from(!is_kept);
+    /// A packet of a telephone-event.
+    fn hear_key(&mut self, at: Duration, packet: &Packet<'_>, config: &StreamConfig, events: &mut impl FnMut(Event)) {
+        if config.receiving
+            && let Some(digit) = self.digits.by_event(at, packet)
+        {
+            events(Event::Heard(Heard::Digit { at, digit, source: DigitSource::Rfc4733 }));
+        }
+    }
+
+    /// Its source has not proved that it is to be heard.
+    fn keep_pending(&mut self, now: Instant, owner: Owner, datagram: &[u8]) -> Received<'static> {
+        let unheard = self.pending.as_mut().map_or(1, |pending| pending.keep(now, owner, datagram));
+        self.ignored += unheard as u64;
         Received::Pending
     }
 
-    /// Their source has proved to be the peer: each is heard as though it were so when it came.
-    fn hear_pending(&mut self, config: &StreamConfig, events: &mut impl FnMut(Event)) {
+    /// Their source has: each is heard as though it had when it came.
+    fn hear_pending(&mut self, owner: Owner, config: &StreamConfig, events: &mut impl FnMut(Event)) {
         let Some(mut pending) = self.pending.take() else { return };
-        for (at, datagram) in pending.packets() {
+        for (at, datagram) in pending.packets_of(owner) {
             let packet = Packet::parse(datagram);
             let content = packet.as_ref().and_then(|packet| Content::of(packet.payload_type, config));
-            let heard = packet.zip(content).map(|(packet, content)| self.hear(at, content, packet, config, events));
+            let heard = packet.zip(content).map(|(packet, content)| {
+                self.choice.admit(at, owner.0, owner.1, content != Content::TelephoneEvent);
+                self.hear(at, content, packet, config, events)
+            });
             self.ignored += u64::from(!matches!(heard, Some(Ok(_))));
         }
         pending.clear();
         self.pending = Some(pending);
     }
 
-    /// Their source is none of the peer's.
+    /// They are not to be heard.
     fn forget_pending(&mut self) {
         self.ignored += self.pending.as_mut().map_or(0, |pending| pending.clear()) as u64;
     }

@@ -14,8 +14,8 @@ const QUIET: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(super) struct Mirror {
     decoder: Decoder,
-    /// Their source, and what its timestamps are less than ours.
-    source: Option<(u32, u32)>,
+    /// Their latest two sources, for keys may have one of their own, and what the timestamps of each are less than ours.
+    sources: [Option<(u32, u32)>; 2],
     /// When a packet left last.
     latest: Option<Instant>,
 }
@@ -23,7 +23,7 @@ pub(super) struct Mirror {
 impl Mirror {
     /// For a stream of which a packet left then.
     pub fn new(latest: Option<Instant>) -> Self {
-        Self { decoder: Decoder::default(), source: None, latest }
+        Self { decoder: Decoder::default(), sources: [None; 2], latest }
     }
 
     /// A packet leaves.
@@ -38,11 +38,11 @@ impl Mirror {
 
     /// Our timestamp of a packet of theirs, where `now` is ours of this moment.
     pub fn timestamp(&mut self, packet: &Packet<'_>, now: u32) -> u32 {
-        let offset = match self.source {
-            Some((ssrc, offset)) if ssrc == packet.ssrc => offset,
-            _ => now.wrapping_sub(packet.timestamp),
-        };
-        self.source = Some((packet.ssrc, offset));
+        let known = self.sources.iter().flatten().find(|(ssrc, _)| *ssrc == packet.ssrc);
+        let offset = known.map_or(now.wrapping_sub(packet.timestamp), |(_, offset)| *offset);
+        if self.sources[0].is_none_or(|(ssrc, _)| ssrc != packet.ssrc) {
+            self.sources = [Some((packet.ssrc, offset)), self.sources[0]];
+        }
         packet.timestamp.wrapping_add(offset)
     }
 

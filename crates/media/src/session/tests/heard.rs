@@ -278,3 +278,57 @@ fn check_recorded_in_step(late: u64, with_an_order: bool) {
     let skipped = if late > 3 { 2 * (late - 1) } else { 0 };
     assert_eq!(lost, skipped, "late by {late}, order {with_an_order}");
 }
+
+/// A packet under another SSRC.
+fn of_another(mut datagram: Vec<u8>, ssrc: u8) -> Vec<u8> {
+    datagram[11] = ssrc;
+    datagram
+}
+
+// RFC 3550 §A.1, RFC 4733 §2.6.
+#[test]
+fn two_sources_by_turns_break_no_sound_and_keys_of_another_one_are_read() {
+    let mut line = Line::with(Config { ear: ear::Config::DEAF, audio: true, record: true });
+    line.order(Order::Configure(stream()));
+    for n in 0..50u16 {
+        line.run_until(u64::from(n) * 20);
+        line.receive_from(PEER, &packet(0, n, u32::from(n) * 160, &[0x90; 160]));
+        line.receive_from(PEER, &of_another(packet(0, 500 + n, 77 + u32::from(n) * 160, &[0xA0; 160]), 9));
+        if n < 25 {
+            line.receive_from(PEER, &of_another(event(900 + n, 5000, 5, 160 * (n + 1), n > 20), 7));
+        }
+    }
+    line.run_until(1000);
+    assert_eq!(line.digits(), "5");
+    let mut level = [0];
+    Codec::Pcmu.decode(&[0x90], &mut level);
+    let whole = line.audio().iter().filter(|frame| frame.samples == [level[0]; FRAME_SAMPLES]).count();
+    assert_eq!(whole, 50);
+    let statistics = line.session.statistics();
+    assert_eq!(
+        (statistics.packets_received, statistics.packets_ignored),
+        (50, 49),
+        "and one is pending: {statistics:?}"
+    );
+    assert_eq!((statistics.packets_lost, statistics.packets_late, statistics.concealed_frames), (0, 0, 0));
+}
+
+#[test]
+fn a_source_that_follows_another_at_once_is_heard_from_its_first_packet_on() {
+    let mut line = Line::with(Config { ear: ear::Config::DEAF, audio: true, record: false });
+    line.order(Order::Configure(stream()));
+    for n in 0..20u16 {
+        line.run_until(u64::from(n) * 20 + 3);
+        let sound = packet(0, n, u32::from(n) * 160, &[0x90 + n as u8; 160]);
+        line.receive_from(PEER, &if n < 10 { sound } else { of_another(sound, 9) });
+    }
+    line.run_until(500);
+    let audio = line.audio();
+    for n in 0..20u8 {
+        let mut level = [0];
+        Codec::Pcmu.decode(&[0x90 + n], &mut level);
+        assert!(audio.iter().any(|frame| frame.samples[100] == level[0]), "{n}");
+    }
+    let statistics = line.session.statistics();
+    assert_eq!((statistics.packets_received, statistics.packets_ignored), (20, 0));
+}
