@@ -109,11 +109,19 @@ impl OneWay {
         }
     }
 
-    /// A packet came that cannot.
+    /// A packet of theirs came that cannot.
     pub fn unheard(&mut self, cause: Cause) {
         if let Some(watch) = &mut self.watch {
             watch.unheard = watch.unheard.saturating_add(1);
             watch.latest = Some(cause);
+        }
+    }
+
+    /// A packet came from there that may be anybody's. It tells why nothing was ever heard; but whoever was heard may be silent,
+    /// whatever others send.
+    pub fn stranger(&mut self, from: SocketAddr) {
+        if self.watch.as_ref().is_some_and(|watch| !watch.heard) {
+            self.unheard(Cause::Source(from));
         }
     }
 
@@ -188,7 +196,7 @@ mod tests {
     use super::*;
 
     /// Steps a word each, with the time in ms where it matters: `answered@0`, `from:1.2.3.4@0` (answered by), `sdp:1.2.3.4`,
-    /// `held`, `resumed`, `heard`, `type97`, `stranger`, `forged` (ten packets each), and `?` (asked).
+    /// `held`, `resumed`, `heard`, `type97`, `moved`, `stranger`, `forged` (ten packets each), and `?` (asked).
     fn check(steps: &str, expected: &str) {
         let start = crate::testing::any_instant();
         let mut one_way = OneWay::default();
@@ -210,7 +218,8 @@ mod tests {
                 ("resumed", _) => one_way.configure(now, remote, true),
                 ("heard", _) => one_way.heard(now),
                 ("type97", _) => ten(Cause::PayloadType(97)),
-                ("stranger", _) => ten(Cause::Source(remote)),
+                ("moved", _) => ten(Cause::Source(remote)),
+                ("stranger", _) => (0..STREAM).for_each(|_| one_way.stranger(remote)),
                 ("forged", _) => ten(Cause::Unauthentic),
                 ("rubbish", _) => one_way.unheard(Cause::NotRtp),
                 _ => assert_eq!(what, "?"),
@@ -237,7 +246,9 @@ mod tests {
         check("answered@0 heard@100 ?@60000", "");
         check("answered@0 heard@100 type97@900 ?@1599 ?@1600", "Begun(PayloadType(97))@1600");
         check("answered@0 heard@100 type97@900 heard@1000 ?@60000", "");
-        check("answered@0 heard@100 stranger@9000 heard@9500", "Begun(Source(198.51.100.1:4000))@9000, Ended@9500");
+        check("answered@0 heard@100 moved@9000 heard@9500", "Begun(Source(198.51.100.1:4000))@9000, Ended@9500");
+        check("answered@0 heard@100 stranger@9000 stranger@9900 heard@9950 stranger@60000", "");
+        check("answered@0 stranger@1000 ?@1500", "Begun(Source(198.51.100.1:4000))@1500");
         check("answered@0 forged@700 ?@1500", "Begun(Unauthentic)@1500");
     }
 

@@ -223,6 +223,11 @@ impl Inbound {
         self.ignored += self.pending.as_mut().map_or(0, |pending| pending.clear()) as u64;
     }
 
+    /// Whether a datagram has the SSRC of the source that is heard.
+    pub fn is_of_heard_source(&self, datagram: &[u8]) -> bool {
+        Packet::parse(datagram).is_some_and(|packet| self.choice.is_present(packet.ssrc))
+    }
+
     /// Plays out what is due.
     pub fn advance(&mut self, now: Instant, events: &mut impl FnMut(Event), played: impl FnMut(AudioFrame)) {
         let Some(epoch) = self.epoch else { return };

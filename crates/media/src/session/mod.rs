@@ -142,8 +142,8 @@ impl MediaSession {
         }
         match self.incoming.open(datagram, &mut [0; MAX_PROTECTED]) {
             Ok(packet) => self.receive_rtp(now, from, packet),
-            Err(Refusal::Unauthentic) => self.one_way.unheard(Cause::Unauthentic),
-            Err(Refusal::Malformed) => self.one_way.unheard(Cause::NotRtp),
+            Err(Refusal::Unauthentic) => self.note_unheard(from, datagram, Cause::Unauthentic),
+            Err(Refusal::Malformed) => self.note_unheard(from, datagram, Cause::NotRtp),
             Err(Refusal::Replayed) => {}
         }
     }
@@ -273,8 +273,19 @@ impl MediaSession {
                 }
             }
             Received::Repeated => self.one_way.heard(now),
-            Received::Pending => self.one_way.unheard(Cause::Source(from)),
-            Received::Unheard(cause) => self.one_way.unheard(cause),
+            Received::Pending => self.note_unheard(from, packet, Cause::Source(from)),
+            Received::Unheard(cause) => self.note_unheard(from, packet, cause),
+        }
+    }
+
+    /// A packet came that cannot be heard. Once their source is known, what comes from elsewhere may be anybody's, unless it
+    /// goes on under their SSRC, which nobody else knows.
+    fn note_unheard(&mut self, from: SocketAddr, datagram: &[u8], cause: Cause) {
+        let is_elsewhere = self.inbound.source().is_some_and(|source| source != from);
+        if is_elsewhere && !self.inbound.is_of_heard_source(datagram) {
+            self.one_way.stranger(from);
+        } else {
+            self.one_way.unheard(cause);
         }
     }
 

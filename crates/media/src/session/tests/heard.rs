@@ -332,3 +332,23 @@ fn a_source_that_follows_another_at_once_is_heard_from_its_first_packet_on() {
     let statistics = line.session.statistics();
     assert_eq!((statistics.packets_received, statistics.packets_ignored), (20, 0));
 }
+
+#[test]
+fn strangers_raise_no_alarm_while_the_peer_is_silent_and_a_peer_that_moved_does() {
+    use crate::one_way::{Cause, Verdict};
+    let rubbish = of_another(packet(97, 1, 160, &[0x55; 160]), 9);
+    let sound = of_another(packet(0, 1, 160, &[0x55; 160]), 9);
+    let moved = packet(0, 1000, 160_000, &[0x55; 160]);
+    let source = Verdict::Begun(Cause::Source(STRANGER.parse().unwrap()));
+    for (datagram, expected) in [(rubbish, None), (sound, None), (b"hello".to_vec(), None), (moved, Some(source))] {
+        let mut line = Line::configured();
+        line.order(Order::Answered { signals: None });
+        line.receive_from(PEER, &packet(0, 1, 160, &[0x55; 160]));
+        line.receive_from(PEER, &packet(13, 2, 320, &[40]));
+        for n in 0..200u64 {
+            line.run_until(n * 20);
+            line.receive_from(STRANGER, &datagram);
+        }
+        assert_eq!(line.session.poll_one_way(), expected, "{datagram:?}");
+    }
+}
