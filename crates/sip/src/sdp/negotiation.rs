@@ -40,16 +40,13 @@ pub struct Negotiated {
     pub telephone_event_receive: Option<u8>,
     /// What we may do (hold included: `c=0.0.0.0` is `Inactive` towards them).
     pub direction: Direction,
-    /// Packet time they want from us, in ms (20 unless said).
-    pub ptime_ms: u32,
     /// Keys of both directions, when the stream is SRTP.
     pub srtp: Option<SrtpKeys>,
 }
 
-/// The packet time of RFC 3551, ours always.
+/// The packet time of RFC 3551, ours always: `a=ptime` of theirs is a wish (RFC 8866 §6.4), and who speaks G.711 takes packets
+/// of up to 200 ms (RFC 3551 §4.2).
 const PTIME_MS: u32 = 20;
-/// Packet times that we obey.
-const PTIMES_MS: std::ops::RangeInclusive<u32> = 10..=200;
 
 /// Our offer, without SRTP; with it, see [`Sdes`](super::Sdes).
 pub fn offer(capabilities: &Capabilities) -> SessionDescription {
@@ -105,7 +102,6 @@ pub(super) fn answer_with(
         telephone_event_send: telephone_event,
         telephone_event_receive: telephone_event,
         direction,
-        ptime_ms: theirs.ptime_ms,
         srtp,
     };
     (our_description(capabilities, media), negotiated)
@@ -121,7 +117,6 @@ pub(super) fn accept_with(capabilities: &Capabilities, theirs: &Theirs<'_>, srtp
         telephone_event_send: theirs.telephone_event.filter(|_| capabilities.telephone_event.is_some()),
         telephone_event_receive: capabilities.telephone_event,
         direction: theirs.direction_for_us(capabilities.direction),
-        ptime_ms: theirs.ptime_ms,
         srtp,
     }
 }
@@ -143,7 +138,6 @@ pub(super) struct Theirs<'a> {
     codecs: Vec<(AudioCodec, u8)>,
     telephone_event: Option<u8>,
     direction: Direction,
-    ptime_ms: u32,
 }
 
 impl<'a> Theirs<'a> {
@@ -190,7 +184,6 @@ impl<'a> Theirs<'a> {
             telephone_event,
             // RFC 3264 §8.4: the hold of RFC 2543.
             direction: if address.is_unspecified() { Direction::Inactive } else { stated },
-            ptime_ms: media.ptime.filter(|ptime| PTIMES_MS.contains(ptime)).unwrap_or(PTIME_MS),
         })
     }
 
@@ -424,7 +417,8 @@ mod tests {
             "m=audio 5004 RTP/AVP 97\r\na=rtpmap:97 pcma/8000\r\na=ptime:40\r\na=rtcp:6001 IN IP4 198.51.100.2\r\n",
         );
         assert!(text.contains("m=audio 4000 RTP/AVP 97\r\na=rtpmap:97 PCMA/8000"));
-        assert_eq!((negotiated.send, negotiated.ptime_ms), ((AudioCodec::Pcma, 97), 40));
+        assert_eq!(negotiated.send, (AudioCodec::Pcma, 97));
+        assert!(text.contains("\r\na=ptime:20\r\n"), "ours, whatever they wish: {text}");
         assert_eq!(negotiated.remote_rtcp, "198.51.100.2:6001".parse().unwrap());
     }
 
