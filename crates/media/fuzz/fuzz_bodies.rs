@@ -202,7 +202,8 @@ impl Line {
         }
     }
 
-    /// Bit by bit from the lowest: we are silent, they are, their address is none, no telephone-event, A-law. The upper
+    /// Bit by bit from the lowest: we are silent, they are, their address is none, no telephone-event, A-law; with both of these comfort
+    /// noise. The upper
     /// three: no SRTP, or (1 and 2) with the keys before, or with new ones of one suite or another.
     fn configure(&mut self, how: u8) {
         let srtp = match (how >> 5, self.stream.as_ref().and_then(|stream| stream.srtp.clone())) {
@@ -228,6 +229,7 @@ impl Line {
             receive: vec![codec, (Codec::G722, 9)],
             telephone_event_send: telephone_event,
             telephone_event_receive: telephone_event,
+            comfort_noise: (how & 24 == 24).then_some(13),
             sending: how & 1 == 0,
             receiving: how & 2 == 0,
             srtp,

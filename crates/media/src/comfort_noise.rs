@@ -1,7 +1,9 @@
-//! [`ComfortNoise`]: the background that a peer describes instead of sending it (RFC 3389).
+//! [`ComfortNoise`]: the background that a peer describes instead of sending it, and how we describe ours (RFC 3389).
 
 /// The payload type that needs no negotiation (RFC 3551 §6).
 pub const PAYLOAD_TYPE: u8 = 13;
+/// Our own background: none, as in the silence that is sent as sound (RFC 3389 §3.1: −127 dBov).
+pub const SILENCE: [u8; 1] = [127];
 /// The finest spectrum taken; what is finer is left out.
 const MAX_ORDER: usize = 12;
 /// 0 dBov: a square wave between the largest values of µ-law (RFC 3389 §3.1).

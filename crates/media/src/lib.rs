@@ -22,6 +22,7 @@
 //!     receive: vec![(Codec::Pcmu, 0)],
 //!     telephone_event_send: Some(101),
 //!     telephone_event_receive: Some(101),
+//!     comfort_noise: None,
 //!     sending: true,
 //!     receiving: true,
 //!     srtp: None,

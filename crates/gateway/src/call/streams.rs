@@ -14,6 +14,7 @@ pub(crate) fn configure(negotiated: &Negotiated) -> StreamConfig {
         receive: negotiated.receive.iter().copied().map(spoken).collect(),
         telephone_event_send: negotiated.telephone_event_send,
         telephone_event_receive: negotiated.telephone_event_receive,
+        comfort_noise: negotiated.comfort_noise,
         sending: matches!(negotiated.direction, Direction::SendRecv | Direction::SendOnly),
         receiving: matches!(negotiated.direction, Direction::SendRecv | Direction::RecvOnly),
         srtp: negotiated.srtp.as_ref().map(|keys| srtp::Keys { send: key(&keys.send), receive: key(&keys.receive) }),

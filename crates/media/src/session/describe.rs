@@ -44,6 +44,9 @@ impl MediaSession {
         if let Some(payload_type) = stream.telephone_event_send {
             let _ = write!(words, ", {payload_type} telephone-event");
         }
+        if let Some(payload_type) = stream.comfort_noise {
+            let _ = write!(words, ", {payload_type} CN");
+        }
         if let Some(suite) = suite {
             let _ = write!(words, " → SRTP {suite}");
         }

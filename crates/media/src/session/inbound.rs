@@ -278,7 +278,8 @@ impl Content {
         if config.telephone_event_receive == Some(payload_type) {
             return Some(Self::TelephoneEvent);
         }
-        (payload_type == comfort_noise::PAYLOAD_TYPE).then_some(Self::ComfortNoise)
+        let is_noise = payload_type == comfort_noise::PAYLOAD_TYPE || config.comfort_noise == Some(payload_type);
+        is_noise.then_some(Self::ComfortNoise)
     }
 
     /// Of its timestamps.

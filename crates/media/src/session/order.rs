@@ -23,6 +23,8 @@ pub struct StreamConfig {
     pub telephone_event_send: Option<u8>,
     /// telephone-event payload type we receive.
     pub telephone_event_receive: Option<u8>,
+    /// Comfort noise (RFC 3389) payload type, where they want it rather than silence as sound.
+    pub comfort_noise: Option<u8>,
     /// May we send audio?
     pub sending: bool,
     /// Do we expect audio (false while held)?
@@ -42,6 +44,7 @@ impl StreamConfig {
             receive: vec![(Codec::Pcmu, 0)],
             telephone_event_send: None,
             telephone_event_receive: None,
+            comfort_noise: None,
             sending: true,
             receiving: true,
             srtp: None,

@@ -1,7 +1,8 @@
 //! [`Outbound`]: our half of the conversation, a packet every 20 ms.
 //!
 //! Slot `n` carries timestamp `base + 160 n`, at the clock rate of the codec, and nominally leaves at `epoch + 20 ms × n`. A talk spurt does not wait for
-//! its slot: the first frame leaves at once, at most 20 ms early, and the lead is paid back when silence resumes.
+//! its slot: the first frame leaves at once, at most 20 ms early, and the lead is paid back when silence resumes. Silence is sent
+//! as sound, or where the peer takes that for it, as comfort noise in some slots (RFC 3389).
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -17,6 +18,7 @@ use super::play_queue::{PlayQueue, Queued, Said};
 use super::playout::MAX_PAYLOAD;
 use super::{DigitMethod, Event, MAX_SOUND, SteadyTone, StreamConfig, Transmit, UtteranceId};
 use crate::codec::{Codec, Encoder};
+use crate::comfort_noise;
 use crate::dtmf::Digit;
 use crate::rtcp::Sent;
 use crate::rtp::{HEADER_LEN, Packet, Sender};
@@ -26,6 +28,9 @@ use crate::{FRAME_DURATION, FRAME_SAMPLES, SAMPLE_RATE};
 
 /// Later than this, whole frames are dropped.
 const MAX_LATENESS: Duration = Duration::from_millis(60);
+/// While we are silent a packet of comfort noise leaves with so many slots: 200 ms, so that the path stays open, a peer
+/// behind it can tell that we are there, and one that is lost is soon made up for.
+const NOISE_SLOTS: u64 = 10;
 /// Packets that wait for the shell to take them.
 const TRANSMIT_LIMIT: usize = 16;
 /// Those of one slot, for which there is room from the start: what is said, and a report.
@@ -42,6 +47,8 @@ pub(super) struct Outbound {
     pub queue: PlayQueue,
     digits: DigitQueue,
     tone: Option<Sine>,
+    /// The slot of the latest comfort noise, while nothing else has left since.
+    noise: Option<u64>,
     /// On the echo route.
     mirror: Option<Box<Mirror>>,
     /// What left, with its slot, for the recorder.
@@ -82,6 +89,7 @@ impl Outbound {
             queue: PlayQueue::new(),
             digits: DigitQueue::new(),
             tone: None,
+            noise: None,
             mirror: None,
             recorded: record.then(|| VecDeque::with_capacity(RECORD_LIMIT)),
             transmits: VecDeque::with_capacity(USUAL_TRANSMITS),
@@ -302,8 +310,7 @@ impl Outbound {
             ended[free] = Some(said);
         });
         let Some((queued, first)) = popped else {
-            let samples = self.filler();
-            self.transmit_audio(route, clock.slots, false, &samples);
+            self.send_filler(route, clock.slots);
             return false;
         };
         self.transmit_speech(route, clock.slots, !clock.speaking, &queued.sound);
@@ -321,13 +328,23 @@ impl Outbound {
         true
     }
 
-    /// What is sent when there is nothing to say.
-    fn filler(&mut self) -> [i16; FRAME_SAMPLES] {
+    /// Fills a slot in which there is nothing to say.
+    fn send_filler(&mut self, route: Route<'_>, slot: u64) {
         let mut samples = [0; FRAME_SAMPLES];
-        if let Some(tone) = &mut self.tone {
-            samples.fill_with(|| tone.next_sample() as i16);
+        match (&mut self.tone, route.config.comfort_noise) {
+            (Some(tone), _) => samples.fill_with(|| tone.next_sample() as i16),
+            (None, Some(payload_type)) => return self.send_noise(route, slot, payload_type),
+            (None, None) => {}
         }
-        samples
+        self.transmit_audio(route, slot, false, &samples);
+    }
+
+    /// RFC 3389 §4: at the beginning of a silence, and again as it goes on.
+    fn send_noise(&mut self, route: Route<'_>, slot: u64, payload_type: u8) {
+        if self.noise.is_none_or(|latest| slot >= latest + NOISE_SLOTS) {
+            self.transmit(route, false, payload_type, self.sender.timestamp(slot), &comfort_noise::SILENCE);
+            self.noise = Some(slot);
+        }
     }
 
     /// Sends their sound back as it is where that is our codec, and else what it sounds like in ours.
@@ -372,6 +389,8 @@ impl Outbound {
         self.record(slot, *samples);
         let mut payload = [0; FRAME_SAMPLES];
         let len = self.encoder.encode(codec, samples, &mut payload);
+        // RFC 3551 §4.1: the first packet after a silence that was not sent.
+        let marker = marker || self.noise.is_some();
         self.transmit(route, marker, payload_type, self.sender.timestamp(slot), &payload[..len]);
     }
 
@@ -391,6 +410,7 @@ impl Outbound {
             transmit.len = len;
         }
         self.enqueue(transmit);
+        self.noise = None;
         self.packets_sent += 1;
         self.octets_sent += octets;
     }

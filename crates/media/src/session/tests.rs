@@ -122,7 +122,7 @@ impl Line {
         }
     }
 
-    /// What was sent, a word a packet: `.` silence, `s` sound, `M` marker; `5/160E` events; `@` the time; `?` not to the
+    /// What was sent, a word a packet: `.` silence, `s` sound, `n` comfort noise, `M` marker; `5/160E` events; `@` the time; `?` not to the
     /// peer.
     fn ladder(&self) -> String {
         let mut words = Vec::new();
@@ -133,6 +133,7 @@ impl Line {
                     let p = crate::dtmf::telephone_event::TelephoneEvent::parse(&sent.payload).unwrap();
                     format!("{}/{}{}", p.event, p.duration, if p.end { "E" } else { "" })
                 }
+                13 => "n".into(),
                 _ if sent.payload.iter().all(|byte| *byte == 0xFF) => ".".into(),
                 _ => "s".into(),
             };

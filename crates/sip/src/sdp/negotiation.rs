@@ -38,6 +38,8 @@ pub struct Negotiated {
     pub telephone_event_send: Option<u8>,
     /// telephone-event payload type to receive (ours).
     pub telephone_event_receive: Option<u8>,
+    /// Payload type of comfort noise both ways (RFC 3389), when they named one beside the telephone codec that we send.
+    pub comfort_noise: Option<u8>,
     /// What we may do (hold included: `c=0.0.0.0` is `Inactive` towards them).
     pub direction: Direction,
     /// Keys of both directions, when the stream is SRTP.
@@ -47,6 +49,8 @@ pub struct Negotiated {
 /// The packet time of RFC 3551, ours always: `a=ptime` of theirs is a wish (RFC 8866 §6.4), and who speaks G.711 takes packets
 /// of up to 200 ms (RFC 3551 §4.2).
 const PTIME_MS: u32 = 20;
+/// Comfort noise without an rtpmap (RFC 3551 §6).
+const COMFORT_NOISE: u8 = 13;
 
 /// Our offer, without SRTP; with it, see [`Sdes`](super::Sdes).
 pub fn offer(capabilities: &Capabilities) -> SessionDescription {
@@ -72,7 +76,8 @@ pub fn accept(capabilities: &Capabilities, answer: &SessionDescription) -> Resul
 
 pub(super) fn offer_with(capabilities: &Capabilities, protocol: &str, cryptos: Vec<CryptoLine>) -> SessionDescription {
     let codecs: Vec<_> = capabilities.codecs.iter().map(|codec| (*codec, codec.offered_payload_type())).collect();
-    let audio = our_audio(capabilities, protocol, &codecs, capabilities.telephone_event, capabilities.direction);
+    // Comfort noise is not offered: who takes it where it was not wanted often plays it badly, and silence as sound serves all.
+    let audio = our_audio(capabilities, protocol, &codecs, capabilities.telephone_event, None, capabilities.direction);
     our_description(capabilities, vec![MediaDescription { cryptos, ..audio }])
 }
 
@@ -89,7 +94,14 @@ pub(super) fn answer_with(
     let (crypto, srtp) = srtp.unzip();
     let audio = MediaDescription {
         cryptos: crypto.map(CryptoLine::Usable).into_iter().collect(),
-        ..our_audio(capabilities, &theirs.media.protocol, &theirs.codecs, telephone_event, direction)
+        ..our_audio(
+            capabilities,
+            &theirs.media.protocol,
+            &theirs.codecs,
+            telephone_event,
+            theirs.comfort_noise,
+            direction,
+        )
     };
     let media = offer.media.iter();
     let media =
@@ -101,6 +113,7 @@ pub(super) fn answer_with(
         receive: theirs.codecs.clone(),
         telephone_event_send: telephone_event,
         telephone_event_receive: telephone_event,
+        comfort_noise: theirs.comfort_noise,
         direction,
         srtp,
     };
@@ -116,6 +129,7 @@ pub(super) fn accept_with(capabilities: &Capabilities, theirs: &Theirs<'_>, srtp
         receive: capabilities.codecs.iter().map(|codec| (*codec, codec.offered_payload_type())).collect(),
         telephone_event_send: theirs.telephone_event.filter(|_| capabilities.telephone_event.is_some()),
         telephone_event_receive: capabilities.telephone_event,
+        comfort_noise: theirs.comfort_noise,
         direction: theirs.direction_for_us(capabilities.direction),
         srtp,
     }
@@ -137,6 +151,7 @@ pub(super) struct Theirs<'a> {
     /// Never empty; in their order, with their payload types.
     codecs: Vec<(AudioCodec, u8)>,
     telephone_event: Option<u8>,
+    comfort_noise: Option<u8>,
     direction: Direction,
 }
 
@@ -154,7 +169,7 @@ impl<'a> Theirs<'a> {
             return None;
         };
         let mut codecs: Vec<(AudioCodec, u8)> = Vec::new();
-        let mut telephone_event = None;
+        let (mut telephone_event, mut comfort_noise) = (None, None);
         for payload_type in media.formats.iter().filter_map(|format| format.parse::<u8>().ok()) {
             match Format::of(media, payload_type) {
                 Some(Format::Audio(codec))
@@ -163,12 +178,13 @@ impl<'a> Theirs<'a> {
                     codecs.push((codec, payload_type));
                 }
                 Some(Format::TelephoneEvent) => telephone_event = telephone_event.or(Some(payload_type)),
+                Some(Format::ComfortNoise) => comfort_noise = comfort_noise.or(Some(payload_type)),
                 _ => {}
             }
         }
-        if codecs.is_empty() {
-            return None;
-        }
+        let (codec, _) = codecs.first()?;
+        // RFC 3389 §4: for codecs that have no noise of their own, at their rate.
+        let comfort_noise = comfort_noise.filter(|_| matches!(codec, AudioCodec::Pcmu | AudioCodec::Pcma));
         let remote = SocketAddr::new(address, media.port);
         let remote_rtcp = match media.rtcp {
             Some(rtcp) => SocketAddr::new(rtcp.address.unwrap_or(address), rtcp.port),
@@ -182,6 +198,7 @@ impl<'a> Theirs<'a> {
             remote_rtcp,
             codecs,
             telephone_event,
+            comfort_noise,
             // RFC 3264 §8.4: the hold of RFC 2543.
             direction: if address.is_unspecified() { Direction::Inactive } else { stated },
         })
@@ -197,6 +214,7 @@ impl<'a> Theirs<'a> {
 pub(super) enum Format {
     Audio(AudioCodec),
     TelephoneEvent,
+    ComfortNoise,
 }
 
 impl Format {
@@ -205,11 +223,15 @@ impl Format {
             Some(RtpMap { clock_rate: 8000, encoding, .. }) if encoding.eq_ignore_ascii_case("telephone-event") => {
                 Some(Self::TelephoneEvent)
             }
+            Some(RtpMap { clock_rate: 8000, encoding, .. }) if encoding.eq_ignore_ascii_case("CN") => {
+                Some(Self::ComfortNoise)
+            }
             Some(map) => {
                 let codec = AudioCodec::named(&map.encoding).filter(|codec| codec.clock_rate() == map.clock_rate);
                 codec.map(Self::Audio)
             }
             // RFC 3551: static payload types need no rtpmap.
+            None if payload_type == COMFORT_NOISE => Some(Self::ComfortNoise),
             None => {
                 let is_static = |codec: &AudioCodec| codec.static_payload_type() == Some(payload_type);
                 let codec = AudioCodec::ALL.into_iter().find(is_static);
@@ -235,6 +257,7 @@ fn our_audio(
     protocol: &str,
     codecs: &[(AudioCodec, u8)],
     telephone_event: Option<u8>,
+    comfort_noise: Option<u8>,
     direction: Direction,
 ) -> MediaDescription {
     let audio = codecs.iter().map(|(codec, payload_type)| RtpMap {
@@ -249,7 +272,13 @@ fn our_audio(
         clock_rate: 8000,
         channels: 1,
     });
-    let rtpmaps: Vec<_> = audio.chain(events).collect();
+    let noise = comfort_noise.map(|payload_type| RtpMap {
+        payload_type,
+        encoding: "CN".to_owned(),
+        clock_rate: 8000,
+        channels: 1,
+    });
+    let rtpmaps: Vec<_> = audio.chain(noise).chain(events).collect();
     let parameters = codecs.iter().filter_map(|(codec, payload_type)| Some((*payload_type, codec.parameters()?)));
     let parameters = parameters.chain(telephone_event.map(|payload_type| (payload_type, "0-15")));
     MediaDescription {
@@ -420,6 +449,29 @@ mod tests {
         assert_eq!(negotiated.send, (AudioCodec::Pcma, 97));
         assert!(text.contains("\r\na=ptime:20\r\n"), "ours, whatever they wish: {text}");
         assert_eq!(negotiated.remote_rtcp, "198.51.100.2:6001".parse().unwrap());
+    }
+
+    // RFC 3389 §4, RFC 3551 §6.
+    #[test]
+    fn comfort_noise_is_answered_beside_g711_and_never_offered() {
+        for (media, expected) in [
+            ("m=audio 5004 RTP/AVP 0 13 101\r\n", Some(13)),
+            ("m=audio 5004 RTP/AVP 13 8\r\na=rtpmap:13 CN/8000\r\n", Some(13)),
+            ("m=audio 5004 RTP/AVP 0 97 13\r\na=rtpmap:97 cn/8000\r\n", Some(97)),
+            ("m=audio 5004 RTP/AVP 0 97\r\na=rtpmap:97 CN/16000\r\n", None),
+            ("m=audio 5004 RTP/AVP 0 13\r\na=rtpmap:13 L16/8000\r\n", None),
+            ("m=audio 5004 RTP/AVP 0 101\r\n", None),
+        ] {
+            let (text, negotiated) = answered(media);
+            assert_eq!(negotiated.comfort_noise, expected, "{media}");
+            let line = expected.map(|number| format!("a=rtpmap:{number} CN/8000\r\n"));
+            assert_eq!(text.matches(" CN/").count(), usize::from(expected.is_some()), "{text}");
+            assert!(line.is_none_or(|line| text.contains(&line)), "{text}");
+        }
+        let wide = Capabilities { codecs: vec![AudioCodec::G722, AudioCodec::Pcmu], ..ours() };
+        let (_, negotiated) = answer(&theirs("m=audio 5004 RTP/AVP 9 0 13\r\n"), &wide).unwrap();
+        assert_eq!(negotiated.comfort_noise, None, "G.722 has a band that this noise has not");
+        assert!(!String::from_utf8(offer(&ours()).to_bytes()).unwrap().contains("CN"));
     }
 
     // RFC 3605.

@@ -25,7 +25,7 @@ fn the_echo_route_sends_back_each_packet_as_it_comes() {
     line.receive_from(STRANGER, &packet(0, 9, 1160, &[1; 160]));
     line.run_until(900);
     line.receive_from(PEER, &packet(13, 10, 9000, &[40]));
-    assert_eq!(line.ladder(), ".@0 5/160E@300 s@307 s@900");
+    assert_eq!(line.ladder(), ".@0 5/160E@300 s@307 n@900");
     let since = |sent: &Sent| sent.timestamp.wrapping_sub(line.sent[0].timestamp);
     assert_eq!(line.sent.iter().map(since).collect::<Vec<_>>(), [0, 2400, 3300, 11_300], "its own distances");
     assert_eq!(line.sent.windows(2).map(|w| w[1].sequence.wrapping_sub(w[0].sequence)).collect::<Vec<_>>(), [1; 3]);
