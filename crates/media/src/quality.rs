@@ -1,13 +1,16 @@
-//! [`mos()`]: how good a call sounds, in one number: the E-model (ITU-T G.107) for G.711 with concealment.
+//! [`mos()`]: how good a call sounds, in one number: the E-model (ITU-T G.107), by the codec that they send.
+//!
+//! Of G.722 we hear the lower band, which is telephone sound: the scale is that of G.107, and not that of G.107.1, which
+//! would rate a band that nobody hears.
 
 use std::time::Duration;
 
-use crate::{FRAME_DURATION, Statistics};
+use crate::{Codec, FRAME_DURATION, Statistics};
 
 /// Transmission rating of a clean G.711 call (G.107 defaults).
 const R0: f32 = 93.2;
-/// Packet-loss robustness of G.711 with concealment (G.113 Appendix I).
-const BPL: f32 = 25.1;
+/// What loss takes away when everything is lost (G.107 §7.5).
+const MOST_IMPAIRED: f32 = 95.0;
 /// Delay in one direction up to which nobody minds (G.107 §7.4).
 const UNNOTICED: Duration = Duration::from_millis(100);
 
@@ -20,7 +23,33 @@ pub fn mos(statistics: &Statistics) -> f32 {
     let percent = loss * 100.0;
     let network = statistics.remote.and_then(|remote| remote.round_trip).unwrap_or_default() / 2;
     let delay = FRAME_DURATION + network + statistics.delay;
-    opinion(R0 - delay_impairment(delay) - 95.0 * percent / (percent + BPL))
+    opinion(R0 - delay_impairment(delay) - Equipment::of(statistics.codec).impairment(percent))
+}
+
+/// What a codec costs, and how well it stands the loss of packets (G.113 Appendix I).
+struct Equipment {
+    impairment: f32,
+    robustness: f32,
+}
+
+impl Equipment {
+    fn of(codec: Option<Codec>) -> Self {
+        // Concealed as we do.
+        let g711 = Self { impairment: 0.0, robustness: 25.1 };
+        match codec {
+            None | Some(Codec::Pcmu | Codec::Pcma) => g711,
+            // ADPCM of six bits a sample, taken for that of five (G.726 at 40 kbit/s), which G.113 has; concealed as G.711.
+            Some(Codec::G722) => Self { impairment: 2.0, ..g711 },
+            // G.113 has none for its telephone sound, taken for GSM EFR, the best of the codecs that model speech.
+            #[cfg(feature = "opus")]
+            Some(Codec::Opus) => Self { impairment: 5.0, robustness: 10.0 },
+        }
+    }
+
+    /// G.107 §7.5, of random loss.
+    fn impairment(&self, loss_percent: f32) -> f32 {
+        self.impairment + (MOST_IMPAIRED - self.impairment) * loss_percent / (loss_percent + self.robustness)
+    }
 }
 
 /// G.107 §7.4: what a delay in one direction costs.
@@ -55,6 +84,27 @@ mod tests {
         assert_eq!(rate(970, 30, 0), rate(1000, 0, 30), "late is lost");
         assert!(rate(800, 200, 0) < 2.9, "{}", rate(800, 200, 0));
         assert!(rate(0, 0, 0) < 1.5, "nothing was heard: {}", rate(0, 0, 0));
+    }
+
+    #[test]
+    fn a_codec_costs_what_g113_says_or_what_the_nearest_one_does() {
+        let rate = |codec, lost| {
+            mos(&Statistics {
+                packets_received: 1000 - lost,
+                packets_lost: lost,
+                codec: Some(codec),
+                ..Default::default()
+            })
+        };
+        let check = |codec, clean: f32, lossy: f32| {
+            let found = (rate(codec, 0), rate(codec, 50));
+            assert!((found.0 - clean).abs() < 0.02 && (found.1 - lossy).abs() < 0.02, "{codec:?}: {found:?}");
+        };
+        check(Codec::Pcmu, 4.41, 3.92);
+        check(Codec::Pcma, 4.41, 3.92);
+        check(Codec::G722, 4.37, 3.85);
+        #[cfg(feature = "opus")]
+        check(Codec::Opus, 4.29, 3.01);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::UtteranceId;
+use crate::codec::Codec;
 use crate::ear::Heard;
 use crate::frame::AudioFrame;
 use crate::one_way;
@@ -62,6 +63,8 @@ pub struct Statistics {
     pub packets_unauthentic: u64,
     /// SRTP: came twice, or too late to tell.
     pub packets_replayed: u64,
+    /// Of their latest sound.
+    pub codec: Option<Codec>,
     /// Interarrival jitter (RFC 3550 §6.4.1), now.
     pub jitter: Duration,
     /// Frames of which a part at least was made up.

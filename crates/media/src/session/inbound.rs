@@ -22,6 +22,8 @@ pub(super) struct Inbound {
     choice: SourceChoice,
     reception: Reception,
     clock: TheirClock,
+    /// Of their latest sound.
+    codec: Option<Codec>,
     digits: HeardDigits,
     /// Where somebody listens.
     playout: Option<Box<Playout>>,
@@ -61,6 +63,7 @@ impl Inbound {
             choice: SourceChoice::default(),
             reception: Reception::default(),
             clock: TheirClock::new(),
+            codec: None,
             digits: HeardDigits::default(),
             playout: config.is_listening().then(|| Box::new(Playout::new(config))),
             pending: config.is_listening().then(|| Box::new(Pending::new())),
@@ -160,6 +163,7 @@ impl Inbound {
     ) -> Result<Received<'a>, Cause> {
         if let Content::Sound(codec) = content {
             packet.timestamp = self.clock.sample(codec, packet.timestamp);
+            self.codec = Some(codec);
         }
         let at = self.media_time(now);
         let arrival = self.reception.arrive(at, &packet);
@@ -238,6 +242,11 @@ impl Inbound {
 
     pub fn next_deadline(&self) -> Option<Instant> {
         Some(self.epoch? + self.playout.as_ref()?.next_due())
+    }
+
+    /// Of their latest sound.
+    pub fn codec(&self) -> Option<Codec> {
+        self.codec
     }
 
     pub fn ignored(&self) -> u64 {

@@ -241,6 +241,7 @@ impl MediaSession {
             packets_ignored: self.inbound.ignored() + self.incoming.malformed() + self.control.ignored(),
             packets_unauthentic: self.incoming.unauthentic() + self.control.unauthentic(),
             packets_replayed: self.incoming.replayed() + self.control.replayed(),
+            codec: self.inbound.codec(),
             jitter: reception.jitter(),
             concealed_frames: playout.map_or(0, Playout::concealed_frames),
             level_dbm0: playout.and_then(|playout| playout.hearing().level_dbm0()).unwrap_or(-96.0).max(-96.0),
