@@ -109,8 +109,8 @@ class Stage:
         self._open.append(phone)
         return phone
 
-    def player(self):
-        return self.keep(rtp.Player())
+    def player(self, **options):
+        return self.keep(rtp.Player(**options))
 
     def call(self, server, body, user="echo", prober=None):
         """A call of ours to the server, answered; the prober may have others."""

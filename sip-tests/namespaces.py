@@ -2,8 +2,10 @@
 
     inside 10.77.1.2 ── 10.77.1.1 nat 10.77.2.1 ── 10.77.2.2 outside
 
-Needs root, `ip` and `nft`. A thread enters a namespace with `with net.inside:`; the sockets it makes and the children it
-starts there stay in it.
+    198.51.100.1, 198.51.100.2 public
+
+Needs root and `ip`, the NAT also `nft`. A thread enters a namespace with `with net.inside:`; the sockets it makes and the
+children it starts there stay in it.
 """
 
 import contextlib
@@ -18,6 +20,7 @@ import threading
 from process import Skipped
 
 INSIDE, OUTSIDE, PUBLIC = "10.77.1.2", "10.77.2.2", "10.77.2.1"
+PUBLIC_PAIR = "198.51.100.1", "198.51.100.2"
 CLONE_NEWNET = 0x40000000
 SETUP = """
 ip link add in0 netns {inside} type veth peer name nat0 netns {nat}
@@ -46,9 +49,9 @@ ip link add out0 netns {outside} type veth peer name nat1 netns {nat}
 """
 
 
-def obstacle():
-    """Why there can be no namespaces here; `None` when there can."""
-    lacking = [tool for tool in ("ip", "nft", "sysctl") if not shutil.which(tool, path=search_path())]
+def obstacle(*tools):
+    """Why there can be no namespaces here that want these tools too; `None` when there can."""
+    lacking = [tool for tool in ("ip", *tools) if not shutil.which(tool, path=search_path())]
     if lacking:
         return f"{', '.join(lacking)} not found"
     if os.geteuid() != 0:
@@ -66,6 +69,28 @@ def search_path():
 def run(command):
     return subprocess.run(command.split(), capture_output=True, text=True, check=False,
                           env={**os.environ, "PATH": search_path()})
+
+
+class Public:
+    """A namespace by itself that has two addresses of the public network, and whence all others are reached by nobody."""
+
+    numbers = itertools.count(1)
+
+    def __init__(self):
+        self._name = f"offhook-public-{os.getpid()}-{next(Public.numbers)}"
+        for command in ("ip netns add {0}", "ip -n {0} link set lo up", "ip -n {0} route add default dev lo",
+                        *(f"ip -n {{0}} addr add {address}/32 dev lo" for address in PUBLIC_PAIR)):
+            ended = run(command.format(self._name))
+            if ended.returncode:
+                self.close()
+                raise Skipped(f"no public addresses can be had, {command}: {ended.stderr.strip()}")
+
+    @property
+    def inside(self):
+        return entered(self._name)
+
+    def close(self):
+        run(f"ip netns del {self._name}")
 
 
 class BehindNat:

@@ -39,10 +39,10 @@ def event_payload(event, duration, is_end):
 class Endpoint:
     """A port that keeps all that arrives there."""
 
-    def __init__(self, event_type=101):
+    def __init__(self, event_type=101, host="127.0.0.1", port=None):
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         # RTCP goes to the port above, where nobody else may listen.
-        self.socket.bind(("127.0.0.1", PORTS.take(2)))
+        self.socket.bind((host, port or PORTS.take(2)))
         self.socket.settimeout(0.1)
         self.port = self.socket.getsockname()[1]
         self.event_type = event_type
@@ -163,8 +163,8 @@ class Phone(Endpoint):
 class Player(Endpoint):
     """Sends packets made beforehand, each at its time, and keeps all that arrives."""
 
-    def __init__(self):
-        super().__init__()
+    def __init__(self, **options):
+        super().__init__(**options)
         # `(time, datagram)` of all that was sent.
         self.sent = []
         self._target = None

@@ -28,7 +28,7 @@ class Sipp(Process):
             command.append(f"{target[0]}:{target[1]}")
         # SIPp reads the status code of a response when it loads the file, too early for its own -key.
         text = (SCENARIOS / f"{scenario}.xml").read_text()
-        for key, value in {**keys, "event_type": event_type}.items():
+        for key, value in {"audio_host": host, **keys, "event_type": event_type}.items():
             text = text.replace(f"[{key}]", str(value))
         more = "".join(f"    {header}\n" for header in headers)
         text = text.replace("    Content-Type:", f"{more}    Content-Type:", 1)

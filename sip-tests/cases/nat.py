@@ -12,7 +12,7 @@ REMEMBERS, KEEP_ALIVE = 5, "2s"
 
 def behind_nat(t, over):
     """Both sides of a NAT, ready; this thread is to be inside: `(net, trunk, phone, server)`."""
-    if why := obstacle():
+    if why := obstacle("nft", "sysctl"):
         raise Skipped(why)
     net, port, sip = t.keep(BehindNat(REMEMBERS)), PORTS.take(2), f'keep_alive = "{KEEP_ALIVE}"\n'
     if over == "tls":

@@ -21,6 +21,8 @@ SHARES = {
     "abandoned": 10,
 }
 THOUSANDS, CALLS_A_SECOND = 10, 60
+# Of sound, from those who hang up themselves.
+SPOKEN_MS = 200
 # Until then the allocator finds how much it needs at the busiest.
 SETTLED_THOUSANDS = 4
 # What is freed goes back to the system at once: glibc would keep much of it, above all of what recognisers of calls of ours
@@ -134,6 +136,8 @@ def after_calls(t, server, callee_port, thousands):
     """Memory in MB and open files, once so many calls are over and forgotten."""
     seconds = 1000 * thousands / CALLS_A_SECOND
     nobody = t.player().port
+    sound = t.folder / "tone.ulaw"
+    sound.write_bytes(audio.ulaw_encode(audio.tone(500, SPOKEN_MS / 1000)))
 
     def running(kind, scenario, target=server.target, port=None, **keys):
         calls = SHARES[kind] * thousands
@@ -143,7 +147,7 @@ def after_calls(t, server, callee_port, thousands):
                      **keys)
 
     callers = [
-        running("ended by them", "set_up"),
+        running("ended by them", "call_streaming", sound=sound, spoken_ms=SPOKEN_MS),
         running("ended by us", "call_until_bye"),
         running("declined", "call_refused", service="reject", refusal=603, formats=0),
         running("without a codec", "call_refused", refusal=488, formats=18),
