@@ -1,11 +1,11 @@
-"""Captures of UDP over IPv4 without a link layer, as Wireshark reads them."""
+"""Captures of UDP over IPv4, without a link layer as Wireshark reads them, or with that of Ethernet, which SIPp wants."""
 
 import socket
 import struct
 
 from process import expect
 
-MAGIC, RAW_IP = 0xA1B2C3D4, 101
+MAGIC, ETHERNET, RAW_IP = 0xA1B2C3D4, 1, 101
 
 
 def read(capture):
@@ -26,9 +26,10 @@ def read(capture):
     return found
 
 
-def written(datagrams, source, target):
+def written(datagrams, source, target, link=RAW_IP):
     """A capture of `[(seconds, payload)]`, all from one address to another."""
-    capture = struct.pack("<IHHiIII", MAGIC, 2, 4, 0, 0, 65535, RAW_IP)
+    capture = struct.pack("<IHHiIII", MAGIC, 2, 4, 0, 0, 65535, link)
+    frame = bytes(12) + b"\x08\x00" if link == ETHERNET else b""
     for at, payload in datagrams:
         total = 28 + len(payload)
         hosts = (socket.inet_aton(host) for host, _ in (source, target))
@@ -37,7 +38,8 @@ def written(datagrams, source, target):
         # Without a checksum of its own, as it may be (RFC 768).
         udp = struct.pack("!HHHH", source[1], target[1], 8 + len(payload), 0)
         seconds, micros = divmod(round(at * 1e6), 1_000_000)
-        capture += struct.pack("<IIII", seconds, micros, total, total) + head + udp + payload
+        size = len(frame) + total
+        capture += struct.pack("<IIII", seconds, micros, size, size) + frame + head + udp + payload
     return capture
 
 

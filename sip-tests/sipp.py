@@ -16,8 +16,9 @@ class Sipp(Process):
     count = 0
 
     def __init__(self, folder, scenario, port, target=None, service="echo", seconds=60, event_type=101, host="127.0.0.1",
-                 headers=(), calls=1, rate=10.0, **keys):
-        """`headers` are more header fields of the first message with a description. Many `calls` are placed at so many a
+                 headers=(), calls=1, rate=10.0, media_port=None, **keys):
+        """Of what SIPp sends itself, `[media_port+4]` of a scenario is the first port that others may have as well.
+        `headers` are more header fields of the first message with a description. Many `calls` are placed at so many a
         second, and only what came unexpected is kept of them."""
         Sipp.count += 1
         self.port = port
@@ -36,6 +37,8 @@ class Sipp(Process):
         command += ["-sf", folder / f"{name}.xml", "-i", host, "-p", port, "-m", calls, "-nostdin",
                     "-s", service, "-timeout", f"{seconds}s", "-timeout_error",
                     "-trace_err", "-error_file", folder / f"{name}.errors"]
+        if media_port:
+            command += ["-mp", media_port]
         if calls == 1:
             command += ["-trace_msg", "-message_file", self.trace_path]
         else:

@@ -4,6 +4,7 @@ from cases import kills  # noqa: F401
 from cases import robustness  # noqa: F401
 from cases import crowds  # noqa: F401
 from cases import media  # noqa: F401
+from cases import played  # noqa: F401
 from cases import one_way  # noqa: F401
 from cases import reports  # noqa: F401
 from cases import listening  # noqa: F401
