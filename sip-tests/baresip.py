@@ -13,18 +13,20 @@ class Baresip(Process):
     peer = "baresip"
     count = 0
 
-    def __init__(self, folder, user, frequency, port=None, registrar=None, host="127.0.0.1", encrypt=None, seconds=30,
-                 password=None, codec=("pcmu", 8000)):
+    def __init__(self, folder, user, frequency=440, port=None, registrar=None, host="127.0.0.1", encrypt=None, seconds=30,
+                 password=None, codec=("pcmu", 8000), sound=None):
         """`registrar` is a domain and the address of its proxy. With `encrypt = "srtp"` it speaks SRTP with who offers
         it, with "srtp-mand" nothing else. In each call its tone ends after so many seconds. With a `password` it says who it
-        is when asked. It speaks the one `codec`, by its name and the rate of its sound."""
+        is when asked. It speaks the one `codec`, by its name and the rate of its sound. In place of a tone it may say a
+        `sound`, samples of that rate."""
         Baresip.count += 1
         self.port, self.control_port, media = port or PORTS.take(2), PORTS.take(), PORTS.take(20)
         self.home = folder / f"baresip-{Baresip.count}"
         self.heard_in = self.home / "rec"
         self.heard_in.mkdir(parents=True)
         name, self.rate = codec
-        audio.write_wav(self.home / "tone.wav", audio.tone(frequency, seconds, rate=self.rate), self.rate)
+        sound = sound or audio.tone(frequency, seconds, rate=self.rate)
+        audio.write_wav(self.home / "tone.wav", sound, self.rate)
         (self.home / "contacts").write_text("")
         domain, way = f"{host}:{self.port}", "regint=0"
         if registrar:

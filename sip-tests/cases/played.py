@@ -100,7 +100,7 @@ def sipp_speaks_before_it_answers(t):
     call_id = server.dial()
     server.wait_status(call_id, "early_media")
     server.wait_status(call_id, "answered")
-    idle(1.5 + MARGIN_MS / 1000)
+    idle(1.5 + 2 * MARGIN_MS / 1000)
     server.hang_up(call_id, callee)
     rate, (they, _) = server.recording(call_id, t.folder)
     for frequency in (600, 1000):
