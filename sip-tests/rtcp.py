@@ -31,7 +31,7 @@ def parse(datagram):
             raise ValueError(f"part {len(parts)} is of version {first >> 6}, padded or cut")
         parts.append((kind, first & 0x1F, datagram[at + 4 : end]))
         at = end
-    kinds = [kind for kind, _, _ in parts]
+    kinds = [kind for kind, _, _ in parts] or [None]
     if kinds not in ([kinds[0], DESCRIPTION], [kinds[0], DESCRIPTION, GOODBYE]) or kinds[0] not in (SENDER, RECEIVER):
         raise ValueError(f"the parts are {kinds}")
     (ssrc,) = struct.unpack_from("!I", parts[0][2])

@@ -15,6 +15,7 @@ import harness
 import model
 import pcap
 import placed_once
+import rtcp
 import rtp
 import run
 import siege
@@ -122,6 +123,52 @@ class Pcap(unittest.TestCase):
         datagrams = [(1.000001, b"one"), (2.5, bytes(range(200)))]
         capture = pcap.written(datagrams, ("127.0.0.1", 4000), ("127.0.0.2", 5000))
         self.assertEqual(pcap.read(capture), [(at, 4000, 5000, payload) for at, payload in datagrams])
+
+
+    def test_behind_ethernet_each_packet_has_a_header_more(self):
+        ends = ("127.0.0.1", 4000), ("127.0.0.2", 5000)
+        bare, framed = (pcap.written([(1, b"one")], *ends, link) for link in (pcap.RAW_IP, pcap.ETHERNET))
+        self.assertEqual((bare[20], framed[20]), (101, 1))
+        self.assertEqual(framed[40:54], bytes(12) + b"\x08\x00")
+        self.assertEqual(framed[54:], bare[40:])
+
+
+class Rtcp(unittest.TestCase):
+    BLOCK = rtcp.Block(ssrc=7, fraction=64, lost=-3, highest=0x10005, jitter=12, last_report=0x22223333, since=65536)
+    REPORT = rtcp.Report(5, (0x11112222_33334444, 160, 2, 320), [BLOCK], "a name", True)
+
+    def test_what_was_written_is_read_back(self):
+        for report in (self.REPORT, self.REPORT._replace(sender=None, goodbye=False), self.REPORT._replace(blocks=[])):
+            self.assertEqual(rtcp.parse(rtcp.written(report)), report)
+        for name in ("", "abc", "abcd", "abcde"):
+            self.assertEqual(rtcp.parse(rtcp.written(self.REPORT._replace(cname=name))).cname, name)
+
+    def test_a_report_is_laid_out_as_rfc_3550_section_6_4_1_has_it(self):
+        written = rtcp.written(self.REPORT)
+        self.assertEqual(written[:8].hex(), "81c8000c00000005")
+        self.assertEqual(written[8:28].hex(), "1111222233334444" "000000a0" "00000002" "00000140")
+        self.assertEqual(written[28:52].hex(), "00000007" "40fffffd" "00010005" "0000000c" "22223333" "00010000")
+        self.assertEqual(rtcp.middle(self.REPORT.sender[0]), 0x22223333)
+
+    def test_what_is_no_compound_packet_is_told(self):
+        written = rtcp.written(self.REPORT)
+        report = written[:52]
+        for wrong in (written[:-1], report, written[52:], written + report, b"\x40" + written[1:], written[:-4] + b"what",
+                      b"\x82" + written[1:]):
+            with self.assertRaises(ValueError):
+                rtcp.parse(wrong)
+
+    def test_a_port_above_that_of_a_player_sends_and_keeps_what_comes(self):
+        player = rtp.Player()
+        port = rtcp.Port(player)
+        port.send(self.REPORT, ("127.0.0.1", player.port + 1))
+        end = time.monotonic() + 5
+        while time.monotonic() < end and not port.arrived:
+            time.sleep(0.02)
+        port.close()
+        player.close()
+        self.assertEqual([report for _, report in port.reports()], [self.REPORT])
+        self.assertEqual(port.arrived[0][1], ("127.0.0.1", player.port + 1))
 
 
 class Srtp(unittest.TestCase):
