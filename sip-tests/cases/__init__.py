@@ -1,6 +1,7 @@
 """The cases, slowest file first."""
 
 from cases import kills  # noqa: F401
+from cases import nat  # noqa: F401
 from cases import robustness  # noqa: F401
 from cases import crowds  # noqa: F401
 from cases import media  # noqa: F401
@@ -21,6 +22,5 @@ from cases import independent_phone  # noqa: F401
 from cases import trunk  # noqa: F401
 from cases import encrypted  # noqa: F401
 from cases import located  # noqa: F401
-from cases import nat  # noqa: F401
 from cases import wire  # noqa: F401
 from cases import soak  # noqa: F401

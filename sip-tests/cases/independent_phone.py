@@ -50,7 +50,7 @@ def baresip_speaks_pcma(t):
     expect(codecs == [("decoder", "PCMA"), ("encoder", "PCMA")], f"baresip set the codecs {codecs}")
 
 
-@case
+@case(patient=True)
 def baresip_holds_and_resumes(t):
     """baresip calls the agent, holds and resumes by re-INVITE: its sound pauses and goes on; while held it is sent nothing."""
     phone = t.baresip(user="+15550177", sound=warble(LOW, HIGH) * 20)

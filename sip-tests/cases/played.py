@@ -47,7 +47,7 @@ def played(t, script, formats="0 101"):
     return ways[0][0], *recorded(t, server)
 
 
-@case
+@case(patient=True)
 def sipp_plays_packets_of_all_times(t):
     """SIPp plays packets of 10, 20, 30, 40 and 60 ms, of five sources: they come back as they are, and are recorded whole."""
     script = rtp.Script()
@@ -59,7 +59,7 @@ def sipp_plays_packets_of_all_times(t):
         expect_whole(they, rate, 500 + 200 * place, 1.2)
 
 
-@case
+@case(patient=True)
 def sipp_plays_another_codec_and_noise(t):
     """SIPp plays PCMU, PCMA, comfort noise and PCMU again: one stream of PCMU comes back, and all of it is recorded."""
     script = rtp.Script().say(audio.tone(600, 1)).say(audio.tone(800, 1), payload_type=8).noise(50, 1).say(audio.tone(1000, 1))
@@ -75,7 +75,7 @@ def sipp_plays_another_codec_and_noise(t):
     expect(abs(begins - ends - 1) < 0.15, f"the pause lasts {begins - ends:.2f} s in the recording, not 1 s")
 
 
-@case
+@case(patient=True)
 def sipp_moves_its_audio(t):
     """SIPp moves its audio to another port by re-INVITE and plays another source there: each comes back where it came from."""
     own, server = Own(t), t.offhook()
@@ -89,7 +89,7 @@ def sipp_moves_its_audio(t):
     expect(len({packet.ssrc for player in own.heard for packet in player.packets}) == 1, "our SSRC changed with the move")
 
 
-@case
+@case(patient=True)
 def sipp_speaks_before_it_answers(t):
     """SIPp plays a tone after its 183, answers, and plays another: both are recorded whole."""
     own = Own(t)
