@@ -2,6 +2,7 @@
 
 import csv
 import pathlib
+import re
 
 import sip
 from process import CALL_SECONDS, Process, expect, udp_bound, wait_for
@@ -87,6 +88,11 @@ class Sipp(Process):
         wait_for(f"{self.name} ends", lambda: not self.running, seconds)
         with open(self.figures_path, encoding="ascii", newline="") as file:
             return int(list(csv.DictReader(file, delimiter=";"))[-1]["SuccessfulCall(C)"])
+
+    def refused(self, status):
+        """How many of many calls came to nothing because of such an answer."""
+        errors = self.errors_path.read_text(errors="replace") if self.errors_path.exists() else ""
+        return len(re.findall(rf"Aborting call on [^\n]*received 'SIP/2\.0 {status} ", errors))
 
     def _why(self):
         seen = " ".join(repr(message) for message in self.messages()[-6:])
