@@ -12,8 +12,8 @@ from harness import case, expect, idle, wait_for
 from kamailio import make_certificates
 from process import PORTS
 
-# RTP that does not come for so long ends a call that is not held.
-MEDIA_TIMEOUT_SECONDS = 30
+# RTP that does not come for 30 s ends a call that should be heard; others go on.
+HELD_SECONDS = 36
 # What the echo sends of its own, while nothing comes.
 SILENCE = {0xFF}
 # A fax machine's part of an offer.
@@ -298,7 +298,41 @@ def media_held_for_long(t):
     player.play(call.remote, rtp.Script().say(audio.tone(600, 0.5)).packets)
     wait_for("the tone comes back", lambda: echoed(player))
     negotiate(call, sip.describe(player.port, lines=["a=inactive"]), "inactive")
-    idle(MEDIA_TIMEOUT_SECONDS + 3)
+    idle(HELD_SECONDS)
+    resumed(call, player)
+
+
+@case(patient=True)
+def media_wanted_one_way_for_long(t):
+    """A caller of `milliwatt` who re-offers `recvonly` and sends nothing for longer than the media time-out hears on."""
+    server, player = t.offhook(), t.player()
+    call = t.call(server, sip.describe(player.port), "milliwatt")
+    player.play(call.remote, rtp.Script().say(audio.tone(600, 0.5)).packets)
+    wait_for("the caller has spoken", lambda: player.idle)
+    negotiate(call, sip.describe(player.port, lines=["a=recvonly"]), "sendonly")
+    since = time.monotonic()
+    idle(HELD_SECONDS)
+    heard = [packet.at for packet in player.packets if packet.at >= since]
+    latest = heard[-1] - since if heard else 0
+    expect(latest > HELD_SECONDS - 1, f"the last packet came {latest:.0f} s after the caller began to listen only")
+    expect(len(heard) >= 45 * HELD_SECONDS, f"only {len(heard)} packets came in {HELD_SECONDS} s")
+    negotiate(call, sip.describe(player.port), "sendrecv")
+    call.hang_up()
+
+
+@case(patient=True)
+def media_inactive_from_the_start(t):
+    """A call offered as `inactive`, in which nothing comes for longer than the media time-out, goes on, and is heard after."""
+    server, player = t.offhook(), t.player()
+    call = t.call(server, sip.describe(player.port, lines=["a=inactive"]))
+    expect(call.answer.sdp_direction() == "inactive", f"the answer says {call.answer.sdp_direction()}")
+    idle(HELD_SECONDS)
+    expect(not player.packets, f"{len(player.packets)} packets came to who wants none")
+    resumed(call, player)
+
+
+def resumed(call, player):
+    """The call is offered both ways again, and hears itself."""
     negotiate(call, sip.describe(player.port), "sendrecv")
     since, script = time.monotonic(), rtp.Script().say(audio.tone(1000, 1))
     player.play(call.remote, script.packets)
