@@ -278,26 +278,32 @@ async fn with_a_key_a_recording_is_encrypted_and_read_with_that_key_alone() {
     assert!(power(&they, 1004.0) > 0.5, "they are left");
 }
 
-/// Something like quiet speech: a voice of 120 Hz and its overtones, in syllables of 160 ms and pauses of 90.
+/// Something like quiet speech: a voice whose pitch glides, in phrases of seven syllables, each a vowel of its own.
 fn murmur() -> impl Iterator<Item = [i16; 160]> {
+    const SYLLABLE: usize = 2000;
+    const VOWELS: [(f32, f32); 4] = [(300.0, 2200.0), (550.0, 1500.0), (700.0, 1100.0), (450.0, 1800.0)];
     (0..).map(|frame: usize| {
         std::array::from_fn(|n| {
             let sample = frame * 160 + n;
-            let time = sample as f32 / 8000.0;
-            let syllable = (sample % 2000) as f32 / 1280.0;
-            let loudness = if syllable < 1.0 { (syllable * std::f32::consts::PI).sin() } else { 0.0 };
-            let pitch = 120.0 + 15.0 * (time * 3.0).sin();
-            let voice = (1..28u16).map(|k| {
-                let hertz = pitch * f32::from(k);
-                let formant = |centre: f32| 1.0 / (1.0 + ((hertz - centre) / 120.0).powi(2));
-                (time * 120.0 * f32::from(k) * std::f32::consts::TAU).sin() * (formant(550.0) + 0.5 * formant(1500.0))
+            let (time, syllable) = (sample as f32 / 8000.0, sample / SYLLABLE);
+            let through = (sample % SYLLABLE) as f32 / 1280.0;
+            if through >= 1.0 || syllable % 9 >= 7 {
+                return 0;
+            }
+            let pitch = 120.0 + 25.0 * (time * 5.0).sin();
+            let phase = 120.0 * time - 5.0 * (time * 5.0).cos();
+            let (first, second) = VOWELS[syllable % 4];
+            let overtones = (1..28u16).map(|k| {
+                let formant = |centre: f32| 1.0 / (1.0 + ((pitch * f32::from(k) - centre) / 120.0).powi(2));
+                ((phase * f32::from(k)).fract() * std::f32::consts::TAU).sin()
+                    * (formant(first) + 0.5 * formant(second))
             });
-            (voice.sum::<f32>() * loudness * 220.0) as i16
+            (overtones.sum::<f32>() * (through * std::f32::consts::PI).sin() * 300.0) as i16
         })
     })
 }
 
-/// How loud an agent hears a murmur, of its tenth to its twelfth second.
+/// How loud an agent hears a murmur, from its twentieth second on.
 async fn heard_of_a_murmur(raise_quiet_lines: bool) -> f32 {
     let network = network(12);
     let networks = vec![("10.0.0.0".parse().expect("an address"), 8)];
@@ -325,8 +331,8 @@ async fn heard_of_a_murmur(raise_quiet_lines: bool) -> f32 {
     });
     let mut call = caller.dial(dial("+15550100")).await.expect("dialed");
     until(&mut call.line, |event| *event == LineEvent::Answered).await;
-    listen(&mut call.line, 500).await;
-    let heard = listen(&mut call.line, 100).await;
+    listen(&mut call.line, 1000).await;
+    let heard = listen(&mut call.line, 200).await;
     let energy: f32 = heard.iter().map(|sample| f32::from(*sample).powi(2)).sum();
     10.0 * energy.log10()
 }
