@@ -87,14 +87,17 @@ def media_from_a_private_address(t):
 
 @case
 def media_from_another_source(t):
-    """They fall silent and somebody else sends to us: the call tells from where, and that it is over when they go on."""
+    """They go on from another address that nobody told of: the call tells from where, and that it is over when they return."""
     player, stranger = t.player(), t.player()
+    script = rtp.Script().say(audio.tone(440, 0.5))
+    spoken = len(script.packets)
+    elsewhere = [(due - 0.5, packet) for due, packet in script.say(audio.tone(2000, 3)).packets[spoken:]]
     server, call_id, callee = t.outbound(player)
-    player.play(callee.remote_audio(), rtp.Script().say(audio.tone(440, 0.5)).packets)
+    player.play(callee.remote_audio(), script.packets[:spoken])
     server.wait_status(call_id, "answered")
     wait_for("they fall silent", lambda: player.idle)
     silent = since_answer(server, call_id)
-    stranger.play(callee.remote_audio(), rtp.Script().say(audio.tone(2000, 3)).packets)
+    stranger.play(callee.remote_audio(), elsewhere)
     told = expect_one_way_since(server, call_id, "other_source", silent)
     source = f"127.0.0.1:{stranger.port}"
     expect(source in told["detail"], f"the detail is {told['detail']!r}, which does not name {source}")

@@ -23,7 +23,7 @@ const OVERLAP: usize = 4 * MS;
 /// At full level for so long,
 const HOLD: usize = 60 * MS;
 /// silent after so long.
-const FADE_END: usize = 160 * MS;
+const FADE_END: usize = 120 * MS;
 /// Sound that comes back unexpectedly is blended in over this.
 const BLEND: usize = 5 * MS;
 /// Samples of the right side that the left has to meet in phase; with fewer there is no right side.

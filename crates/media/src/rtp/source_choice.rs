@@ -5,20 +5,25 @@ use std::time::{Duration, Instant};
 
 use super::Admission;
 
-/// Packets of sound in a row with which another source takes over…
+/// Packets of sound in a row with which a former source takes over again…
 const TAKEOVER: u32 = 3;
 /// … when nothing of the present one has come for so long.
 const SILENT: Duration = Duration::from_millis(60);
-/// When nothing has come of it for so long, the first packet of another does.
+/// When nothing has come of it for so long, the first packet of a former one does.
 const GONE: Duration = Duration::from_millis(200);
+/// Former sources that are remembered.
+const FORMER: usize = 4;
 
-/// One source is heard at a time. Where two of them send by turns it stays that one: a buffer that began anew with each packet
-/// would play nothing (RFC 3550 §8.2, §A.1). Keys often have a source of their own; they stand for themselves, so they are
-/// never sound to be put in order, and never the end of it.
+/// One source is heard at a time: the newest, for one that follows another has its reasons. Where one comes back while the newer
+/// still sends, the newer stays: a buffer that began anew with each packet of two by turns would play nothing (RFC 3550 §8.2,
+/// §A.1). Keys often have a source of their own; they stand for themselves, so they are never sound to be put in order, and
+/// never the end of it.
 #[derive(Debug, Default)]
 pub struct SourceChoice {
     present: Option<Present>,
-    /// Another source, and how many packets of sound it has sent in a row.
+    /// Those before it, the latest first.
+    former: [Option<u32>; FORMER],
+    /// A former source, and how many packets of sound it has sent in a row since.
     rival: Option<(u32, u32)>,
 }
 
@@ -42,11 +47,14 @@ impl SourceChoice {
             return Admission::Taken;
         }
         let silent = now.saturating_duration_since(present.latest);
-        if present.from != from || !present.has_sound || is_sound && silent >= GONE {
+        if present.from != from || !present.has_sound {
             return self.begin(now, from, ssrc, is_sound);
         }
         if !is_sound {
             return Admission::Refused;
+        }
+        if silent >= GONE || !self.former.contains(&Some(ssrc)) {
+            return self.begin(now, from, ssrc, is_sound);
         }
         let run = self.rival.filter(|(rival, _)| *rival == ssrc).map_or(1, |(_, run)| run + 1);
         self.rival = Some((ssrc, run));
@@ -59,7 +67,11 @@ impl SourceChoice {
     }
 
     fn begin(&mut self, now: Instant, from: SocketAddr, ssrc: u32, is_sound: bool) -> Admission {
-        self.present = Some(Present { ssrc, from, latest: now, has_sound: is_sound });
+        let before = self.present.replace(Present { ssrc, from, latest: now, has_sound: is_sound });
+        if let Some(before) = before.filter(|before| before.has_sound && before.ssrc != ssrc) {
+            self.former.rotate_right(1);
+            self.former[0] = Some(before.ssrc);
+        }
         match self.rival.take() {
             Some((rival, _)) if rival == ssrc => Admission::Proved,
             _ => Admission::Taken,
@@ -97,19 +109,23 @@ mod tests {
 
     // RFC 3550 §A.1.
     #[test]
-    fn of_two_sources_by_turns_the_first_stays() {
-        check("1@0 +, 2@10 ~, 1@20 +, 2@30 ~, 1@40 +, 2@50 ~, 1@60 +, 2@70 ~, 1@80 +");
-        check("1@0 +, 2@10 ~, 2@20 ~, 1@60 +, 2@70 ~, 3@80 ~, 2@90 ~, 1@120 +");
-        // Packets of 60 ms beside those of 20: one change, and no way back.
-        check("1@0 +, 2@20 ~, 2@40 ~, 2@60 !, 1@61 ~, 2@80 +, 2@100 +, 1@121 ~, 2@140 +");
+    fn of_two_sources_by_turns_the_newer_stays() {
+        check("1@0 +, 2@10 +, 1@20 ~, 2@30 +, 1@40 ~, 2@50 +, 1@60 ~, 2@70 +");
+        check("1@0 +, 2@10 +, 1@20 ~, 1@40 ~, 2@60 +, 1@70 ~, 1@90 ~, 2@120 +");
+        // Packets of 60 ms, and the former goes on in those of 20: one change back, and no more.
+        check("1@0 +, 2@20 +, 1@40 ~, 1@60 ~, 1@80 !, 2@81 ~, 1@100 +, 1@120 +, 2@141 ~, 1@160 +");
     }
 
     #[test]
-    fn another_source_takes_over_from_one_that_has_ended() {
-        check("1@0 +, 2@20 ~, 2@40 ~, 2@60 !, 2@80 +");
-        check("1@0 +, 2@5 ~, 2@25 ~, 2@45 ~, 2@65 !");
-        check("1@0 +, 2@200 +, 1@210 ~, 2@220 +");
+    fn a_source_that_follows_another_is_heard_from_its_first_packet_on() {
+        check("1@0 +, 2@20 +, 2@40 +, 3@60 +, 4@80 +, 5@100 +");
         check("1@0 +, 2/9@20 +, 2/9@40 +");
+    }
+
+    #[test]
+    fn a_former_source_takes_over_from_one_that_has_ended() {
+        check("1@0 +, 2@10 +, 1@20 ~, 1@40 ~, 1@60 ~, 1@80 !, 1@100 +");
+        check("1@0 +, 2@10 +, 1@210 +, 2@220 ~, 1@230 +");
     }
 
     // RFC 4733 §2.6.
