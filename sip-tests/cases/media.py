@@ -64,7 +64,8 @@ def expect_whole(samples, rate, frequency, seconds):
     lasted = stretch[1] - stretch[0]
     # The windows of the edges hear half of it each.
     expect(heard >= seconds - 0.3, f"{frequency} Hz was recorded for {heard:.1f} s of {lasted:.2f} s, not {seconds} s")
-    expect(abs(lasted - seconds) < 0.15, f"{seconds} s of {frequency} Hz are {lasted:.2f} s in the recording")
+    # What is made up when the packets end goes on for 120 ms, and windows are 20 ms long.
+    expect(-0.1 < lasted - seconds < 0.2, f"{seconds} s of {frequency} Hz are {lasted:.2f} s in the recording")
 
 
 def in_both(t, script, formats="0", lines=()):
