@@ -2,10 +2,11 @@
 """Concealment of lost packets, judged by PESQ and by a recogniser: plc.py PROGRAM OFFHOOK TARGET [SEED]
 
 PROGRAM is the example bench-plc, OFFHOOK the binary whose `transcribe` counts words, TARGET a folder for the environment
-with PyPI's `pesq`. The same packets of the same clips are lost for all: silence instead of them, the frame before once
-more, spandsp's `plc`, and a call of ours at the delay it chooses. Needs Debian's asterisk-core-sounds-en-wav and
-libspandsp2; PLC_CLIPS may name more clips (8 kHz, mono, separated by colons), of which no words are counted. Ends 1 when
-ours is not ahead by PESQ in each row, or misheard more than one of the others; 2 when something is missing.
+with PyPI's `pesq`. The same packets of the same clips are lost for all, drawn three times: silence instead of them, the frame
+before once more, spandsp's `plc`, and a call of ours at the delay it has chosen by then. Needs Debian's
+asterisk-core-sounds-en-wav and libspandsp2; PLC_CLIPS may name more clips (8 kHz, mono, separated by colons), of which no words
+are counted. Ends 1 when ours is not ahead by PESQ in each row, or misheard more than one of the others; 2 when something is
+missing.
 """
 
 import ctypes
@@ -19,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 import wave
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 
 import environment
 from environment import missing
@@ -29,7 +30,9 @@ TEXTS = "/usr/share/doc/asterisk-core-sounds-en/core-sounds-en.txt.gz"
 CLIPS = 16
 SECONDS = (5, 12)
 FRAME = 160
-# Losses after which words are counted too.
+# So often the losses are drawn; at the smallest share a clip has few.
+DRAWS = 3
+# Losses after which words are counted too, as they were drawn first.
 WORD_KINDS = ["5", "10-burst-2"]
 KINDS = [share + burst for burst in ("", "-burst-2", "-burst-3") for share in ("1", "3", "5", "10")]
 
@@ -80,6 +83,30 @@ def spandsp(frames, lost):
     return played
 
 
+RIVALS = {"silence": silence, "repetition": repetition, "spandsp": spandsp}
+NAMES = [*RIVALS, "ours"]
+
+
+def heard(drawn, stem, kind):
+    """What each makes of a clip with the packets lost that were drawn."""
+    line = read(drawn / f"{stem}-none.wav")
+    frames = [line[at : at + 2 * FRAME] for at in range(0, len(line) - 2 * FRAME + 1, 2 * FRAME)]
+    lost = [digit == "1" for digit in (drawn / f"{stem}-{kind}.lost").read_text()]
+    sounds = {name: b"".join(rival(frames, lost)) for name, rival in RIVALS.items()}
+    return {**sounds, "ours": read(drawn / f"{stem}-{kind}.wav")}
+
+
+def judged(clip):
+    """PESQ of each, in the order of NAMES."""
+    import numpy
+    from pesq import pesq
+
+    drawn, stem, kind = clip
+    line = numpy.frombuffer(read(drawn / f"{stem}-none.wav"), dtype=numpy.int16)
+    sounds = heard(drawn, stem, kind)
+    return [pesq(8000, line, numpy.frombuffer(sounds[name], dtype=numpy.int16), "nb") for name in NAMES]
+
+
 def texts():
     """What each prompt says, by the name of its file, as words."""
     said = {}
@@ -119,38 +146,28 @@ def transcribed(offhook, folder, name, sound):
 def main():
     program, offhook, target = sys.argv[1:4]
     environment.enter(target, "plc", ["pesq==0.0.4", "numpy<2"])
-    import numpy
-    from pesq import pesq
 
     seed = int(sys.argv[4]) if len(sys.argv) > 4 else random.randrange(1_000_000)
     paths = clips()
-    rivals = {"silence": silence, "repetition": repetition, "spandsp": spandsp}
-    print(f"concealment: PESQ-NB, {len(paths)} clips, 20 ms, G.711, seed {seed}")
-    print(f"{'% lost':<12}" + "".join(f"{name:>12}" for name in [*rivals, "ours"]))
-    with tempfile.TemporaryDirectory() as folder:
-        if subprocess.run([program, folder, str(seed), *map(str, paths)]).returncode:
-            missing("the example failed")
+    print(f"concealment: PESQ-NB, {len(paths)} clips, losses drawn {DRAWS} times, 20 ms, G.711, seed {seed}")
+    print(f"{'% lost':<12}" + "".join(f"{name:>12}" for name in NAMES))
+    with tempfile.TemporaryDirectory() as folder, ProcessPoolExecutor(os.cpu_count()) as pool:
+        folders = [pathlib.Path(folder) / str(draw) for draw in range(DRAWS)]
+        for draw, drawn in enumerate(folders):
+            drawn.mkdir()
+            if subprocess.run([program, drawn, str(seed + draw), *map(str, paths)]).returncode:
+                missing("the example failed")
         behind, said, to_hear = [], texts(), []
         for kind in KINDS:
-            scores = {name: [] for name in [*rivals, "ours"]}
-            for path in paths:
-                line = read(pathlib.Path(folder) / f"{path.stem}-none.wav")
-                frames = [line[at : at + 2 * FRAME] for at in range(0, len(line) - 2 * FRAME + 1, 2 * FRAME)]
-                stem = pathlib.Path(folder) / f"{path.stem}-{kind}"
-                lost = [digit == "1" for digit in stem.with_name(stem.name + ".lost").read_text()]
-                heard = {name: b"".join(rival(frames, lost)) for name, rival in rivals.items()}
-                heard["ours"] = read(stem.with_name(stem.name + ".wav"))
-                for name, sound in heard.items():
-                    degraded = numpy.frombuffer(sound, dtype=numpy.int16)
-                    scores[name].append(pesq(8000, numpy.frombuffer(line, dtype=numpy.int16), degraded, "nb"))
-                if kind in WORD_KINDS and path.stem in said:
-                    to_hear += [(kind, name, path.stem, sound) for name, sound in heard.items()]
-            means = {name: sum(values) / len(values) for name, values in scores.items()}
+            scores = list(pool.map(judged, [(drawn, path.stem, kind) for drawn in folders for path in paths]))
+            means = {name: sum(values) / len(values) for name, values in zip(NAMES, zip(*scores))}
             print(f"{kind:<12}" + "".join(f"{mean:>12.2f}" for mean in means.values()), flush=True)
-            if means["ours"] <= max(means[name] for name in rivals):
+            if means["ours"] <= max(means[name] for name in RIVALS):
                 behind.append(kind)
-        wrong = count_words(offhook, folder, said, to_hear, [*rivals, "ours"])
-    if any(wrong["ours"] > wrong[name] for name in rivals):
+            for path in (path for path in paths if kind in WORD_KINDS and path.stem in said):
+                to_hear += [(kind, name, path.stem, sound) for name, sound in heard(folders[0], path.stem, kind).items()]
+        wrong = count_words(offhook, folder, said, to_hear, NAMES)
+    if any(wrong["ours"] > wrong[name] for name in RIVALS):
         behind.append("words")
     rows = len(KINDS) + 1
     print(f"plc: ours ahead in {rows - len(behind)} of {rows} rows, words among them" + (f"; BEHIND: {', '.join(behind)}" if behind else ""))
