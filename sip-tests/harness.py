@@ -139,15 +139,16 @@ CASES = {}
 Result = collections.namedtuple("Result", "seconds reason skipped peers")
 
 
-def case(function=None, over="udp", patient=False, soak=False):
+def case(function=None, over="udp", patient=False, soak=False, greedy=False):
     """Registers a case under its function's name; `over` is the transport of our signalling.
 
-    A `patient` case spends its time waiting, so that it runs beside the others and takes no turn of theirs. A `soak` is one
-    that takes minutes, and runs only when it is asked for.
+    A `patient` case spends its time waiting, so that it runs beside the others and takes no turn of theirs. A `greedy` one keeps
+    the processors busy, so that it waits for those that do not: what they hear would suffer. A `soak` is one that takes minutes,
+    and runs only when it is asked for.
     """
     if function is None:
-        return lambda function: case(function, over, patient, soak)
-    function.over, function.patient, function.soak = over, patient or soak, soak
+        return lambda function: case(function, over, patient, soak, greedy)
+    function.over, function.patient, function.soak, function.greedy = over, patient or soak, soak, greedy
     CASES[function.__name__] = function
     return function
 

@@ -65,8 +65,14 @@ def main():
     busy, patient = (concurrent.futures.ThreadPoolExecutor(size) for size in (options.jobs, PATIENT_JOBS))
     pending = {}
     for name in names:
-        pool = patient if harness.CASES[name].patient else busy
-        pending[pool.submit(harness.run_case, name, binary, root)] = name
+        case = harness.CASES[name]
+        if not case.greedy:
+            pool = patient if case.patient else busy
+            pending[pool.submit(harness.run_case, name, binary, root)] = name
+    others = [future for future, name in pending.items() if not harness.CASES[name].patient]
+    for name in names:
+        if harness.CASES[name].greedy:
+            pending[patient.submit(run_after, others, name, binary, root)] = name
     try:
         for future in concurrent.futures.as_completed(pending):
             name, result = pending[future], future.result()
@@ -91,6 +97,11 @@ def main():
         pathlib.Path(options.table).write_text(table.written(results))
     print(f"{len(names) - failed - skipped} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""))
     return 1 if failed else 0
+
+
+def run_after(others, name, binary, root):
+    concurrent.futures.wait(others)
+    return harness.run_case(name, binary, root)
 
 
 def is_wanted(name, patterns):

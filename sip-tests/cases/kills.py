@@ -32,7 +32,7 @@ FIRST_CALL_SECONDS = 3
 CALL_SECONDS, LEASE_SECONDS = 1.5, 60
 
 
-@case(patient=True)
+@case(greedy=True)
 def scheduled_through_kills(t):
     """20 kills amid 80 scheduled calls: each is placed once or marked interrupted, none is lost, all go on within 3 s."""
     through_kills(t, QUICK)
@@ -44,7 +44,7 @@ def soak_scheduled_through_kills(t):
     through_kills(t, SOAK)
 
 
-@case(patient=True)
+@case(greedy=True)
 def scheduled_two_nodes(t):
     """20 kills of one of two nodes on one PostgreSQL: the same, and no call of the other node is disturbed."""
     through_kills(t, QUICK, nodes=2)
