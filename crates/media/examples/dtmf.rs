@@ -26,7 +26,7 @@ use media::{FRAME_SAMPLES, SAMPLE_RATE};
 use sounds::Sounds;
 
 /// How much slower or faster speech and music are played.
-const SPEEDS: [f64; 6] = [0.75, 0.83, 0.91, 1.0, 1.08, 1.16];
+const SPEEDS: [f64; 6] = [0.7, 0.8, 0.9, 1.0, 1.05, 1.15];
 /// Active level of speech and music in which there are no digits.
 const TALK_OFF_DBM0: f64 = -15.0;
 /// Hours of it, at least.
