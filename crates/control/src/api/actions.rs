@@ -1,20 +1,13 @@
 //! `/v1/calls/{id}/actions`: orders to a live call. The answer is the call as it was when the order was taken.
 
 use agent::AgentCommand;
-use axum::Extension;
-use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use utoipa::ToSchema;
 
-use super::Api;
-use super::auth::Caller;
-use super::calls::{begin, replayed};
-use super::extract::{Body, Id, json};
+use super::extract::Id;
+use super::once::Once;
 use super::problem::Problem;
-use crate::idempotency::Turn;
 use crate::{Call, Error};
 
 /// Most keys of one order.
@@ -45,15 +38,8 @@ const MAX_TEXT: usize = 1000;
     ),
     security(("key" = []))
 )]
-pub(crate) async fn hangup(
-    State(api): State<Api>,
-    Extension(caller): Extension<Caller>,
-    Id(id): Id,
-    headers: HeaderMap,
-    Body(body): Body,
-) -> Result<Response, Problem> {
-    let path = format!("/v1/calls/{id}/actions/hangup");
-    once(&api, &caller, &headers, &path, &body, async |HangUp {}| api.calls.hang_up(&id).await).await
+pub(crate) async fn hangup(Id(id): Id, once: Once) -> Result<Response, Problem> {
+    once.order(async |calls, HangUp {}| calls.hang_up(&id).await).await
 }
 
 /// Presses keys on an answered call.
@@ -77,21 +63,14 @@ pub(crate) async fn hangup(
     ),
     security(("key" = []))
 )]
-pub(crate) async fn dtmf(
-    State(api): State<Api>,
-    Extension(caller): Extension<Caller>,
-    Id(id): Id,
-    headers: HeaderMap,
-    Body(body): Body,
-) -> Result<Response, Problem> {
-    let path = format!("/v1/calls/{id}/actions/dtmf");
-    once(&api, &caller, &headers, &path, &body, async |order: Dtmf| {
+pub(crate) async fn dtmf(Id(id): Id, once: Once) -> Result<Response, Problem> {
+    once.order(async |calls, order: Dtmf| {
         let is_key = |key: char| "0123456789*#ABCDabcdwW,".contains(key);
         if !(1..=MAX_DIGITS).contains(&order.digits.len()) || !order.digits.chars().all(is_key) {
             let message = format!("send 1 to {MAX_DIGITS} of 0-9, *, #, A-D, and w or a comma for half a second");
             return Err(Error::invalid("digits", message));
         }
-        api.calls.command(&id, AgentCommand::Press(order.digits)).await
+        calls.command(&id, AgentCommand::Press(order.digits)).await
     })
     .await
 }
@@ -117,19 +96,12 @@ pub(crate) async fn dtmf(
     ),
     security(("key" = []))
 )]
-pub(crate) async fn say(
-    State(api): State<Api>,
-    Extension(caller): Extension<Caller>,
-    Id(id): Id,
-    headers: HeaderMap,
-    Body(body): Body,
-) -> Result<Response, Problem> {
-    let path = format!("/v1/calls/{id}/actions/say");
-    once(&api, &caller, &headers, &path, &body, async |order: Say| {
+pub(crate) async fn say(Id(id): Id, once: Once) -> Result<Response, Problem> {
+    once.order(async |calls, order: Say| {
         if order.text.trim().is_empty() || order.text.len() > MAX_TEXT {
             return Err(Error::invalid("text", format!("send 1 to {MAX_TEXT} bytes to say")));
         }
-        api.calls.command(&id, AgentCommand::Say(order.text)).await
+        calls.command(&id, AgentCommand::Say(order.text)).await
     })
     .await
 }
@@ -154,27 +126,4 @@ pub(crate) struct Dtmf {
 pub(crate) struct Say {
     /// The words.
     text: String,
-}
-
-/// Reads an order, carries it out once, answers 202 with the call.
-async fn once<T: DeserializeOwned>(
-    api: &Api,
-    caller: &Caller,
-    headers: &HeaderMap,
-    path: &str,
-    body: &[u8],
-    order: impl AsyncFnOnce(T) -> Result<Call, Error>,
-) -> Result<Response, Problem> {
-    let pending = match begin(api, caller, headers, path, body).await? {
-        Some(Turn::Answered(answer)) => return Ok(replayed(answer)),
-        Some(Turn::New(pending)) => Some(pending),
-        None => None,
-    };
-    let call = order(json(headers, body)?).await?;
-    let text = serde_json::to_string(&call).map_err(Error::from)?;
-    if let Some(pending) = pending {
-        let answer = pending.answer(StatusCode::ACCEPTED.as_u16(), None, text.clone());
-        api.calls.idempotency().keep(&answer).await?;
-    }
-    Ok((StatusCode::ACCEPTED, [(header::CONTENT_TYPE, "application/json")], text).into_response())
 }

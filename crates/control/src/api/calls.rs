@@ -1,20 +1,19 @@
 //! `/v1/calls`.
 
+use axum::Json;
 use axum::body::Body as HttpBody;
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
-use store::{CallFilter, IdempotentRow};
+use store::CallFilter;
 use utoipa::{IntoParams, ToSchema};
 
 use super::Api;
-use super::auth::Caller;
-use super::extract::{Body, Id, Params, cursor, json, limit};
+use super::extract::{Id, Params, cursor, limit};
+use super::once::Once;
 use super::problem::Problem;
 use crate::calls::{CALL_PREFIX, location};
-use crate::idempotency::Turn;
 use crate::{Call, Error, NewCall, recording};
 
 const STATUSES: [&str; 6] = ["queued", "dialing", "ringing", "early_media", "answered", "ended"];
@@ -41,21 +40,12 @@ const RECORDING_INCOMPLETE: HeaderName = HeaderName::from_static("recording-inco
     ),
     security(("key" = []))
 )]
-pub(crate) async fn create(
-    State(api): State<Api>,
-    Extension(caller): Extension<Caller>,
-    headers: HeaderMap,
-    Body(body): Body,
-) -> Result<Response, Problem> {
-    let pending = match begin(&api, &caller, &headers, "/v1/calls", &body).await? {
-        Some(Turn::Answered(answer)) => return Ok(replayed(answer)),
-        Some(Turn::New(pending)) => Some(pending),
-        None => None,
-    };
-    let request: NewCall = json(&headers, &body)?;
-    let call = api.calls.place(request, pending.as_ref()).await?;
-    let location = HeaderValue::from_str(&location(&call.id)).map_err(|_| Error::NotFound("call"))?;
-    Ok((StatusCode::ACCEPTED, [(header::LOCATION, location)], Json(call)).into_response())
+pub(crate) async fn create(once: Once) -> Result<Response, Problem> {
+    once.carry_out(async |calls, request: NewCall, pending| {
+        let call = calls.place(request, pending.as_ref()).await?;
+        Ok((StatusCode::ACCEPTED, [(header::LOCATION, location(&call.id))], Json(call)).into_response())
+    })
+    .await
 }
 
 /// Lists calls, newest first.
@@ -260,34 +250,6 @@ pub(crate) struct Explanation {
     call_id: String,
     status: String,
     explanation: String,
-}
-
-/// Looks up a request that may be a repeated one.
-pub(crate) async fn begin(
-    api: &Api,
-    caller: &Caller,
-    headers: &HeaderMap,
-    path: &str,
-    body: &[u8],
-) -> Result<Option<Turn>, Problem> {
-    let Some(key) = headers.get("idempotency-key") else {
-        return Ok(None);
-    };
-    let key = key.to_str().unwrap_or_default();
-    Ok(Some(api.calls.idempotency().begin(&caller.name, key, path, body).await?))
-}
-
-/// The answer of the first time, again.
-pub(crate) fn replayed(answer: IdempotentRow) -> Response {
-    let status = u16::try_from(answer.status).ok().and_then(|status| StatusCode::from_u16(status).ok());
-    let mut response = (status.unwrap_or(StatusCode::ACCEPTED), answer.body).into_response();
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert("idempotent-replayed", HeaderValue::from_static("true"));
-    if let Some(location) = answer.location.and_then(|location| HeaderValue::from_str(&location).ok()) {
-        headers.insert(header::LOCATION, location);
-    }
-    response
 }
 
 pub(crate) fn one_of(field: &str, value: Option<String>, known: &[&str]) -> Result<Option<String>, Error> {

@@ -7,6 +7,7 @@ mod events;
 mod extract;
 mod health;
 mod metrics;
+mod once;
 mod openapi;
 mod problem;
 mod prompts;

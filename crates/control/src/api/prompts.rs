@@ -1,21 +1,17 @@
 //! `/v1/prompts`.
 
+use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use axum::{Extension, Json};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::Api;
-use super::auth::Caller;
-use super::calls::{begin, replayed};
 use super::extract::{Body, Id, Page, Params, created, cursor, json, limit, page};
+use super::once::Once;
 use super::problem::Problem;
-use crate::idempotency::Turn;
 use crate::prompt::{NewPrompt, PROMPT_PREFIX, Prompt, PromptChange, location};
-
-const PATH: &str = "/v1/prompts";
 
 /// Keeps a prompt.
 #[utoipa::path(
@@ -36,20 +32,12 @@ const PATH: &str = "/v1/prompts";
     ),
     security(("key" = []))
 )]
-pub(crate) async fn create(
-    State(api): State<Api>,
-    Extension(caller): Extension<Caller>,
-    headers: HeaderMap,
-    Body(body): Body,
-) -> Result<Response, Problem> {
-    let pending = match begin(&api, &caller, &headers, PATH, &body).await? {
-        Some(Turn::Answered(answer)) => return Ok(replayed(answer)),
-        Some(Turn::New(pending)) => Some(pending),
-        None => None,
-    };
-    let request: NewPrompt = json(&headers, &body)?;
-    let prompt = api.calls.keep_prompt(request, pending.as_ref()).await?;
-    Ok(created(&location(&prompt.id), prompt))
+pub(crate) async fn create(once: Once) -> Result<Response, Problem> {
+    once.carry_out(async |calls, request: NewPrompt, pending| {
+        let prompt = calls.keep_prompt(request, pending.as_ref()).await?;
+        Ok(created(&location(&prompt.id), prompt))
+    })
+    .await
 }
 
 /// Lists prompts, newest first.

@@ -1,24 +1,22 @@
 //! `/v1/scheduled-calls`.
 
+use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
-use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 use store::ScheduledCallFilter;
 use utoipa::{IntoParams, ToSchema};
 
 use super::Api;
-use super::auth::Caller;
-use super::calls::{begin, one_of, replayed};
+use super::calls::one_of;
 use super::extract::{Body, Id, Params, created, cursor, json, limit, page};
+use super::once::Once;
 use super::problem::Problem;
-use crate::idempotency::Turn;
 use crate::scheduler::request::{NewScheduledCall, Rescheduling};
 use crate::scheduler::scheduled_call::ScheduledCall;
 use crate::scheduler::{SCHEDULED_PREFIX, location};
 
-const PATH: &str = "/v1/scheduled-calls";
 const STATUSES: [&str; 5] = ["pending", "in_progress", "completed", "canceled", "failed"];
 
 /// Schedules a call to one or several.
@@ -44,20 +42,12 @@ const STATUSES: [&str; 5] = ["pending", "in_progress", "completed", "canceled", 
     ),
     security(("key" = []))
 )]
-pub(crate) async fn create(
-    State(api): State<Api>,
-    Extension(caller): Extension<Caller>,
-    headers: HeaderMap,
-    Body(body): Body,
-) -> Result<Response, Problem> {
-    let pending = match begin(&api, &caller, &headers, PATH, &body).await? {
-        Some(Turn::Answered(answer)) => return Ok(replayed(answer)),
-        Some(Turn::New(pending)) => Some(pending),
-        None => None,
-    };
-    let request: NewScheduledCall = json(&headers, &body)?;
-    let scheduled = api.calls.schedule(request, pending.as_ref()).await?;
-    Ok(created(&location(&scheduled.id), scheduled))
+pub(crate) async fn create(once: Once) -> Result<Response, Problem> {
+    once.carry_out(async |calls, request: NewScheduledCall, pending| {
+        let scheduled = calls.schedule(request, pending.as_ref()).await?;
+        Ok(created(&location(&scheduled.id), scheduled))
+    })
+    .await
 }
 
 /// Lists scheduled calls, newest first.

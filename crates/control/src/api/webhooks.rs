@@ -1,25 +1,22 @@
 //! `/v1/webhooks`.
 
+use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 use store::DeliveryFilter;
 use utoipa::{IntoParams, ToSchema};
 
 use super::Api;
-use super::auth::Caller;
-use super::calls::{begin, one_of, replayed};
+use super::calls::one_of;
 use super::extract::{Body, Id, Page, Params, created, cursor, json, limit, page};
+use super::once::Once;
 use super::problem::Problem;
-use crate::Error;
-use crate::idempotency::Turn;
 use crate::journal::EVENT_PREFIX;
 use crate::webhooks::webhook::{Delivery, NewWebhook, Replay, Rotation, Webhook, WebhookChange, WebhookWithSecret};
 use crate::webhooks::{WEBHOOK_PREFIX, location};
 
-const PATH: &str = "/v1/webhooks";
 const STATUSES: [&str; 3] = ["pending", "delivered", "failed"];
 
 /// Keeps a webhook, which is told of what happens from now on.
@@ -46,20 +43,12 @@ const STATUSES: [&str; 3] = ["pending", "delivered", "failed"];
     ),
     security(("key" = []))
 )]
-pub(crate) async fn create(
-    State(api): State<Api>,
-    Extension(caller): Extension<Caller>,
-    headers: HeaderMap,
-    Body(body): Body,
-) -> Result<Response, Problem> {
-    let pending = match begin(&api, &caller, &headers, PATH, &body).await? {
-        Some(Turn::Answered(answer)) => return Ok(replayed(api.calls.with_its_secret(answer).await?)),
-        Some(Turn::New(pending)) => Some(pending),
-        None => None,
-    };
-    let request: NewWebhook = json(&headers, &body)?;
-    let kept = api.calls.keep_webhook(request, pending.as_ref()).await?;
-    Ok(created(&location(&kept.webhook.id), kept))
+pub(crate) async fn create(once: Once) -> Result<Response, Problem> {
+    once.carry_out(async |calls, request: NewWebhook, pending| {
+        let kept = calls.keep_webhook(request, pending.as_ref()).await?;
+        Ok(created(&location(&kept.webhook.id), kept))
+    })
+    .await
 }
 
 /// Lists webhooks, newest first.
@@ -208,22 +197,11 @@ pub(crate) async fn deliveries(
     ),
     security(("key" = []))
 )]
-pub(crate) async fn rotate_secret(
-    State(api): State<Api>,
-    Extension(caller): Extension<Caller>,
-    Id(id): Id,
-    headers: HeaderMap,
-    Body(body): Body,
-) -> Result<Response, Problem> {
-    let path = format!("{PATH}/{id}/actions/rotate-secret");
-    let pending = match begin(&api, &caller, &headers, &path, &body).await? {
-        Some(Turn::Answered(answer)) => return Ok(replayed(api.calls.with_its_secret(answer).await?)),
-        Some(Turn::New(pending)) => Some(pending),
-        None => None,
-    };
-    let rotation: Rotation = json(&headers, &body)?;
-    let rotated = api.calls.rotate_webhook_secret(&id, &rotation, pending.as_ref()).await?;
-    Ok(Json(rotated).into_response())
+pub(crate) async fn rotate_secret(Id(id): Id, once: Once) -> Result<Response, Problem> {
+    once.carry_out(async |calls, rotation: Rotation, pending| {
+        Ok(Json(calls.rotate_webhook_secret(&id, &rotation, pending.as_ref()).await?).into_response())
+    })
+    .await
 }
 
 /// Sends events again: one of them, or all since one or since a time.
@@ -249,27 +227,8 @@ pub(crate) async fn rotate_secret(
     ),
     security(("key" = []))
 )]
-pub(crate) async fn replay(
-    State(api): State<Api>,
-    Extension(caller): Extension<Caller>,
-    Id(id): Id,
-    headers: HeaderMap,
-    Body(body): Body,
-) -> Result<Response, Problem> {
-    let path = format!("{PATH}/{id}/actions/replay");
-    let pending = match begin(&api, &caller, &headers, &path, &body).await? {
-        Some(Turn::Answered(answer)) => return Ok(replayed(answer)),
-        Some(Turn::New(pending)) => Some(pending),
-        None => None,
-    };
-    let replay: Replay = json(&headers, &body)?;
-    let webhook = api.calls.replay_webhook(&id, &replay).await?;
-    let text = serde_json::to_string(&webhook).map_err(Error::from)?;
-    if let Some(pending) = pending {
-        let answer = pending.answer(StatusCode::ACCEPTED.as_u16(), None, text.clone());
-        api.calls.idempotency().keep(&answer).await?;
-    }
-    Ok((StatusCode::ACCEPTED, [(header::CONTENT_TYPE, "application/json")], text).into_response())
+pub(crate) async fn replay(Id(id): Id, once: Once) -> Result<Response, Problem> {
+    once.order(async |calls, replay: Replay| calls.replay_webhook(&id, &replay).await).await
 }
 
 /// Which deliveries to list.
