@@ -217,14 +217,20 @@ impl MediaWorker {
 }
 
 impl Entry {
+    /// Without orders nobody looks for any: that would touch memory of the call's task for each packet.
     fn readable(&mut self, now: Instant, scratch: &mut Scratch) -> Served {
         self.stream.receive(now, &mut scratch.buffer);
-        self.serve(now, scratch)
+        if self.stream.told.load(Ordering::Acquire) { self.serve(now, scratch) } else { self.advance(now, scratch) }
     }
 
     fn serve(&mut self, now: Instant, scratch: &mut Scratch) -> Served {
+        self.stream.take_orders(now);
+        let served = self.advance(now, scratch);
+        if self.stream.control.is_closed() { self.leave(now, scratch) } else { served }
+    }
+
+    fn advance(&mut self, now: Instant, scratch: &mut Scratch) -> Served {
         let Self { stream, statistics, .. } = self;
-        stream.take_orders(now);
         stream.take_delayed(now);
         if stream.session.poll_timeout().is_some_and(|at| at <= now) {
             stream.session.handle_timeout(now);
@@ -235,18 +241,19 @@ impl Entry {
                 stream.report_statistics();
             }
         }
-        let is_over = stream.control.is_closed();
-        if is_over {
-            stream.session.goodbye(now);
-        }
         stream.send(now, &mut scratch.transmit);
-        if is_over {
-            stream.packets.grow(stream.session.statistics());
-            return Served::Over;
-        }
         stream.report();
         stream.report_one_way();
         Served::Until(stream.next_deadline())
+    }
+
+    /// The call is over.
+    fn leave(&mut self, now: Instant, scratch: &mut Scratch) -> Served {
+        let stream = &mut self.stream;
+        stream.session.goodbye(now);
+        stream.send(now, &mut scratch.transmit);
+        stream.packets.grow(stream.session.statistics());
+        Served::Over
     }
 }
 

@@ -24,6 +24,8 @@ pub(super) struct Inbound {
     clock: TheirClock,
     /// Of their latest sound.
     codec: Option<Codec>,
+    /// What their latest payload type stands for: one look for nearly all packets.
+    latest: Option<(u8, Content)>,
     digits: HeardDigits,
     /// Where somebody listens.
     playout: Option<Box<Playout>>,
@@ -64,6 +66,7 @@ impl Inbound {
             reception: Reception::default(),
             clock: TheirClock::new(),
             codec: None,
+            latest: None,
             digits: HeardDigits::default(),
             playout: config.is_listening().then(|| Box::new(Playout::new(config))),
             pending: config.is_listening().then(|| Box::new(Pending::new())),
@@ -74,6 +77,7 @@ impl Inbound {
     /// The stream was (re)negotiated.
     pub fn configure(&mut self, now: Instant, config: &StreamConfig) {
         self.epoch.get_or_insert(now);
+        self.latest = None;
         match &mut self.latch {
             Some(latch) => latch.describe(now, config.remote),
             None => self.latch = Some(Latch::new(config.remote)),
@@ -122,7 +126,7 @@ impl Inbound {
     ) -> Result<Received<'a>, Cause> {
         let config = config.ok_or(Cause::NotRtp)?;
         let packet = Packet::parse(datagram).ok_or(Cause::NotRtp)?;
-        let content = Content::of(packet.payload_type, config).ok_or(Cause::PayloadType(packet.payload_type))?;
+        let content = self.content(packet.payload_type, config).ok_or(Cause::PayloadType(packet.payload_type))?;
         if packet.payload.is_empty() || packet.payload.len() > MAX_PAYLOAD {
             return Err(Cause::NotRtp);
         }
@@ -188,6 +192,14 @@ impl Inbound {
             self.hear_key(at, &packet, config, events);
         }
         Ok(Received::New(content, packet))
+    }
+
+    /// What a payload type stands for.
+    fn content(&mut self, payload_type: u8, config: &StreamConfig) -> Option<Content> {
+        if self.latest.is_none_or(|(latest, _)| latest != payload_type) {
+            self.latest = Some((payload_type, Content::of(payload_type, config)?));
+        }
+        self.latest.map(|(_, content)| content)
     }
 
     /// A packet of a telephone-event.

@@ -12,6 +12,7 @@ mod inbound;
 mod mirror;
 mod order;
 mod outbound;
+mod outbox;
 mod pause;
 mod pending;
 mod play_queue;
@@ -95,6 +96,12 @@ impl Transmit {
     /// The bytes to send.
     pub fn bytes(&self) -> &[u8] {
         &self.packet[..self.len]
+    }
+
+    /// Becomes the same as another; beyond its bytes nothing is copied.
+    fn copy_from(&mut self, other: &Self) {
+        (self.to, self.len) = (other.to, other.len);
+        self.packet[..other.len].copy_from_slice(other.bytes());
     }
 }
 
@@ -305,7 +312,7 @@ impl MediaSession {
         let arrived = self.inbound.arrived();
         let sent = self.outbound.sent(now, route);
         if let Some(transmit) = self.control.transmit(now, route, sent, arrived, goodbye) {
-            self.outbound.enqueue(transmit);
+            self.outbound.enqueue(&transmit);
         }
     }
 }

@@ -14,6 +14,7 @@ use super::companded::Companded;
 use super::digit_queue::{DigitQueue, SlotContent};
 use super::inbound::Content;
 use super::mirror::Mirror;
+use super::outbox::Outbox;
 use super::play_queue::{PlayQueue, Queued, Said};
 use super::playout::MAX_PAYLOAD;
 use super::{DigitMethod, Event, MAX_SOUND, SteadyTone, StreamConfig, Transmit, UtteranceId};
@@ -31,10 +32,6 @@ const MAX_LATENESS: Duration = Duration::from_millis(60);
 /// While we are silent a packet of comfort noise leaves with so many slots: 200 ms, so that the path stays open, a peer
 /// behind it can tell that we are there, and one that is lost is soon made up for.
 const NOISE_SLOTS: u64 = 10;
-/// Packets that wait for the shell to take them.
-const TRANSMIT_LIMIT: usize = 16;
-/// Those of one slot, for which there is room from the start: what is said, and a report.
-const USUAL_TRANSMITS: usize = 2;
 /// Our frames that wait to be recorded beside theirs.
 const RECORD_LIMIT: usize = 8;
 
@@ -53,7 +50,7 @@ pub(super) struct Outbound {
     mirror: Option<Box<Mirror>>,
     /// What left, with its slot, for the recorder.
     recorded: Option<VecDeque<(u64, [i16; FRAME_SAMPLES])>>,
-    transmits: VecDeque<Transmit>,
+    outbox: Outbox,
     packets_sent: u64,
     octets_sent: u64,
     frames_skipped: u64,
@@ -92,7 +89,7 @@ impl Outbound {
             noise: None,
             mirror: None,
             recorded: record.then(|| VecDeque::with_capacity(RECORD_LIMIT)),
-            transmits: VecDeque::with_capacity(USUAL_TRANSMITS),
+            outbox: Outbox::new(),
             packets_sent: 0,
             octets_sent: 0,
             frames_skipped: 0,
@@ -234,13 +231,7 @@ impl Outbound {
     }
 
     pub fn poll_transmit(&mut self, into: &mut Transmit) -> bool {
-        match self.transmits.pop_front() {
-            Some(transmit) => {
-                *into = transmit;
-                true
-            }
-            None => false,
-        }
+        self.outbox.pop(into)
     }
 
     /// What left in a slot, if it had sound. Slots are asked for in order; what left in earlier ones is forgotten.
@@ -409,18 +400,15 @@ impl Outbound {
             let Some(len) = protector.protect(&mut transmit.packet, transmit.len) else { return };
             transmit.len = len;
         }
-        self.enqueue(transmit);
+        self.enqueue(&transmit);
         self.noise = None;
         self.packets_sent += 1;
         self.octets_sent += octets;
     }
 
     /// Puts a packet behind those that wait for the shell.
-    pub fn enqueue(&mut self, transmit: Transmit) {
-        if self.transmits.len() >= TRANSMIT_LIMIT {
-            self.transmits.pop_front();
-        }
-        self.transmits.push_back(transmit);
+    pub fn enqueue(&mut self, transmit: &Transmit) {
+        self.outbox.push(transmit);
     }
 
     fn record(&mut self, slot: u64, samples: [i16; FRAME_SAMPLES]) {
