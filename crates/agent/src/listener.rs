@@ -87,6 +87,9 @@ impl Listener {
 
     /// Feeds 20 ms. True at the moment a pause within speech has become long enough to cut there.
     pub(crate) fn audio(&mut self, frame: AudioFrame) -> bool {
+        if self.recent.is_empty() {
+            self.push(RecognitionInput::Prepare);
+        }
         let paused = self.dip.hear(&frame) && self.speaking;
         if self.recent.len() == PRE_ROLL {
             self.recent.pop_front();
@@ -211,5 +214,32 @@ mod tests {
         check(&[(0, 10), (VOWEL, 20), (F, 5), (0, 3), (VOWEL, 20)], &[]);
         // A line with noise of its own has pauses too.
         check(&[(200, 10), (VOWEL, 20), (200, 10)], &[35]);
+    }
+
+    /// A recogniser of which the orders are seen.
+    #[derive(Debug)]
+    struct Seen(std::sync::Mutex<Option<Recognition>>);
+
+    impl SpeechToText for Seen {
+        fn name(&self) -> &'static str {
+            "seen"
+        }
+
+        fn open(&self, _: Vocabulary) -> Result<Recognition, speech::Error> {
+            Ok(self.0.lock().expect("nobody panics").take().expect("opened once"))
+        }
+    }
+
+    #[test]
+    fn the_recogniser_is_prepared_when_something_is_heard_and_not_before() {
+        let (input, mut orders) = tokio::sync::mpsc::channel(9);
+        let (_events, events) = tokio::sync::mpsc::channel(9);
+        let seen = Seen(std::sync::Mutex::new(Some(Recognition { input, events })));
+        let (mut listener, _) = Listener::open(&seen, Vocabulary::default());
+        assert!(orders.try_recv().is_err());
+        let frame = AudioFrame { at: std::time::Duration::ZERO, samples: [0; media::FRAME_SAMPLES] };
+        assert!(!listener.audio(frame) && !listener.audio(frame));
+        assert!(matches!(orders.try_recv(), Ok(RecognitionInput::Prepare)));
+        assert!(orders.try_recv().is_err(), "frames wait until somebody speaks");
     }
 }

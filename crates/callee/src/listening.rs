@@ -46,7 +46,7 @@ impl Listening {
             recognition: stt.open(Vocabulary::default())?,
             kinds,
             pre_roll: VecDeque::with_capacity(PRE_ROLL_FRAMES),
-            pending: VecDeque::new(),
+            pending: VecDeque::from([RecognitionInput::Prepare]),
             turn: Turn::None,
             unfinished: 0,
         })

@@ -33,9 +33,11 @@ pub struct Recognition {
     pub events: mpsc::Receiver<RecognitionEvent>,
 }
 
-/// To a recogniser.
+/// To a recogniser. It may wait for the first of these before it loads what it needs: many a call is never answered.
 #[derive(Debug)]
 pub enum RecognitionInput {
+    /// Audio will come: be ready for it.
+    Prepare,
     /// 20 ms, in order. Frames between utterances may be left out.
     Audio(AudioFrame),
     /// The turn is over by our own judgement: say what it was, as `Final`, now (empty text if nothing).

@@ -76,7 +76,7 @@ async fn listen(script: Script, mut orders: mpsc::Receiver<RecognitionInput>, ev
                     return;
                 }
             }
-            RecognitionInput::Vocabulary(_) => {}
+            RecognitionInput::Prepare | RecognitionInput::Vocabulary(_) => {}
         }
         if events.is_closed() {
             return;

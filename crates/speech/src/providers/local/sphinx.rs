@@ -70,21 +70,27 @@ async fn listen(
     mut orders: mpsc::Receiver<RecognitionInput>,
     events: mpsc::Sender<RecognitionEvent>,
 ) -> Option<Listener> {
+    // Not before: it costs 0.4 s of a core, and 25 MB.
+    let (first, vocabulary) = match orders.recv().await? {
+        RecognitionInput::Vocabulary(newer) => (RecognitionInput::Prepare, newer),
+        first => (first, vocabulary),
+    };
+    let mut next = Some(first);
     let mut listener = blocking(move || Listener::open(&vocabulary), &events).await?;
     let mut stretch = Stretch::default();
-    while let Some(order) = orders.recv().await {
+    while let Some(order) = next {
         match order {
+            RecognitionInput::Prepare => {}
             RecognitionInput::Audio(frame) => {
                 stretch.push(&frame);
-                if stretch.waiting.len() < CHUNK {
-                    continue;
-                }
-                let chunk = std::mem::take(&mut stretch.waiting);
-                let (back, text) = blocking(move || Ok(listener.hear(chunk)), &events).await?;
-                listener = back;
-                // An interim that does not fit is followed by a better one.
-                if let Some(text) = text {
-                    let _ = events.try_send(RecognitionEvent::Interim { text });
+                if stretch.waiting.len() >= CHUNK {
+                    let chunk = std::mem::take(&mut stretch.waiting);
+                    let (back, text) = blocking(move || Ok(listener.hear(chunk)), &events).await?;
+                    listener = back;
+                    // An interim that does not fit is followed by a better one.
+                    if let Some(text) = text {
+                        let _ = events.try_send(RecognitionEvent::Interim { text });
+                    }
                 }
             }
             RecognitionInput::Finish => {
@@ -104,6 +110,7 @@ async fn listen(
         if events.is_closed() {
             break;
         }
+        next = orders.recv().await;
     }
     Some(listener)
 }
