@@ -12,10 +12,10 @@ from cases.scheduled import in_seconds, path, schedule, time_of
 from harness import case, expect, idle
 from placed_once import Attempt, Life, Recipient, Rule
 
-# So many kills of one program, and so many calls, which become due within so many seconds, on so few lines of all nodes that
-# somebody is always due.
+# So many kills of one program, and so many calls, which become due within so many seconds, on so few lines of each node that
+# mostly somebody is due.
 Scale = collections.namedtuple("Scale", "kills calls lines seconds")
-QUICK, SOAK = Scale(20, 80, 4, 15), Scale(200, 1000, 4, 200)
+QUICK, SOAK = Scale(20, 80, 2, 15), Scale(200, 1000, 2, 200)
 # Recipients of one scheduled call; each scheduled call has another rule than the one before.
 BATCH = 10
 RULES = [
@@ -61,7 +61,7 @@ def through_kills(t, scale, nodes=1, stays_dead=False):
     name = t.folder.name
     say(f"{name}: KILLS_SEED={seed}")
     called = t.keep(callees.Callees(random.Random(seed), t.player().port))
-    options = {"trunk": f"max_calls = {scale.lines // nodes}", "limits": f'ring = "{RING_SECONDS}s"'}
+    options = {"trunk": f"max_calls = {scale.lines}", "limits": f'ring = "{RING_SECONDS}s"'}
     if nodes == 1:
         servers = [t.offhook(called.port, **options)]
     else:
