@@ -25,6 +25,7 @@ mod media_worker;
 mod network;
 mod packets;
 mod ports;
+mod prefetch;
 mod quality;
 mod readiness;
 mod recording;

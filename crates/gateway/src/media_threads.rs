@@ -287,7 +287,10 @@ fn run_thread(readiness: &Readiness, inbox: &Inbox, mut worker: MediaWorker) -> 
         let at_most = until.map(|at| at.saturating_duration_since(done));
         let woken = readiness.wait(at_most, &mut ready)?;
         now = clock::now();
-        for token in &ready {
+        for (place, token) in ready.iter().enumerate() {
+            if let Some(next) = ready.get(place + 1) {
+                worker.expect(*next);
+            }
             worker.readable(now, *token);
         }
         if woken || now >= patrol || look_again.is_some_and(|at| now >= at) {

@@ -18,6 +18,7 @@ use crate::media_load::{Load, Meter};
 use crate::network::MediaSocket;
 use crate::packets::Share;
 use crate::ports::Lease;
+use crate::prefetch::prefetch;
 use crate::ring;
 
 /// The largest datagram taken from a socket; RTP with 60 ms of audio is far below.
@@ -59,7 +60,7 @@ pub(crate) struct Stream {
     pub(crate) dropped: DropCounter,
     /// A verdict that found no room in `events` yet.
     pub(crate) one_way: Option<one_way::Verdict>,
-    pub(crate) impaired: Option<Impaired>,
+    pub(crate) impaired: Option<Box<Impaired>>,
 }
 
 /// A stream on a bad network, for simulated parties.
@@ -77,7 +78,7 @@ type Delayed = BTreeMap<(Instant, u64), (SocketAddr, Vec<u8>)>;
 /// The streams of one thread.
 #[derive(Debug)]
 pub(crate) struct MediaWorker {
-    streams: BTreeMap<usize, Entry>,
+    streams: BTreeMap<usize, Box<Entry>>,
     deadlines: Deadlines,
     /// Streams whose call is over, until the thread takes them.
     removed: Vec<Stream>,
@@ -121,9 +122,17 @@ impl MediaWorker {
     }
 
     pub(crate) fn add(&mut self, now: Instant, token: usize, stream: Stream) {
-        self.streams.insert(token, Entry { stream, deadline: None, statistics: now + STATISTICS_EVERY });
+        let entry = Entry { stream, deadline: None, statistics: now + STATISTICS_EVERY };
+        self.streams.insert(token, Box::new(entry));
         self.deadlines.make_room(self.streams.len());
         self.serve(now, token, Entry::serve);
+    }
+
+    /// This stream is served soon, after another: with a thousand calls nothing of it is near the processor.
+    pub(crate) fn expect(&self, token: usize) {
+        if let Some(entry) = self.streams.get(&token) {
+            prefetch(&**entry);
+        }
     }
 
     /// Something arrived on this stream's socket.
@@ -352,7 +361,7 @@ impl Stream {
     }
 
     fn next_deadline(&self) -> Option<Instant> {
-        let delayed = self.impaired.as_ref().and_then(Impaired::next_deadline);
+        let delayed = self.impaired.as_ref().and_then(|impaired| impaired.next_deadline());
         [self.session.poll_timeout(), self.socket.next_arrival(), delayed].into_iter().flatten().min()
     }
 }

@@ -139,7 +139,7 @@ fn prepare(inner: &Inner, plan: Plan<'_>) -> Result<Prepared, Error> {
         packets: Share::new(inner.packets.clone()),
         dropped: dropped.clone(),
         one_way: None,
-        impaired: (!impairment.is_none()).then(|| Impaired::new(impairment, inner.draw_seed())),
+        impaired: (!impairment.is_none()).then(|| Box::new(Impaired::new(impairment, inner.draw_seed()))),
     };
     let waker = inner.media.add(Box::new(stream)).ok_or(Error::Overloaded)?;
     // Only a call that there is room for leaves a file.

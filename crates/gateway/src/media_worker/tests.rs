@@ -51,7 +51,7 @@ fn a_fault_in_one_call_ends_that_call_and_no_other_of_its_thread() {
     let (mut lost, faulty) = stream(start, Share::new(all.clone()));
     // A moment that far off is none.
     let overflow = Impairment { latency: Duration::MAX, ..Impairment::default() };
-    let faulty = Stream { impaired: Some(Impaired::new(overflow, [1; 32])), ..faulty };
+    let faulty = Stream { impaired: Some(Box::new(Impaired::new(overflow, [1; 32]))), ..faulty };
     let (_kept, sound) = stream(start, Share::new(all.clone()));
     let mut worker = MediaWorker::new(Arc::default());
     worker.add(start, 0, faulty);
