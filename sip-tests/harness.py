@@ -148,7 +148,7 @@ def case(function=None, over="udp", patient=False, soak=False, greedy=False):
     """
     if function is None:
         return lambda function: case(function, over, patient, soak, greedy)
-    function.over, function.patient, function.soak, function.greedy = over, patient or soak, soak, greedy
+    function.over, function.patient, function.soak, function.greedy = over, patient, soak, greedy
     CASES[function.__name__] = function
     return function
 

@@ -38,7 +38,7 @@ def scheduled_through_kills(t):
     through_kills(t, QUICK)
 
 
-@case(soak=True)
+@case(soak=True, greedy=True)
 def soak_scheduled_through_kills(t):
     """200 kills amid 1,000 scheduled calls: each is placed once or marked interrupted, none is lost, all go on within 3 s."""
     through_kills(t, SOAK)
@@ -50,7 +50,7 @@ def scheduled_two_nodes(t):
     through_kills(t, QUICK, nodes=2)
 
 
-@case(soak=True)
+@case(soak=True, greedy=True)
 def soak_scheduled_two_nodes(t):
     """200 kills of one of two nodes on one PostgreSQL amid 1,000 scheduled calls: the same; in the end the other takes over."""
     through_kills(t, SOAK, nodes=2, stays_dead=True)

@@ -45,7 +45,7 @@ FORGOTTEN_SECONDS = 35
 MAX_GROWTH_MB = 8
 
 
-@case(soak=True)
+@case(patient=True, soak=True)
 def soak_refreshed_by_us(t):
     """Five minutes with a session timer of 90 s, which the proxy wants and baresip knows nothing of: we refresh."""
     trunk, phone, server = register_both(t, "MD5", session_timer=True, phone_seconds=CALL_SECONDS + 60)
@@ -72,7 +72,7 @@ def expect_refreshes(trunk, phone):
     expect(len(refreshes) >= REFRESHES, f"we refreshed {len(refreshes)} times: {routed}")
 
 
-@case(soak=True)
+@case(patient=True, soak=True)
 def soak_refreshed_by_us_as_caller(t):
     """Five minutes of a call of ours that the proxy wants refreshed each 90 s and bob's telephone does not: we refresh."""
     trunk, phone, server = register_both(t, "MD5", session_timer=True, phone_seconds=CALL_SECONDS + 60,
@@ -95,7 +95,7 @@ def soak_refreshed_by_us_as_caller(t):
     expect(seconds >= END_SECONDS - 1, f"of the last {END_SECONDS} s we recorded bob's tone for {seconds:.1f} s")
 
 
-@case(soak=True)
+@case(patient=True, soak=True)
 def soak_refreshed_by_them(t):
     """Five minutes with a session timer of 90 s, which SIPp asks for and refreshes by UPDATE."""
     port = PORTS.take()
@@ -155,7 +155,7 @@ def soak_fifty_encrypted_calls(t):
         line.call.hang_up()
 
 
-@case(soak=True)
+@case(soak=True, greedy=True)
 def soak_many_short_calls(t):
     """10,000 calls, ended by either side, refused, failed or abandoned: memory, files and ports are as after 2,000."""
     callee_port = PORTS.take()
