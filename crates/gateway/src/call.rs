@@ -60,6 +60,7 @@ pub(crate) struct MediaEnd {
     pub(crate) queue: ring::Sender<Order>,
     pub(crate) events: ring::Receiver<MediaEvent>,
     pub(crate) idle: Arc<AtomicBool>,
+    /// After the rings, so that the worker finds their end.
     pub(crate) waker: WorkerWaker,
 }
 
@@ -267,10 +268,8 @@ impl CallTask {
 
     async fn close(self) {
         let end = self.machine.end().cloned().unwrap_or(CallEnd::because(EndCause::Shutdown));
-        // Dropping our end of `control` makes the worker let go of the stream.
-        let MediaEnd { control, queue, waker, .. } = self.media;
-        drop((control, queue));
-        waker.leave();
+        // The worker lets go of the stream.
+        drop(self.media);
         if let Some(recording) = self.recording {
             let answered = self.shared.view().answered_at.is_some();
             if let Err(failure) = recording.finish(answered).await {

@@ -81,7 +81,7 @@ enum Alarm {
     Task(Arc<tokio::sync::Notify>),
 }
 
-/// Wakes the worker of one stream after orders.
+/// Wakes the worker of one stream after orders, and when the call is over.
 #[derive(Debug)]
 pub(crate) struct WorkerWaker {
     token: usize,
@@ -97,13 +97,6 @@ impl WorkerWaker {
         }
     }
 
-    /// The call is over, which may be found out a little later.
-    pub(crate) fn leave(self) {
-        if self.tell() && !self.post.state.patrols.load(Ordering::Acquire) {
-            self.post.wake();
-        }
-    }
-
     /// Says that there are orders; false if that is known.
     fn tell(&self) -> bool {
         let is_news = !self.told.swap(true, Ordering::AcqRel);
@@ -111,6 +104,15 @@ impl WorkerWaker {
             self.post.state.overflown.store(true, Ordering::Release);
         }
         is_news
+    }
+}
+
+/// The call is over, which may be found out a little later. Its ends of the rings are dropped before.
+impl Drop for WorkerWaker {
+    fn drop(&mut self) {
+        if self.tell() && !self.post.state.patrols.load(Ordering::Acquire) {
+            self.post.wake();
+        }
     }
 }
 
@@ -375,6 +377,20 @@ mod tests {
         assert_eq!(taken.filter(|handover| matches!(handover, Handover::Stream(..))).count(), 4);
         threads.workers[1].load.die();
         assert!(!add() && !threads.has_room());
+    }
+
+    #[test]
+    fn a_call_that_is_let_go_without_a_word_is_over() {
+        let (worker, inbox) = worker();
+        let threads = MediaThreads { workers: vec![worker], token: AtomicUsize::new(0) };
+        let (now, mut worker) = (clock::now(), MediaWorker::new(Arc::default()));
+        let (ends, stream) = stream(now, Share::new(Arc::default()));
+        let waker = threads.add(Box::new(stream)).expect("there is room");
+        inbox.serve(now, &mut worker, |_, _| ());
+        assert!(!worker.is_empty());
+        drop((ends, waker));
+        inbox.serve(now, &mut worker, |_, _| ());
+        assert_eq!((worker.is_empty(), worker.take_removed().count()), (true, 1));
     }
 
     #[test]

@@ -150,8 +150,9 @@ impl MediaWorker {
     /// The call of this stream ordered something, or is over.
     pub(crate) fn ordered(&mut self, now: Instant, token: usize) {
         if let Some(entry) = self.streams.get(&token) {
-            // Before the look: who orders after it tells again.
-            entry.stream.told.store(false, Ordering::Release);
+            // Before the look, and not to be put off until after it: who orders later tells again, whose news is taken here has
+            // ordered before.
+            entry.stream.told.swap(false, Ordering::AcqRel);
         }
         self.serve(now, token, Entry::serve);
     }
@@ -275,7 +276,7 @@ impl Stream {
             match self.queue.pop() {
                 Some(order) => self.session.order(now, order),
                 None => {
-                    self.idle.store(true, Ordering::Release);
+                    self.idle.swap(true, Ordering::AcqRel);
                     // An order may have come between the look and the flag.
                     if self.queue.is_empty() {
                         break;

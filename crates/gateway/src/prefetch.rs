@@ -4,8 +4,8 @@
 #[cfg(target_arch = "x86_64")]
 const CACHE_LINE: usize = 64;
 
-/// Asks for all of a value itself, not for what it points to, and goes on without waiting; where that cannot be asked for it
-/// does nothing.
+/// Asks for a value itself, not for what it points to, and goes on without waiting; where that cannot be asked for it does
+/// nothing.
 pub(crate) fn prefetch<T>(value: &T) {
     #[cfg(target_arch = "x86_64")]
     for offset in (0..size_of::<T>()).step_by(CACHE_LINE) {

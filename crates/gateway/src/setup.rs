@@ -150,8 +150,7 @@ fn prepare(inner: &Inner, plan: Plan<'_>) -> Result<Prepared, Error> {
             match Recording::start(path, key, config.max_recording, frames, keep_unanswered) {
                 Ok(recording) => Some(recording),
                 Err(source) => {
-                    drop(control);
-                    waker.leave();
+                    drop((control, waker));
                     return Err(Error::Record { path: path.to_owned(), source });
                 }
             }

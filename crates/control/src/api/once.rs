@@ -58,7 +58,8 @@ impl Once {
         act(calls, json(&headers, &body)?, pending).await
     }
 
-    /// The same for what may be done twice without harm: the answer, 202 and what is shown, is kept afterwards.
+    /// The same for what is done at once and leaves no record to keep the answer with: 202 and what is shown is kept afterwards.
+    /// Where that fails, as when the disk is full, the client is told so, and repeats it at its own risk.
     pub(crate) async fn order<T: DeserializeOwned, Shown: Serialize>(
         self,
         act: impl AsyncFnOnce(Calls, T) -> Result<Shown, Error>,

@@ -76,7 +76,7 @@ impl Config {
 }
 
 /// A packet ready for the wire.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Transmit {
     /// Whither.
     pub to: SocketAddr,

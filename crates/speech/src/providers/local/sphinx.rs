@@ -71,11 +71,10 @@ async fn listen(
     events: mpsc::Sender<RecognitionEvent>,
 ) -> Option<Listener> {
     // Not before: it costs 0.4 s of a core, and 25 MB.
-    let (first, vocabulary) = match orders.recv().await? {
-        RecognitionInput::Vocabulary(newer) => (RecognitionInput::Prepare, newer),
-        first => (first, vocabulary),
-    };
-    let mut next = Some(first);
+    let mut next = Some(orders.recv().await?);
+    if events.is_closed() {
+        return None;
+    }
     let mut listener = blocking(move || Listener::open(&vocabulary), &events).await?;
     let mut stretch = Stretch::default();
     while let Some(order) = next {
