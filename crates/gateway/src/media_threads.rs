@@ -306,7 +306,7 @@ fn run_thread(readiness: &Readiness, inbox: &Inbox, mut worker: MediaWorker) -> 
     }
 }
 
-/// Asks for `SCHED_RR`, which needs `CAP_SYS_NICE`; without it the thread runs as any other.
+/// Asks for `SCHED_RR`, which needs `RLIMIT_RTPRIO` of 1 or `CAP_SYS_NICE`; without either the thread runs as any other.
 fn prefer_real_time() {
     let parameters = libc::sched_param { sched_priority: 1 };
     // SAFETY: `parameters` is a valid sched_param for the whole call; 0 is the calling thread.
