@@ -2,7 +2,7 @@
 
 import audio
 import sip
-from cases.inbound import final_answer, hear_echo, refused_with
+from cases.inbound import acknowledge, final_answer, hear_echo, refused_with
 from harness import case, expect, wait_for
 
 
@@ -72,6 +72,49 @@ def options_answered(t):
     expect(not lacking, f"Allow {allow!r} lacks {lacking}")
     expect(answer.to_tag, "the answer has no To tag (RFC 3261 §8.2.6.2)")
     expect(f"rport={prober.address[1]}" in answer.get("Via"), f"Via {answer.get('Via')} has no rport (RFC 3581 §4)")
+
+
+@case
+def drains(t):
+    """After SIGTERM new calls are refused with 503; five in progress end when they end, and then the program does."""
+    server = t.offhook()
+    calls = [answered(t, server) for _ in range(5)]
+    server.terminate()
+    wait_for("it says that it ends", lambda: server.request("GET", "/v1/health/ready")[0] == 503, 5)
+    refused = refusal(t.prober(server.target))
+    expect(refused == 503, f"a new call got {refused}")
+    status, _ = server.request("POST", "/v1/calls", {"to": "+15550123", "task": {"goal": "Listen", "facts": {}}})
+    expect(status == 503, f"a call asked for meanwhile got {status}")
+    for phone, _, _ in calls:
+        phone.play(audio.tone(1000, 2))
+    for phone, _, _ in calls:
+        wait_for("the tone comes back", lambda: audio.tone_seconds(phone.samples(), 1000) >= 1.5)
+    expect(server.running, "the program ended while calls went on")
+    for _, prober, answer in calls:
+        prober.send(hang_up(prober, answer))
+        ended = wait_for("the BYE is answered", lambda: next_with(prober, "BYE"), 5)
+        expect(ended.status == 200, f"the BYE got {ended.status}")
+    wait_for("the program ends", lambda: not server.running, 10)
+    expect(server.child.returncode == 0, f"it ended with {server.child.returncode}")
+
+
+def answered(t, server):
+    """A call to `echo`: `(phone, prober, answer)`."""
+    phone, prober = t.phone(), t.prober(server.target)
+    prober.send(prober.request("INVITE", headers={"Content-Type": "application/sdp"}, body=sip.describe(phone.port)))
+    answer = final_answer(prober)
+    expect(answer.status == 200, f"the call got {answer.status}")
+    phone.call(answer.sdp_address())
+    return phone, prober, answer
+
+
+def refusal(prober):
+    """The status that an INVITE gets."""
+    invite = prober.request("INVITE")
+    prober.send(invite)
+    answer = final_answer(prober)
+    acknowledge(prober, invite, answer)
+    return answer.status
 
 
 @case

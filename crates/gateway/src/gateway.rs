@@ -277,6 +277,13 @@ impl Gateway {
         let _ = self.inner.endpoint.send(EndpointCommand::Drain).await;
     }
 
+    /// Refuses new calls with 503, and waits until none is under way any longer.
+    pub async fn run_dry(&self) {
+        self.drain().await;
+        self.inner.calls.close();
+        self.inner.calls.wait().await;
+    }
+
     /// Refuses new calls, ends the rest, unregisters.
     pub async fn stop(&self) {
         self.drain().await;

@@ -131,6 +131,8 @@ pub struct Limits {
     pub ring: Duration,
     /// `call`.
     pub call: Duration,
+    /// `drain`; as long as `call` where it is not configured.
+    pub drain: Duration,
     /// `silence_nudges`.
     pub silence_nudges: u32,
     /// `hold`.

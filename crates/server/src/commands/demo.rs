@@ -27,6 +27,7 @@ const CALLER: &str = "+15550199";
 const LIMITS: Limits = Limits {
     ring: Duration::from_secs(12),
     call: Duration::from_secs(300),
+    drain: Duration::from_secs(300),
     silence_nudges: 3,
     hold: Duration::from_secs(120),
 };

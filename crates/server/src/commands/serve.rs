@@ -13,9 +13,6 @@ use super::{Exit, configuration};
 use crate::config::{self, Config};
 use crate::{notify, wiring};
 
-/// Live calls may go on for so long after SIGTERM.
-const DRAIN: Duration = Duration::from_secs(90);
-
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     /// The configuration file.
@@ -76,8 +73,10 @@ async fn serve(config: &Config, arguments: &Arguments) -> anyhow::Result<()> {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
         () = async {
+            let grace = config.limits.drain;
             parts.gateway.drain().await;
-            parts.control.drain(DRAIN).await;
+            // Calls of built-in routes are the gateway's alone.
+            let _ = tokio::join!(parts.control.drain(grace), tokio::time::timeout(grace, parts.gateway.run_dry()));
         } => {}
     }
     parts.gateway.stop().await;

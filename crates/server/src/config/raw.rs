@@ -118,6 +118,7 @@ pub struct Limits {
     pub call: Text,
     pub silence_nudges: Option<Spanned<i64>>,
     pub hold: Text,
+    pub drain: Text,
     pub calls_per_agent: Option<Spanned<i64>>,
     pub spend_per_day: Text,
 }

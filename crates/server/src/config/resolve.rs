@@ -57,6 +57,7 @@ impl Reader<'_> {
         let trunks = raw.trunk.into_iter().enumerate().map(|(n, trunk)| self.trunk(n, trunk)).collect();
         let routes = raw.route.into_iter().enumerate().filter_map(|(n, route)| self.route(n, route)).collect();
         let listen = self.listen(raw.sip.listen);
+        let call = self.duration("limits.call", raw.limits.call, 600);
         Config {
             node: self.parsed("node.name", raw.node.name, checks::node_name).unwrap_or_else(|| NODE.to_owned()),
             tls: self.tls(&listen, raw.sip.tls_certificate, raw.sip.tls_key, raw.sip.tls_ca),
@@ -91,7 +92,8 @@ impl Reader<'_> {
             tts: self.provider("tts", raw.tts, &["local"], "local"),
             limits: Limits {
                 ring: self.duration("limits.ring", raw.limits.ring, 45),
-                call: self.duration("limits.call", raw.limits.call, 600),
+                call,
+                drain: self.duration("limits.drain", raw.limits.drain, call.as_secs()),
                 silence_nudges: u32::try_from(
                     self.count("limits.silence_nudges", raw.limits.silence_nudges, 0, 100).unwrap_or(3),
                 )

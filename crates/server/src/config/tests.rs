@@ -20,6 +20,7 @@ fn an_empty_file_is_a_working_configuration() {
     assert_eq!(config.listen, [SocketAddr::from(([0, 0, 0, 0], 5060)).into()]);
     assert_eq!(config.rtp_ports, (16384, 32767));
     assert_eq!(config.limits.call, Duration::from_secs(600));
+    assert_eq!(config.limits.drain, config.limits.call, "no call is cut");
     assert_eq!(config.store_url.0, "sqlite:///var/lib/offhook/offhook.db");
     assert_eq!(config.record_dir, Path::new("/var/lib/offhook/recordings"));
     assert!(config.dial_allow.is_empty(), "nothing may be dialed unless it is allowed");
