@@ -82,6 +82,21 @@ async fn labels_come_from_us_and_nothing_that_was_dialed_or_said_is_a_figure() {
     }
 }
 
+#[tokio::test]
+async fn the_alerts_and_the_board_of_the_documentation_ask_for_figures_that_there_are() {
+    let app = App::start().await;
+    let samples = scrape(&app).await;
+    let names: BTreeSet<&str> = samples.keys().filter_map(|sample| sample.split('{').next()).collect();
+    let files =
+        [include_str!("../../../docs/monitoring/alerts.yml"), include_str!("../../../docs/monitoring/grafana.json")];
+    for text in files {
+        let words = text.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_');
+        let asked: BTreeSet<&str> = words.filter(|word| word.starts_with("offhook_")).collect();
+        assert!(asked.len() > 5, "{asked:?}");
+        assert!(asked.is_subset(&names), "{:?}", asked.difference(&names).collect::<Vec<_>>());
+    }
+}
+
 /// An answered call with one turn of ours, which ends well.
 async fn talk(line: &mut Line) -> Outcome {
     line.status(CallStatus::Answered);
