@@ -32,7 +32,7 @@ SECONDS = (5, 12)
 FRAME = 160
 # So often the losses are drawn; at the smallest share a clip has few.
 DRAWS = 3
-# Losses after which words are counted too, as they were drawn first.
+# Losses after which words are counted too.
 WORD_KINDS = ["5", "10-burst-2"]
 KINDS = [share + burst for burst in ("", "-burst-2", "-burst-3") for share in ("1", "3", "5", "10")]
 
@@ -165,7 +165,8 @@ def main():
             if means["ours"] <= max(means[name] for name in RIVALS):
                 behind.append(kind)
             for path in (path for path in paths if kind in WORD_KINDS and path.stem in said):
-                to_hear += [(kind, name, path.stem, sound) for name, sound in heard(folders[0], path.stem, kind).items()]
+                for drawn in folders:
+                    to_hear += [(kind, name, path.stem, sound) for name, sound in heard(drawn, path.stem, kind).items()]
         wrong = count_words(offhook, folder, said, to_hear, NAMES)
     if any(wrong["ours"] > wrong[name] for name in RIVALS):
         behind.append("words")
